@@ -1,0 +1,1 @@
+"""Container networking you can see through."""

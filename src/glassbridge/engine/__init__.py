@@ -1,0 +1,1 @@
+"""The use cases: desired state in, group commit out."""

@@ -1,0 +1,1 @@
+"""Translate a protocol, call the engine, translate back."""

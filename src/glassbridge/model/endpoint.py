@@ -1,0 +1,124 @@
+"""A sandbox's attachment to a network, and the ports that it publishes."""
+
+from enum import StrEnum
+from ipaddress import IPv4Interface, IPv6Address, IPv6Interface
+from typing import NewType
+
+from msgspec import Struct
+
+from glassbridge.model.address import IPAddress, IPInterface, Mac
+from glassbridge.model.network import Ifname, NetworkId
+
+EndpointId = NewType("EndpointId", str)
+"""64 lower-case hex digits."""
+
+SandboxId = NewType("SandboxId", str)
+"""The container's id where there is one, else 64 hex digits of our own."""
+
+
+class Protocol(StrEnum):
+    """What can be published; the value is the kernel's and Docker's word."""
+
+    TCP = "tcp"
+    UDP = "udp"
+    SCTP = "sctp"
+
+
+class PortWish(Struct, frozen=True, kw_only=True):
+    """One `-p`, one port of it: ranges are taken apart when parsed."""
+
+    container_port: int
+    protocol: Protocol = Protocol.TCP
+    host_address: IPAddress | None = None
+    """None: the network's host binding (0.0.0.0, and :: where the endpoint has IPv6)."""
+    host_ports: tuple[int, int] | None = None
+    """First and last that will do; None: an ephemeral one of the kernel's range."""
+
+
+class PublishedPort(Struct, frozen=True, kw_only=True, order=True):
+    """A host port that leads to a container port; 0.0.0.0 and :: mean any address."""
+
+    host_address: IPAddress
+    host_port: int
+    container_port: int
+    protocol: Protocol
+
+    def __str__(self) -> str:
+        host = self.host_address
+        where = (
+            ""
+            if host.is_unspecified
+            else f"[{host}]:"
+            if isinstance(host, IPv6Address)
+            else f"{host}:"
+        )
+        suffix = "" if self.protocol is Protocol.TCP else f"/{self.protocol}"
+        return f"{where}{self.host_port}->{self.container_port}{suffix}"
+
+
+class EndpointState(StrEnum):
+    """Intent is written before the kernel is touched (attaching, detaching), then settled."""
+
+    ATTACHING = "attaching"
+    ATTACHED = "attached"
+    DETACHING = "detaching"
+
+
+class SandboxKind(StrEnum):
+    """Who made the network namespace, hence who removes it."""
+
+    CONTAINER = "container"
+    FOREIGN = "foreign"
+
+
+class Sandbox(Struct, frozen=True, kw_only=True):
+    """One network stack: a namespace and a name."""
+
+    id: SandboxId
+    name: str
+    netns: str
+    """A path that opens the namespace."""
+    netns_cookie: int
+    """SO_NETNS_COOKIE: never reused within a boot, unlike the inode."""
+    kind: SandboxKind = SandboxKind.FOREIGN
+    pid: int | None = None
+    """The process that was named with --pid: the path dies with it."""
+    created: float = 0.0
+
+
+class Endpoint(Struct, frozen=True, kw_only=True):
+    """One attachment as it should be."""
+
+    id: EndpointId
+    network: NetworkId
+    sandbox: SandboxId
+    ifname: Ifname
+    """The sandbox end: eth0, eth1, ..."""
+    host_end: Ifname
+    """`veth` + 7 hex digits."""
+    mac: Mac
+    host_mac: Mac
+    ipv4: IPv4Interface | None = None
+    ipv6: IPv6Interface | None = None
+    gateway_priority: int = 0
+    is_gateway: bool = False
+    """This endpoint carries the sandbox's default route and its published ports."""
+    ports: tuple[PublishedPort, ...] = ()
+    aliases: tuple[str, ...] = ()
+    state: EndpointState = EndpointState.ATTACHED
+    created: float = 0.0
+
+    @property
+    def interfaces(self) -> tuple[IPInterface, ...]:
+        """The addresses with their prefix, IPv4 first."""
+        return tuple(a for a in (self.ipv4, self.ipv6) if a is not None)
+
+    @property
+    def addresses(self) -> tuple[IPAddress, ...]:
+        """The bare addresses, IPv4 first."""
+        return tuple(a.ip for a in self.interfaces)
+
+    @property
+    def alias(self) -> str:
+        """What `ip link` shows for the host end: how leftovers are known as ours."""
+        return f"glassbridge:{self.id[:12]}"

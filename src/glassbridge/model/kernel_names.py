@@ -1,0 +1,31 @@
+"""Every name and number under which the kernel knows our things, derived in one place."""
+
+import hashlib
+
+from glassbridge.model.network import Ifname
+
+LINK_GROUP = 0x6C617373
+"""IFLA_GROUP of every link that is ours ("lass"): odd and large, so nobody else's by chance."""
+
+DOOMED_GROUP = 0x6C617375
+"""Links that the reaper may delete: one RTM_DELLINK by group costs one RCU grace period for all."""
+
+NFT_TABLE = "glassbridge"
+"""Both `table inet glassbridge` and `table bridge glassbridge`."""
+
+DEFAULT_NETWORK = "bridge"
+DEFAULT_BRIDGE = Ifname("gb0")
+ALIAS_PREFIX = "glassbridge:"
+"""Start of IFLA_IFALIAS on every link of ours."""
+
+IFNAME_MAX = 15
+
+
+def bridge_name(network_id: str) -> Ifname:
+    """`gb-` + 8 hex digits of the network's id."""
+    return Ifname(f"gb-{network_id[:8]}")
+
+
+def host_end_name(endpoint_id: str) -> Ifname:
+    """`veth` + 7 hex digits: NetworkManager and udev leave names in `veth*` alone."""
+    return Ifname(f"veth{hashlib.blake2s(endpoint_id.encode()).hexdigest()[:7]}")

@@ -1,0 +1,97 @@
+"""A network: one bridge, at most one subnet per family, and Docker's options for it."""
+
+from enum import StrEnum
+from ipaddress import IPv4Address, IPv6Address
+from typing import NewType
+
+from msgspec import Struct
+
+from glassbridge.model.address import IPAddress, IPNetwork, Mac
+
+NetworkId = NewType("NetworkId", str)
+"""64 lower-case hex digits, as Docker's."""
+
+Ifname = NewType("Ifname", str)
+"""At most 15 bytes (IFNAMSIZ - 1)."""
+
+
+class GatewayMode(StrEnum):
+    """Docker's gateway modes: who may reach a container's own address from outside the bridge."""
+
+    NAT = "nat"
+    NAT_UNPROTECTED = "nat-unprotected"
+    ROUTED = "routed"
+    ISOLATED = "isolated"
+
+
+class SourceGuard(StrEnum):
+    """Which source addresses a container may use.
+
+    owner: any but another endpoint's or the gateway's; strict: its own only; off: any.
+    """
+
+    OWNER = "owner"
+    STRICT = "strict"
+    OFF = "off"
+
+
+class Subnet(Struct, frozen=True, kw_only=True):
+    """One address family of a network."""
+
+    prefix: IPNetwork
+    gateway: IPAddress | None = None
+    """The bridge's own address; None in isolated mode or with inhibit_ipv4."""
+    ip_range: IPNetwork | None = None
+    reserved: dict[str, IPAddress] = {}
+    """Docker's auxiliary addresses: never leased."""
+
+    @property
+    def pool(self) -> IPNetwork:
+        """Where addresses are leased from when no address was asked for."""
+        return self.ip_range or self.prefix
+
+
+class NetworkOptions(Struct, frozen=True, kw_only=True):
+    """What Docker's `-o` keys say, parsed; model.options has the keys."""
+
+    icc: bool = True
+    masquerade: bool = True
+    host_binding: IPv4Address = IPv4Address("0.0.0.0")  # noqa: S104 - Docker's default
+    gateway_mode4: GatewayMode = GatewayMode.NAT
+    gateway_mode6: GatewayMode = GatewayMode.NAT
+    inhibit_ipv4: bool = False
+    trusted_interfaces: tuple[Ifname, ...] = ()
+    host_ipv4: IPv4Address | None = None
+    """SNAT to this address instead of masquerading."""
+    host_ipv6: IPv6Address | None = None
+    mtu: int = 1500
+    ifname_prefix: str = "eth"
+    source_guard: SourceGuard = SourceGuard.OWNER
+
+
+class Network(Struct, frozen=True, kw_only=True):
+    """One network as it should be."""
+
+    id: NetworkId
+    name: str
+    bridge: Ifname
+    bridge_mac: Mac
+    adopted: bool = False
+    """The bridge existed before us: we use it, and never create or delete it."""
+    ipv4: Subnet | None = None
+    ipv6: Subnet | None = None
+    internal: bool = False
+    options: NetworkOptions = NetworkOptions()
+    labels: dict[str, str] = {}
+    created: float = 0.0
+    """Seconds since the epoch."""
+
+    @property
+    def subnets(self) -> tuple[Subnet, ...]:
+        """The subnets present, IPv4 first."""
+        return tuple(s for s in (self.ipv4, self.ipv6) if s is not None)
+
+    def gateway_mode(self, address: IPAddress) -> GatewayMode:
+        """The mode of the family of an address."""
+        is4 = isinstance(address, IPv4Address)
+        return self.options.gateway_mode4 if is4 else self.options.gateway_mode6

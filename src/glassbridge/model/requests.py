@@ -1,0 +1,59 @@
+"""What a caller asks for, as JSON says it: the edge where text becomes values.
+
+Unknown keys are refused: a misspelt option must not be silently ignored.
+"""
+
+from msgspec import Struct
+
+from glassbridge.model.container import ContainerSpec, NetworkWish
+from glassbridge.model.endpoint import PortWish
+
+
+class SubnetWish(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One `--subnet` and what belongs to it, as text; ipam.subnets parses and checks it."""
+
+    subnet: str
+    gateway: str = ""
+    ip_range: str = ""
+    reserved: dict[str, str] = {}
+
+
+class NetworkRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`network create`."""
+
+    name: str
+    subnets: tuple[SubnetWish, ...] = ()
+    ipv4: bool = True
+    ipv6: bool = False
+    internal: bool = False
+    options: dict[str, str] = {}
+    """Docker's `-o` keys; model.options parses them."""
+    labels: dict[str, str] = {}
+
+
+class AttachRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`attach`: give a process or a namespace its network stack; one of pid and netns is set."""
+
+    name: str = ""
+    pid: int | None = None
+    netns: str = ""
+    networks: tuple[NetworkWish, ...] = ()
+    """Empty: the default network."""
+    ports: tuple[PortWish, ...] = ()
+
+
+class RunRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`run`."""
+
+    spec: ContainerSpec
+    name: str = ""
+    network_mode: str = "default"
+    networks: tuple[NetworkWish, ...] = ()
+    ports: tuple[PortWish, ...] = ()
+
+
+class ConnectRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`network connect`."""
+
+    container: str
+    wish: NetworkWish

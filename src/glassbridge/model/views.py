@@ -1,0 +1,64 @@
+"""What the engine tells about its own objects: answers of the API, rows of `ps`."""
+
+from msgspec import Struct
+
+from glassbridge.model.container import Container
+from glassbridge.model.endpoint import Endpoint, PublishedPort, Sandbox
+from glassbridge.model.network import Network
+
+
+class EndpointView(Struct, frozen=True, kw_only=True):
+    """An endpoint with its network's name and bridge."""
+
+    endpoint: Endpoint
+    network: str
+    bridge: str
+
+
+class SandboxView(Struct, frozen=True, kw_only=True):
+    """A network stack of ours, and the container in it if our runtime made it."""
+
+    sandbox: Sandbox
+    endpoints: tuple[EndpointView, ...] = ()
+    container: Container | None = None
+
+    @property
+    def ports(self) -> tuple[PublishedPort, ...]:
+        """Every published port of the sandbox."""
+        return tuple(p for e in self.endpoints for p in e.endpoint.ports)
+
+
+class NetworkView(Struct, frozen=True, kw_only=True):
+    """A network and who is on it."""
+
+    network: Network
+    endpoints: tuple[SandboxView, ...] = ()
+
+
+class Recovery(Struct, frozen=True, kw_only=True):
+    """What the last start, or the last healing, found and did."""
+
+    at: float
+    trigger: str
+    restored: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+    duration_ms: float = 0.0
+
+
+class Status(Struct, frozen=True, kw_only=True):
+    """`glassbridge status`."""
+
+    pid: int
+    version: str
+    networks: int
+    endpoints: int
+    containers: int
+    queue: int
+    """Requests that wait for the writer."""
+    netns: str
+    run_dir: str
+    state_dir: str
+    started: float
+    last_recovery: Recovery | None = None
+    healthy: bool = True
+    detail: str = ""

@@ -1,0 +1,1 @@
+"""Decisions: values in, operations out; no I/O."""

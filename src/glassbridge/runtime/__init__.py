@@ -1,0 +1,1 @@
+"""The embedded container runtime on top of bubblewrap."""
