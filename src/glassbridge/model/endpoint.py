@@ -5,6 +5,7 @@ from ipaddress import IPv4Interface, IPv6Address, IPv6Interface
 from typing import NewType
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from glassbridge.model.address import IPAddress, IPInterface, Mac
 from glassbridge.model.network import Ifname, NetworkId
@@ -117,6 +118,10 @@ class Endpoint(Struct, frozen=True, kw_only=True):
     def addresses(self) -> tuple[IPAddress, ...]:
         """The bare addresses, IPv4 first."""
         return tuple(a.ip for a in self.interfaces)
+
+    def without_ports(self) -> "Endpoint":
+        """The same endpoint once another one carries the sandbox's ports and default route."""
+        return replace(self, ports=(), is_gateway=False)
 
     @property
     def alias(self) -> str:

@@ -1,12 +1,12 @@
 """A network: one bridge, at most one subnet per family, and Docker's options for it."""
 
 from enum import StrEnum
-from ipaddress import IPv4Address, IPv6Address
+from ipaddress import IPv4Address, IPv6Address, ip_interface
 from typing import NewType
 
 from msgspec import Struct
 
-from glassbridge.model.address import IPAddress, IPNetwork, Mac
+from glassbridge.model.address import IPAddress, IPInterface, IPNetwork, Mac
 
 NetworkId = NewType("NetworkId", str)
 """64 lower-case hex digits, as Docker's."""
@@ -90,6 +90,25 @@ class Network(Struct, frozen=True, kw_only=True):
     def subnets(self) -> tuple[Subnet, ...]:
         """The subnets present, IPv4 first."""
         return tuple(s for s in (self.ipv4, self.ipv6) if s is not None)
+
+    @property
+    def gateway_interfaces(self) -> tuple[IPInterface, ...]:
+        """The bridge's own addresses with their prefix, IPv4 first."""
+        return tuple(
+            ip_interface(f"{s.gateway}/{s.prefix.prefixlen}")
+            for s in self.subnets
+            if s.gateway is not None
+            and not (self.options.inhibit_ipv4 and isinstance(s.gateway, IPv4Address))
+        )
+
+    @property
+    def next_hops(self) -> tuple[IPAddress, ...]:
+        """Where containers send what is not theirs: Docker's DefaultGateway auxiliary address,
+        else the bridge's own.
+        """
+        keys = {4: "DefaultGatewayIPv4", 6: "DefaultGatewayIPv6"}
+        wished = (s.reserved.get(keys[s.prefix.version], s.gateway) for s in self.subnets)
+        return tuple(a for a in wished if a is not None)
 
     def gateway_mode(self, address: IPAddress) -> GatewayMode:
         """The mode of the family of an address."""

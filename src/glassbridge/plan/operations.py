@@ -131,21 +131,22 @@ class DoomLink:
 
 @dataclass(frozen=True, slots=True)
 class SetSysctl:
-    """Write one key; `old` is what stood there."""
+    """Write one key; `old` is what stood there, None where the key dies with its link."""
 
     key: str
     value: str
-    old: str
-    netns: str = ""
+    old: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class DeclareTables:
-    """Declare both tables, empty of elements; already there is success."""
+class LoadRuleset:
+    """Declare both tables with exactly these elements, in one transaction, whatever was there."""
+
+    elements: tuple[Element, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class DeleteTables:
+class DeleteRuleset:
     """Delete both tables; already gone is success."""
 
 
@@ -209,8 +210,8 @@ Operation = (
     | DeleteLink
     | DoomLink
     | SetSysctl
-    | DeclareTables
-    | DeleteTables
+    | LoadRuleset
+    | DeleteRuleset
     | AddElements
     | RemoveElements
     | HoldPort
@@ -243,10 +244,10 @@ def inverse(operation: Operation) -> Operation | None:  # noqa: C901, PLR0911, P
             return RemoveRoute(destination, gateway, ifname, netns)
         case RemoveRoute(destination, gateway, ifname, netns):
             return AddRoute(destination, gateway, ifname, netns)
-        case SetSysctl(key, value, old, netns):
-            return SetSysctl(key, old, value, netns)
-        case DeclareTables():
-            return DeleteTables()
+        case SetSysctl(key, value, old):
+            return None if old is None else SetSysctl(key, old, value)
+        case LoadRuleset():
+            return DeleteRuleset()
         case AddElements(elements):
             return RemoveElements(elements)
         case RemoveElements(elements):
@@ -261,7 +262,7 @@ def inverse(operation: Operation) -> Operation | None:  # noqa: C901, PLR0911, P
             | BringUp()
             | DeleteLink()
             | DoomLink()
-            | DeleteTables()
+            | DeleteRuleset()
             | ForgetFlows()
             | Announce()
         ):
@@ -300,11 +301,11 @@ def describe(operation: Operation) -> str:  # noqa: C901, PLR0911, PLR0912 - one
             return f"delete link {ifname}"
         case DoomLink(host_end):
             return f"set {host_end} down and hand it to the reaper"
-        case SetSysctl(key, value, old, netns):
-            return f"set {key} = {value} (was {old}){_in(netns)}"
-        case DeclareTables():
-            return "declare nftables tables inet and bridge glassbridge"
-        case DeleteTables():
+        case SetSysctl(key, value, old):
+            return f"set {key} = {value}" + ("" if old is None else f" (was {old})")
+        case LoadRuleset(elements):
+            return f"load nftables tables inet and bridge glassbridge, {len(elements)} elements"
+        case DeleteRuleset():
             return "delete nftables tables inet and bridge glassbridge"
         case AddElements(elements):
             return f"add {len(elements)} firewall elements: {_some(elements)}"

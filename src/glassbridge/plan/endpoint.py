@@ -1,0 +1,149 @@
+"""An endpoint's veth pair: what plugs a sandbox into its network, and what pulls it out."""
+
+from collections.abc import Iterable
+
+from glassbridge.model.address import IPAddress
+from glassbridge.model.endpoint import Endpoint, Protocol
+from glassbridge.model.firewall import Element
+from glassbridge.model.network import Ifname, Network
+from glassbridge.plan.firewall import endpoint_elements
+from glassbridge.plan.network import is_isolated_port, needs_hairpin
+from glassbridge.plan.operations import (
+    AddAddress,
+    AddElements,
+    AddRoute,
+    Announce,
+    BringUp,
+    CreateVeth,
+    DisableLinkLocal,
+    DoomLink,
+    ForgetFlows,
+    HoldPort,
+    Operation,
+    PlugPort,
+    ReleasePort,
+    RemoveElements,
+    RemoveRoute,
+    SetPortFlags,
+)
+
+_LOOPBACK = Ifname("lo")
+
+
+def plan_attach(
+    network: Network, endpoint: Endpoint, netns: str, *, announce: bool = False
+) -> tuple[Operation, ...]:
+    """Plug a sandbox in: ports held and firewall in place before the first frame can flow."""
+    return (
+        *(HoldPort(p) for p in endpoint.ports),
+        AddElements(endpoint_elements(network, endpoint)),
+        *_cable(network, endpoint, netns),
+        *_stack(network, endpoint, netns),
+        *_forget(endpoint),
+        *((_announce(endpoint, netns),) if announce else ()),
+    )
+
+
+def plan_detach(network: Network, endpoint: Endpoint) -> tuple[Operation, ...]:
+    """Pull a sandbox out: its link goes down first, so nothing flows past a lifted guard."""
+    return (
+        DoomLink(endpoint.host_end),
+        RemoveElements(endpoint_elements(network, endpoint)),
+        *(ReleasePort(p) for p in endpoint.ports),
+        *_forget(endpoint),
+    )
+
+
+def plan_gateway_move(
+    leaving: tuple[Network, Endpoint] | None,
+    arriving: tuple[Network, Endpoint] | None,
+    netns: str,
+) -> tuple[Operation, ...]:
+    """Move the default routes and published ports of a sandbox from one endpoint to another.
+
+    `leaving` is as it was with its ports, `arriving` as it will be; what is pulled out anyway
+    needs no leaving part.
+    """
+    operations: list[Operation] = []
+    if leaving is not None:
+        network, before = leaving
+        after = before.without_ports()
+        operations += [RemoveRoute(None, g, before.ifname, netns) for g in _gateways(*leaving)]
+        operations.append(RemoveElements(_difference(network, before, after)))
+        operations += [ReleasePort(p) for p in before.ports]
+        operations += _hairpin_change(network, before, after)
+    if arriving is not None:
+        network, after = arriving
+        before = after.without_ports()
+        operations += [HoldPort(p) for p in after.ports]
+        operations.append(AddElements(_difference(network, after, before)))
+        operations += _hairpin_change(network, before, after)
+        operations += [AddRoute(None, g, after.ifname, netns) for g in _gateways(*arriving)]
+    return tuple(o for o in operations if not _is_empty(o))
+
+
+def _cable(network: Network, endpoint: Endpoint, netns: str) -> Iterable[Operation]:
+    host_end = endpoint.host_end
+    yield CreateVeth(
+        host_end, endpoint.host_mac, endpoint.ifname, endpoint.mac, network.options.mtu, netns
+    )
+    # a bridge port has no IP stack of its own to use a link-local address
+    yield DisableLinkLocal(host_end)
+    yield PlugPort(host_end, network.bridge, endpoint.alias)
+    hairpin, isolated = needs_hairpin(endpoint), is_isolated_port(network)
+    if hairpin or isolated:
+        yield SetPortFlags(host_end, hairpin=hairpin, isolated=isolated)
+
+
+def _stack(network: Network, endpoint: Endpoint, netns: str) -> Iterable[Operation]:
+    ifname = endpoint.ifname
+    if endpoint.ipv6 is None:
+        yield DisableLinkLocal(ifname, netns)
+    yield BringUp(_LOOPBACK, netns)
+    yield BringUp(ifname, netns)
+    for address in endpoint.interfaces:
+        yield AddAddress(ifname, address, netns)
+    if endpoint.is_gateway:
+        for gateway in _gateways(network, endpoint):
+            yield AddRoute(None, gateway, ifname, netns)
+
+
+def _gateways(network: Network, endpoint: Endpoint) -> tuple[IPAddress, ...]:
+    """The next hops of a sandbox's default routes; an internal network has none."""
+    if network.internal:
+        return ()
+    held = {a.version for a in endpoint.addresses}
+    return tuple(g for g in network.next_hops if g.version in held)
+
+
+def _forget(endpoint: Endpoint) -> Iterable[Operation]:
+    udp = tuple(p for p in endpoint.ports if p.protocol is Protocol.UDP)
+    yield ForgetFlows(endpoint.addresses, udp)
+
+
+def _announce(endpoint: Endpoint, netns: str) -> Operation:
+    return Announce(endpoint.ifname, endpoint.addresses, endpoint.mac, netns)
+
+
+def _difference(network: Network, more: Endpoint, less: Endpoint) -> tuple[Element, ...]:
+    rest = set(endpoint_elements(network, less))
+    return tuple(e for e in endpoint_elements(network, more) if e not in rest)
+
+
+def _hairpin_change(network: Network, before: Endpoint, after: Endpoint) -> list[Operation]:
+    if needs_hairpin(before) == needs_hairpin(after):
+        return []
+    isolated = is_isolated_port(network)
+    return [
+        SetPortFlags(
+            before.host_end,
+            hairpin=needs_hairpin(after),
+            isolated=isolated,
+            old_hairpin=needs_hairpin(before),
+            old_isolated=isolated,
+        )
+    ]
+
+
+def _is_empty(operation: Operation) -> bool:
+    return isinstance(operation, AddElements | RemoveElements) and not operation.elements
