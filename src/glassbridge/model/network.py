@@ -4,7 +4,7 @@ from enum import StrEnum
 from ipaddress import IPv4Address, IPv6Address, ip_interface
 from typing import NewType
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from glassbridge.model.address import IPAddress, IPInterface, IPNetwork, Mac
 
@@ -13,6 +13,9 @@ NetworkId = NewType("NetworkId", str)
 
 Ifname = NewType("Ifname", str)
 """At most 15 bytes (IFNAMSIZ - 1)."""
+
+
+ANY_IPV4 = IPv4Address("0.0.0.0")  # noqa: S104 - Docker's default host binding
 
 
 class GatewayMode(StrEnum):
@@ -56,7 +59,7 @@ class NetworkOptions(Struct, frozen=True, kw_only=True):
 
     icc: bool = True
     masquerade: bool = True
-    host_binding: IPv4Address = IPv4Address("0.0.0.0")  # noqa: S104 - Docker's default
+    host_binding: IPv4Address = field(default_factory=lambda: ANY_IPV4)
     gateway_mode4: GatewayMode = GatewayMode.NAT
     gateway_mode6: GatewayMode = GatewayMode.NAT
     inhibit_ipv4: bool = False
@@ -81,7 +84,7 @@ class Network(Struct, frozen=True, kw_only=True):
     ipv4: Subnet | None = None
     ipv6: Subnet | None = None
     internal: bool = False
-    options: NetworkOptions = NetworkOptions()
+    options: NetworkOptions = field(default_factory=NetworkOptions)
     labels: dict[str, str] = {}
     created: float = 0.0
     """Seconds since the epoch."""

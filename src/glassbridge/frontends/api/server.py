@@ -1,0 +1,176 @@
+"""The ASGI application: one starlette route per path of the table, and nothing in between."""
+
+import asyncio
+import logging
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
+from urllib.parse import parse_qsl
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Router
+from starlette.routing import Route as PathRoute
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from glassbridge import __version__
+from glassbridge.errors import GlassbridgeError, InvalidRequest, NotFound
+from glassbridge.frontends.api.bodies import Failure, FailureAnswer
+from glassbridge.frontends.api.engine_protocol import EngineProtocol
+from glassbridge.frontends.api.failures import describe_failure
+from glassbridge.frontends.api.openapi import openapi_document
+from glassbridge.frontends.api.routes import OPENAPI_PATH, ROUTES, Cost, Route
+from glassbridge.model.address import from_json, to_json
+
+MAX_BODY = 1 << 20
+_POOL_THREADS = 8
+_log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+
+class _Path:
+    """One path and its methods, as an ASGI application."""
+
+    def __init__(
+        self, engine: EngineProtocol, methods: Mapping[str, Route], pool: ThreadPoolExecutor
+    ) -> None:
+        self._engine = engine
+        self._methods = methods
+        self._pool = pool
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        response = await self._answer(scope, receive)
+        await response(scope, receive, send)
+
+    async def _answer(self, scope: Scope, receive: Receive) -> Response:
+        route = self._methods.get(scope["method"])
+        if route is None:
+            return _method_not_allowed(scope, self._methods)
+        try:
+            asked = _asked(route, scope, await _read_body(receive))
+            ref = scope["path_params"].get("ref", "")
+            result = await self._call(route, ref, asked)
+        except GlassbridgeError as error:
+            return _refusal(error)
+        except Exception as error:  # noqa: BLE001 - the daemon outlives a fault in one request, and tells it
+            _log.exception("%s %s failed", scope["method"], scope["path"])
+            message = f"internal error: {type(error).__name__}: {error}"
+            hint = "this is a fault in glassbridge; the daemon's log has the traceback"
+            return _refusal(GlassbridgeError(message, hint=hint))
+        return _json(route.status, result)
+
+    async def _call(self, route: Route, ref: str, asked: object) -> object:
+        match route.cost:
+            case Cost.QUEUED:
+                queued = route.call(self._engine, ref, asked)
+                return await asyncio.wrap_future(queued)
+            case Cost.BRIEF:
+                loop = asyncio.get_running_loop()
+                return await loop.run_in_executor(self._pool, route.call, self._engine, ref, asked)
+            case Cost.LONG:
+                return await in_own_thread(lambda: route.call(self._engine, ref, asked))
+
+
+async def in_own_thread(call: Callable[[], T]) -> T:
+    """Run a call that may block for long in a thread that does not hold up the process's end."""
+    future: Future[T] = Future()
+
+    def work() -> None:
+        if not future.set_running_or_notify_cancel():
+            return
+        try:
+            result = call()
+        except BaseException as error:  # noqa: BLE001 - handed to the one who waits
+            future.set_exception(error)
+        else:
+            future.set_result(result)
+
+    threading.Thread(target=work, name="api-long", daemon=True).start()
+    return await asyncio.wrap_future(future)
+
+
+def application(engine: EngineProtocol) -> ASGIApp:
+    """Build the application of an engine."""
+    pool = ThreadPoolExecutor(_POOL_THREADS, thread_name_prefix="api")
+    by_path: dict[str, dict[str, Route]] = {}
+    for route in ROUTES:
+        by_path.setdefault(route.path, {})[route.method] = route
+    routes: list[BaseRoute] = [
+        PathRoute(path, _Path(engine, methods, pool)) for path, methods in by_path.items()
+    ]
+    routes.append(PathRoute(OPENAPI_PATH, _openapi))
+    return Router(routes, redirect_slashes=False, default=_no_such_path)
+
+
+def refuse_everything(error: GlassbridgeError) -> ASGIApp:
+    """Build an application whose every answer is this refusal."""
+
+    async def refuse(scope: Scope, receive: Receive, send: Send) -> None:
+        await _read_body(receive)
+        await _refusal(error)(scope, receive, send)
+
+    return refuse
+
+
+async def _openapi(_: Request) -> Response:
+    return _json(200, openapi_document(__version__))
+
+
+async def _no_such_path(scope: Scope, receive: Receive, send: Send) -> None:
+    error = NotFound(
+        f"there is nothing at {scope['path']}", hint=f"GET {OPENAPI_PATH} lists every path"
+    )
+    await _refusal(error)(scope, receive, send)
+
+
+def _method_not_allowed(scope: Scope, methods: Mapping[str, Route]) -> Response:
+    allowed = ", ".join(methods)
+    failure = Failure(
+        code="method_not_allowed",
+        message=f"{scope['method']} means nothing at {scope['path']}",
+        hint=f"allowed there: {allowed}",
+    )
+    return _json(405, FailureAnswer(error=failure), {"allow": allowed})
+
+
+def _asked(route: Route, scope: Scope, body: bytes) -> object:
+    """Parse what came in, or say where it is wrong."""
+    try:
+        if route.query is not None:
+            query = dict(parse_qsl(scope["query_string"].decode(), strict_parsing=False))
+            return msgspec.convert(query, route.query, strict=False)
+        if route.body is None:
+            return None
+        return from_json(body or b"{}", route.body)
+    except msgspec.ValidationError as error:
+        raise InvalidRequest(
+            f"{route.method} {route.path}: {error}",
+            hint=f"GET {OPENAPI_PATH} has the schema of every request",
+        ) from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise InvalidRequest(f"{route.method} {route.path}: not JSON: {error}") from error
+
+
+async def _read_body(receive: Receive) -> bytes:
+    body = b""
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise InvalidRequest("the caller went away before its request was complete")
+        chunk: bytes = message.get("body", b"")
+        body += chunk
+        if len(body) > MAX_BODY:
+            raise InvalidRequest(f"the request is longer than {MAX_BODY} bytes")
+        if not message.get("more_body", False):
+            return body
+
+
+def _refusal(error: GlassbridgeError) -> Response:
+    status, failure = describe_failure(error)
+    return _json(status, FailureAnswer(error=failure))
+
+
+def _json(status: int, value: object, headers: Mapping[str, str] | None = None) -> Response:
+    return Response(to_json(value), status, headers, media_type="application/json")
