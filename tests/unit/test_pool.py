@@ -103,11 +103,19 @@ class PoolMachine(RuleBasedStateMachine):
         if address in self.automatic:
             self.freed[address] = self.now
 
+    @precondition(lambda self: self.held)
+    @rule(pick=st.integers(0, 15))
+    def cancel(self, pick: int) -> None:
+        address = sorted(self.held, key=int)[pick % len(self.held)]
+        self.pool.cancel(address)
+        del self.held[address]
+
     @rule(pick=st.integers(0, 15))
     def release_what_nobody_holds(self, pick: int) -> None:
         address = self.subnet.prefix[pick % self.subnet.prefix.num_addresses]
         if address not in self.held:
             self.pool.release(address, self.now)
+            self.pool.cancel(address)
 
     @rule(seconds=st.sampled_from([0.5, 4.0, 10.0, 60.0]))
     def wait(self, seconds: float) -> None:

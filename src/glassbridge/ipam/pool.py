@@ -99,16 +99,32 @@ class Pool:
 
     def release(self, address: IPAddress, now: float) -> None:
         """Take an address back; one that nobody holds is success, as detaching is repeatable."""
-        number = int(address)
-        if address not in self.subnet.prefix or self._holders.pop(number, None) is None:
-            return
-        if self._first <= number <= self._last:
-            self._held_in_range -= 1
-            self._resting[number] = now
+        if self._drop(address):
+            self._resting[int(address)] = now
+
+    def cancel(self, address: IPAddress) -> None:
+        """Take back a lease that nobody ever used: it need not rest."""
+        if self._drop(address):
+            self._offer(int(address))
 
     def _hold(self, number: int, holder: str) -> None:
         self._holders[number] = holder
         self._held_in_range += self._first <= number <= self._last
+
+    def _drop(self, address: IPAddress) -> bool:
+        """Forget a holder; whether the address may now be leased again without being asked for."""
+        number = int(address)
+        if address not in self.subnet.prefix or self._holders.pop(number, None) is None:
+            return False
+        in_range = self._first <= number <= self._last
+        self._held_in_range -= in_range
+        return in_range
+
+    def _offer(self, number: int) -> None:
+        # above the frontier it is found without the heap
+        if number < self._frontier and number not in self._in_heap:
+            heappush(self._rested, number)
+            self._in_heap.add(number)
 
     def _wake(self, now: float) -> None:
         while self._resting:
@@ -116,10 +132,7 @@ class Pool:
             if released + self._rest_seconds > now:
                 return
             del self._resting[number]
-            # above the frontier it is found without the heap
-            if number < self._frontier and number not in self._in_heap:
-                heappush(self._rested, number)
-                self._in_heap.add(number)
+            self._offer(number)
 
     def _lowest_rested(self) -> int | None:
         while self._rested:
