@@ -1,0 +1,110 @@
+"""Requests about routes and routing rules (linux/rtnetlink.h, linux/fib_rules.h)."""
+
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+from struct import Struct as Layout
+
+from glassbridge.wire.netlink import (
+    NLM_F_CREATE,
+    NLM_F_DUMP,
+    NLM_F_EXCL,
+    Request,
+    attribute,
+    attribute_u32,
+)
+
+RTM_NEWROUTE, RTM_DELROUTE, RTM_GETROUTE = 24, 25, 26
+RTM_GETRULE = 34
+
+RTA_DST, RTA_OIF, RTA_GATEWAY, RTA_PRIORITY, RTA_TABLE = 1, 4, 5, 6, 15
+RTNH_F_ONLINK = 4
+
+AF_INET, AF_INET6 = 2, 10
+TABLE_MAIN = 254
+
+_PROTO_STATIC = 4
+_TYPE_UNICAST = 1
+_SCOPE_UNIVERSE, _SCOPE_LINK, _SCOPE_NOWHERE = 0, 253, 255
+
+# struct rtmsg: family, dst_len, src_len, tos, table, protocol, scope, type, flags
+route_header = Layout("=BBBBBBBBI")
+
+
+def add_route(
+    destination: IPv4Network | IPv6Network | None,
+    *,
+    gateway: IPv4Address | IPv6Address | None = None,
+    oif: int | None = None,
+    onlink: bool = False,
+    metric: int | None = None,
+) -> Request:
+    """A unicast route of the main table; destination None is the gateway's default route.
+
+    `onlink` takes a gateway for reachable although no connected route covers it.
+    """
+    family = _family(destination or gateway)
+    scope = _SCOPE_LINK if gateway is None and family == AF_INET else _SCOPE_UNIVERSE
+    length = 0 if destination is None else destination.prefixlen
+    head = route_header.pack(
+        family,
+        length,
+        0,
+        0,
+        TABLE_MAIN,
+        _PROTO_STATIC,
+        scope,
+        _TYPE_UNICAST,
+        RTNH_F_ONLINK if onlink else 0,
+    )
+    return Request(
+        RTM_NEWROUTE,
+        NLM_F_CREATE | NLM_F_EXCL,
+        head + _attributes(destination, gateway, oif, metric),
+    )
+
+
+def remove_route(
+    destination: IPv4Network | IPv6Network | None,
+    *,
+    gateway: IPv4Address | IPv6Address | None = None,
+    oif: int | None = None,
+    metric: int | None = None,
+) -> Request:
+    """Remove the main table's route that has all of what is given; ESRCH says there is none."""
+    family = _family(destination or gateway)
+    length = 0 if destination is None else destination.prefixlen
+    head = route_header.pack(family, length, 0, 0, TABLE_MAIN, 0, _SCOPE_NOWHERE, 0, 0)
+    return Request(RTM_DELROUTE, 0, head + _attributes(destination, gateway, oif, metric))
+
+
+def dump_routes(family: int) -> Request:
+    """Ask for the routes of one family, all tables."""
+    return Request(RTM_GETROUTE, NLM_F_DUMP, route_header.pack(family, 0, 0, 0, 0, 0, 0, 0, 0))
+
+
+def dump_rules(family: int) -> Request:
+    """Ask for the routing rules of one family (struct fib_rule_hdr is as long as rtmsg)."""
+    return Request(RTM_GETRULE, NLM_F_DUMP, route_header.pack(family, 0, 0, 0, 0, 0, 0, 0, 0))
+
+
+def _attributes(
+    destination: IPv4Network | IPv6Network | None,
+    gateway: IPv4Address | IPv6Address | None,
+    oif: int | None,
+    metric: int | None,
+) -> bytes:
+    body = b""
+    if destination is not None:
+        body += attribute(RTA_DST, destination.network_address.packed)
+    if gateway is not None:
+        body += attribute(RTA_GATEWAY, gateway.packed)
+    if oif is not None:
+        body += attribute_u32(RTA_OIF, oif)
+    if metric is not None:
+        body += attribute_u32(RTA_PRIORITY, metric)
+    return body
+
+
+def _family(of: IPv4Network | IPv6Network | IPv4Address | IPv6Address | None) -> int:
+    if of is None:
+        raise ValueError("a route needs a destination or a gateway")
+    return AF_INET if of.version == 4 else AF_INET6  # noqa: PLR2004 - the protocol's own number
