@@ -1,0 +1,201 @@
+"""Talk to the kernel over netlink: many requests in one send, one answer for each.
+
+Both netlink and rtnetlink carry a request out within the send that brings it, so every answer
+waits in the socket when the send returns: receiving never blocks, and a missing answer was lost.
+"""
+
+import fcntl
+import socket
+from collections.abc import Sequence
+from contextlib import nullcontext
+from struct import Struct as Layout
+from types import TracebackType
+from typing import Self
+
+from glassbridge.errors import KernelRefused, NotFound
+from glassbridge.kernel.netns import inside, socket_cookie
+from glassbridge.model.kernel_names import IFNAME_MAX
+from glassbridge.wire.netlink import (
+    NLM_F_DUMP_INTR,
+    NLMSG_DONE,
+    NLMSG_ERROR,
+    Message,
+    Refusal,
+    Request,
+    decode_acknowledgement,
+    encode,
+    messages,
+    split,
+)
+
+NETLINK_ROUTE, NETLINK_SOCK_DIAG, NETLINK_NETFILTER = 0, 4, 12
+
+_SOL_NETLINK = 270
+_NETLINK_CAP_ACK, _NETLINK_EXT_ACK, _NETLINK_GET_STRICT_CHK = 10, 11, 12
+_SO_RCVBUFFORCE = 33
+_SIOCGIFINDEX = 0x8933
+_ENOBUFS, _EINTR = 105, 4
+
+_RECEIVE_BUFFER = 1 << 20
+_SEND_BYTES = 64 << 10
+# an answer takes up to 1,280 bytes of the buffer, which is 416 KiB where it cannot be enlarged
+_SEND_REQUESTS = 256
+_LARGEST_DATAGRAM = 64 << 10
+_DUMP_ATTEMPTS = 8
+
+_ifreq = Layout("=16si20x")
+
+
+class NetlinkSocket:
+    """One netlink socket of the namespace it was opened in; one thread uses it at a time."""
+
+    def __init__(self, protocol: int, netns: int | None = None) -> None:
+        with nullcontext() if netns is None else inside(netns):
+            self._socket = socket.socket(
+                socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, protocol
+            )
+        self._sequence = 1
+        for option in (_NETLINK_CAP_ACK, _NETLINK_EXT_ACK, _NETLINK_GET_STRICT_CHK):
+            self._socket.setsockopt(_SOL_NETLINK, option, 1)
+        enlarge_receive_buffer(self._socket, _RECEIVE_BUFFER)
+        self._socket.bind((0, 0))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close it; a second time does nothing."""
+        self._socket.close()
+
+    @property
+    def port_id(self) -> int:
+        """What the kernel puts into notifications of changes that this socket asked for."""
+        port: int = self._socket.getsockname()[0]
+        return port
+
+    @property
+    def netns_cookie(self) -> int:
+        """The cookie of the socket's namespace."""
+        return socket_cookie(self._socket)
+
+    def send_batch(self, requests: Sequence[Request]) -> list[Refusal | None]:
+        """Carry out all requests in their order, whatever becomes of each; None is success."""
+        answers: list[Refusal | None] = []
+        for part in split(requests, _SEND_BYTES, _SEND_REQUESTS):
+            answers += self._exchange(part)
+        return answers
+
+    def request(self, request: Request, attempt: str) -> None:
+        """Carry out one request; raises KernelRefused, with `attempt` saying what was tried."""
+        (refusal,) = self._exchange([request])
+        if refusal is not None:
+            raise KernelRefused(attempt, refusal.errno, refusal.text)
+
+    def get(self, request: Request) -> bytes | Refusal:
+        """Ask for one object; its body, or why there is none."""
+        found = b""
+        sequence = self._send([request])
+        while True:
+            for message in self._receive(sequence, 1):
+                if message.message_type != NLMSG_ERROR:
+                    found = message.body
+                    continue
+                refusal = decode_acknowledgement(message)
+                return found if refusal is None else refusal
+
+    def dump(self, request: Request, attempt: str, *, torn: bool = False) -> list[bytes]:
+        """Ask for all objects; their bodies.
+
+        The kernel says when the list changed while it was read (NLM_F_DUMP_INTR): it is read
+        again, some times. With `torn` the last reading is then good enough, else KernelRefused.
+        """
+        for _ in range(_DUMP_ATTEMPTS):
+            bodies, interrupted = self._dump_once(request, attempt)
+            if not interrupted:
+                return bodies
+        if torn:
+            return bodies
+        raise KernelRefused(
+            attempt, _EINTR, "the list kept changing while it was read", hint="try again"
+        )
+
+    def _exchange(self, requests: Sequence[Request]) -> list[Refusal | None]:
+        first = self._send(requests)
+        last = first + len(requests) - 1
+        answers: list[Refusal | None] = [None] * len(requests)
+        while True:
+            for message in self._receive(first, len(requests)):
+                if message.message_type != NLMSG_ERROR:
+                    continue
+                answers[message.sequence - first] = decode_acknowledgement(message)
+                if message.sequence == last:
+                    return answers
+
+    def _dump_once(self, request: Request, attempt: str) -> tuple[list[bytes], bool]:
+        bodies: list[bytes] = []
+        interrupted = False
+        sequence = self._send([request])
+        while True:
+            for message in self._receive(sequence, 1):
+                interrupted |= bool(message.flags & NLM_F_DUMP_INTR)
+                if message.message_type in (NLMSG_DONE, NLMSG_ERROR):
+                    refusal = decode_acknowledgement(message)
+                    if refusal is not None:
+                        raise KernelRefused(attempt, refusal.errno, refusal.text)
+                    return bodies, interrupted
+                bodies.append(message.body)
+
+    def _send(self, requests: Sequence[Request]) -> int:
+        first = self._sequence
+        self._sequence = (first + len(requests)) & 0x7FFFFFFF
+        try:
+            self._socket.send(encode(requests, first))
+        except OSError as error:
+            raise KernelRefused("send a netlink request", error.errno or 0) from error
+        return first
+
+    def _receive(self, first: int, count: int) -> list[Message]:
+        """The next datagram's messages; those of an exchange that broke off earlier are dropped."""
+        try:
+            datagram = self._socket.recv(_LARGEST_DATAGRAM, socket.MSG_DONTWAIT)
+        except BlockingIOError as error:
+            raise KernelRefused("read the kernel's answer", _ENOBUFS, "it was lost") from error
+        except OSError as error:
+            raise KernelRefused("read the kernel's answer", error.errno or 0) from error
+        return [m for m in messages(datagram) if first <= m.sequence < first + count]
+
+
+class RouteSocket(NetlinkSocket):
+    """Links, addresses, routes, neighbours of one namespace."""
+
+    def __init__(self, netns: int | None = None) -> None:
+        super().__init__(NETLINK_ROUTE, netns)
+
+    def ifindex(self, ifname: str) -> int:
+        """The index of a link, by ioctl: half the price of RTM_GETLINK; raises NotFound."""
+        missing = NotFound(f"link {ifname} does not exist", hint="see: ip link")
+        name = ifname.encode()
+        if len(name) > IFNAME_MAX:
+            raise missing
+        try:
+            answer = fcntl.ioctl(self._socket, _SIOCGIFINDEX, _ifreq.pack(name, 0))
+        except OSError as error:
+            raise missing from error
+        index: int = _ifreq.unpack(answer)[1]
+        return index
+
+
+def enlarge_receive_buffer(of: socket.socket, size: int) -> None:
+    """As large as asked for where we may, else as large as the host lets anyone."""
+    try:
+        of.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, size)
+    except PermissionError:
+        of.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, size)
