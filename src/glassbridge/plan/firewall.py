@@ -1,0 +1,156 @@
+"""What networks, endpoints and uplinks put into the sets and maps of our two tables."""
+
+from collections.abc import Iterator
+from ipaddress import IPv6Address, IPv6Network
+
+from glassbridge.model.address import IPAddress, Mac, mac_octets
+from glassbridge.model.endpoint import Endpoint, Protocol, PublishedPort
+from glassbridge.model.firewall import (
+    Accept,
+    Atom,
+    Element,
+    Family,
+    Goto,
+    Set,
+    Table,
+    Verdict,
+    Word,
+)
+from glassbridge.model.kernel_names import NFT_TABLE
+from glassbridge.model.network import GatewayMode, Ifname, Network, SourceGuard, Subnet
+from glassbridge.plan import firewall_sets as sets
+from glassbridge.plan.firewall_bridge import NOT_A_ROUTER, STRICT, bridge_chains
+from glassbridge.plan.firewall_inet import PUBLISHED_ONLY, ROUTED, inet_chains
+
+_NATTED = (GatewayMode.NAT, GatewayMode.NAT_UNPROTECTED)
+_LOOPBACK6 = IPv6Address("::1")
+
+
+def tables() -> tuple[Table, ...]:
+    """Both tables, without elements: the same on every host."""
+    return (
+        Table(Family.INET, NFT_TABLE, sets.INET_SETS, inet_chains()),
+        Table(Family.BRIDGE, NFT_TABLE, sets.BRIDGE_SETS, bridge_chains()),
+    )
+
+
+def network_elements(network: Network) -> tuple[Element, ...]:
+    """What a network adds: who may enter and leave its bridge, and its gateway's addresses."""
+    bridge, options = network.bridge, network.options
+    within = Accept() if options.icc else Goto(PUBLISHED_ONLY)
+    return (
+        _inet(sets.BRIDGES, bridge),
+        _inet(sets.WITHIN, bridge, bridge, value=within),
+        *((_inet(sets.CLOSED, bridge),) if network.internal else ()),
+        *(
+            ()
+            if network.internal
+            else (_inet(sets.TRUSTED, link, bridge) for link in options.trusted_interfaces)
+        ),
+        *(e for s in network.subnets for e in _subnet_elements(network, s)),
+        *_claims(
+            Ifname(""),
+            network.bridge_mac,
+            tuple(a.ip for a in network.gateway_interfaces),
+            has_ipv6=network.ipv6 is not None,
+        ),
+    )
+
+
+def endpoint_elements(network: Network, endpoint: Endpoint) -> tuple[Element, ...]:
+    """What an endpoint adds: its addresses as its own, and its published ports."""
+    port = endpoint.host_end
+    has_ipv6 = endpoint.ipv6 is not None
+    guard = {
+        SourceGuard.OWNER: (),
+        SourceGuard.STRICT: (_bridge(sets.GUARD, port, value=Goto(STRICT)),),
+        SourceGuard.OFF: (_bridge(sets.GUARD, port, value=Goto(NOT_A_ROUTER)),),
+    }
+    return (
+        *guard[network.options.source_guard],
+        *_claims(port, endpoint.mac, endpoint.addresses, has_ipv6=has_ipv6),
+        *((_bridge(sets.WITH_IPV6, port),) if has_ipv6 else ()),
+        *(e for p in endpoint.ports for e in _port_elements(network, endpoint, p)),
+    )
+
+
+def uplink_elements(uplinks: tuple[Ifname, ...]) -> tuple[Element, ...]:
+    """Bridges of others that lead outside (br0 with the default route), hence not foreign."""
+    return tuple(_inet(sets.UPLINKS, uplink) for uplink in uplinks)
+
+
+def _inet(into: Set, *key: Atom, value: tuple[Atom, ...] | Verdict | None = None) -> Element:
+    return Element(Family.INET, into.name, key, value)
+
+
+def _bridge(into: Set, *key: Atom, value: Verdict | None = None) -> Element:
+    return Element(Family.BRIDGE, into.name, key, value)
+
+
+def _subnet_elements(network: Network, subnet: Subnet) -> Iterator[Element]:
+    bridge, options, prefix = network.bridge, network.options, subnet.prefix
+    is6 = isinstance(prefix, IPv6Network)
+    yield _inet(sets.HOME6 if is6 else sets.HOME4, prefix, bridge)
+    mode = network.gateway_mode(prefix.network_address)
+    if network.internal or mode is GatewayMode.ISOLATED:
+        return
+    version = Word.IPV6 if is6 else Word.IPV4
+    if mode is GatewayMode.ROUTED:
+        yield _inet(sets.ENTER, version, bridge, value=Goto(ROUTED))
+    elif mode is GatewayMode.NAT_UNPROTECTED:
+        yield _inet(sets.ENTER, version, bridge, value=Accept())
+    if mode not in _NATTED or not options.masquerade:
+        return
+    yield _inet(sets.MASQUERADED6 if is6 else sets.MASQUERADED4, prefix)
+    host = options.host_ipv6 if is6 else options.host_ipv4
+    if host is not None:
+        yield _inet(sets.SNAT6 if is6 else sets.SNAT4, prefix, value=(host,))
+    if mode is GatewayMode.NAT:
+        # without masquerade, answers come in from outside with the container as destination
+        yield _inet(sets.PROTECTED6 if is6 else sets.PROTECTED4, prefix)
+        for link in options.trusted_interfaces:
+            yield _inet(sets.TRUSTED6 if is6 else sets.TRUSTED4, prefix, link)
+
+
+def _claims(
+    port: Ifname, mac: Mac, addresses: tuple[IPAddress, ...], *, has_ipv6: bool
+) -> Iterator[Element]:
+    """Addresses that belong to somebody; with a port, to whoever is behind it."""
+    yield _bridge(sets.LEASED_MAC, mac)
+    if port:
+        yield _bridge(sets.OWN_MAC, port, mac)
+    for address in (*addresses, *((_link_local(mac),) if has_ipv6 else ())):
+        is6 = isinstance(address, IPv6Address)
+        yield _bridge(sets.LEASED6 if is6 else sets.LEASED4, address)
+        if port:
+            yield _bridge(sets.OWN6 if is6 else sets.OWN4, port, address)
+
+
+def _port_elements(network: Network, endpoint: Endpoint, port: PublishedPort) -> Iterator[Element]:
+    host = port.host_address
+    is6 = isinstance(host, IPv6Address)
+    at = endpoint.ipv6 if is6 else endpoint.ipv4
+    if at is None or network.internal:
+        return
+    container: tuple[IPAddress, int] = (at.ip, port.container_port)
+    mode = network.gateway_mode(host)
+    if mode is GatewayMode.ROUTED or (
+        mode is GatewayMode.NAT and network.options.trusted_interfaces
+    ):
+        yield _inet(sets.OPEN6 if is6 else sets.OPEN4, at.ip, port.protocol, port.container_port)
+    if mode not in _NATTED:
+        return
+    service = (port.protocol, port.host_port)
+    if host.is_unspecified:
+        yield _inet(sets.PUBLISHED6_ANY if is6 else sets.PUBLISHED4_ANY, *service, value=container)
+    elif host != _LOOPBACK6:
+        yield _inet(sets.PUBLISHED6 if is6 else sets.PUBLISHED4, host, *service, value=container)
+    if port.protocol is Protocol.UDP and host in (_LOOPBACK6, IPv6Address(0)):
+        yield _inet(sets.LOOPBACK_UDP6, port.host_port)
+
+
+def _link_local(mac: Mac) -> IPv6Address:
+    """The address that the kernel makes of a MAC (modified EUI-64, RFC 4291 appendix A)."""
+    octets = mac_octets(mac)
+    identifier = bytes((octets[0] ^ 2, *octets[1:3], 0xFF, 0xFE, *octets[3:]))
+    return IPv6Address(b"\xfe\x80" + bytes(6) + identifier)
