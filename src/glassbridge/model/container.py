@@ -81,6 +81,8 @@ class Container(Struct, frozen=True, kw_only=True):
     spec: ContainerSpec
     network_mode: str = "default"
     """`default` (its endpoints), `none`, `host`, or `container:ID`."""
+    networks: tuple[NetworkWish, ...] = ()
+    """What it joins at each start."""
     ports: tuple[PortWish, ...] = ()
     state: ContainerState = ContainerState.CREATED
     pid: int | None = None

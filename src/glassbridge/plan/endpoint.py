@@ -44,6 +44,16 @@ def plan_attach(
     )
 
 
+def plan_plug(network: Network, endpoint: Endpoint) -> tuple[Operation, ...]:
+    """Plug a cable that exists into its bridge."""
+    host_end = endpoint.host_end
+    plug = PlugPort(host_end, network.bridge, endpoint.alias)
+    hairpin, isolated = needs_hairpin(endpoint), is_isolated_port(network)
+    if not (hairpin or isolated):
+        return (plug,)
+    return (plug, SetPortFlags(host_end, hairpin=hairpin, isolated=isolated))
+
+
 def plan_detach(network: Network, endpoint: Endpoint) -> tuple[Operation, ...]:
     """Pull a sandbox out: its link goes down first, so nothing flows past a lifted guard."""
     return (
@@ -58,11 +68,13 @@ def plan_gateway_move(
     leaving: tuple[Network, Endpoint] | None,
     arriving: tuple[Network, Endpoint] | None,
     netns: str,
+    *,
+    again: bool = False,
 ) -> tuple[Operation, ...]:
     """Move the default routes and published ports of a sandbox from one endpoint to another.
 
     `leaving` is as it was with its ports, `arriving` as it will be; what is pulled out anyway
-    needs no leaving part.
+    needs no leaving part. With `again` the routes may stand already.
     """
     operations: list[Operation] = []
     if leaving is not None:
@@ -78,7 +90,10 @@ def plan_gateway_move(
         operations += [HoldPort(p) for p in after.ports]
         operations.append(AddElements(_difference(network, after, before)))
         operations += _hairpin_change(network, before, after)
-        operations += [AddRoute(None, g, after.ifname, netns) for g in _gateways(*arriving)]
+        for gateway in _gateways(*arriving):
+            if again:
+                operations.append(RemoveRoute(None, gateway, after.ifname, netns))
+            operations.append(AddRoute(None, gateway, after.ifname, netns))
     return tuple(o for o in operations if not _is_empty(o))
 
 
@@ -89,10 +104,7 @@ def _cable(network: Network, endpoint: Endpoint, netns: str) -> Iterable[Operati
     )
     # a bridge port has no IP stack of its own to use a link-local address
     yield DisableLinkLocal(host_end)
-    yield PlugPort(host_end, network.bridge, endpoint.alias)
-    hairpin, isolated = needs_hairpin(endpoint), is_isolated_port(network)
-    if hairpin or isolated:
-        yield SetPortFlags(host_end, hairpin=hairpin, isolated=isolated)
+    yield from plan_plug(network, endpoint)
 
 
 def _stack(network: Network, endpoint: Endpoint, netns: str) -> Iterable[Operation]:

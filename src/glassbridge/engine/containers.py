@@ -1,0 +1,257 @@
+"""Use cases about containers of our own runtime: create, start, stop, remove, notice their end.
+
+The steps that wait (a process to start, to stop) run in the caller's thread under the container's
+own lock; only the short ones pass the writer.
+"""
+
+import logging
+import secrets
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any
+
+from msgspec.structs import replace
+
+from glassbridge.engine.container_stack import ContainerStacks, sandbox_of
+from glassbridge.engine.exits import ExitWatcher
+from glassbridge.engine.jobs import Job
+from glassbridge.engine.records import ForgetContainer, RecordContainer
+from glassbridge.engine.state import State
+from glassbridge.engine.views import sandbox_view
+from glassbridge.engine.wishes import free_name
+from glassbridge.errors import Conflict, GlassbridgeError, InvalidRequest, NotFound
+from glassbridge.kernel.netns import delete_netns
+from glassbridge.model.container import Container, ContainerState, NetworkWish
+from glassbridge.model.endpoint import SandboxId
+from glassbridge.model.kernel_names import DEFAULT_NETWORK
+from glassbridge.model.names import check_name, new_id
+from glassbridge.model.network import Network
+from glassbridge.model.requests import RunRequest
+from glassbridge.model.views import SandboxView
+from glassbridge.runtime.runtime import Runtime
+
+_log = logging.getLogger(__name__)
+
+
+class Containers:
+    """Drives the runtime and the writer."""
+
+    def __init__(
+        self,
+        state: State,
+        submit: Callable[[Job[Any]], Future[Any]],
+        stacks: ContainerStacks,
+        runtime: Runtime,
+    ) -> None:
+        self._state = state
+        self._submit = submit
+        self._stacks = stacks
+        self._runtime = runtime
+        self._locks: dict[SandboxId, threading.RLock] = {}
+        self._ends: dict[SandboxId, Future[int]] = {}
+        self._watcher = ExitWatcher(self._ended)
+
+    def open(self) -> None:
+        """Adopt what runs and remove what a crash left half made; nobody was told of that."""
+        self._watcher.start()
+        for container in tuple(self._state.containers.values()):
+            if container.state is ContainerState.RUNNING:
+                self._ends[container.id] = Future()
+                self._watch(container)
+            elif container.state is ContainerState.CREATED:
+                self._runtime.kill(container)
+                self._stacks.drop(container)
+                self._forget(container)
+            else:
+                self._stacks.drop(container)
+        for path in self._stacks.strays():
+            delete_netns(path)
+
+    def close(self) -> None:
+        """Stop watching; the containers go on."""
+        self._watcher.stop()
+
+    def run(self, request: RunRequest) -> SandboxView:
+        """Create and start a container; a failure leaves nothing of it."""
+        container = self._create(request)
+        with self._lock(container.id):
+            try:
+                self._start(container)
+            except BaseException:
+                self._forget(container)
+                raise
+        return self._view(container)
+
+    def start(self, ref: str) -> SandboxView:
+        """Start a stopped container again, with the same wishes for its networks."""
+        container = self._state.container(ref)
+        with self._lock(container.id):
+            container = self._state.container(container.id)
+            if container.state is ContainerState.RUNNING:
+                raise Conflict(f"container {container.name} is running already")
+            self._start(container)
+        return self._view(container)
+
+    def stop(self, ref: str, timeout: float) -> SandboxView:
+        """SIGTERM, then SIGKILL after `timeout` seconds; stopped already is success."""
+        container = self._state.container(ref)
+        if container.state is ContainerState.RUNNING:
+            self._runtime.terminate(container)
+            if self._await_end(container, timeout) is None:
+                self._runtime.kill(container)
+                self._await_end(container, None)
+        return self._view(container)
+
+    def remove(self, ref: str, *, force: bool) -> SandboxView:
+        """Remove a container with its log; a running one only with `force`."""
+        container = self._state.container(ref)
+        view = self._view(container)
+        if container.state is ContainerState.RUNNING:
+            if not force:
+                raise Conflict(
+                    f"container {container.name} is running",
+                    hint=f"stop it first, or: glassbridge rm -f {container.name}",
+                )
+            self._runtime.kill(container)
+            self._await_end(container, None)
+        with self._lock(container.id):
+            if container.id in self._state.containers:
+                self._forget(container)
+        return view
+
+    def wait(self, ref: str, timeout: float | None) -> int | None:
+        """Wait for a container's end; returns its exit code, None when time is up first."""
+        return self._await_end(self._state.container(ref), timeout)
+
+    def _await_end(self, container: Container, timeout: float | None) -> int | None:
+        end = self._ends.get(container.id)
+        if end is None:
+            return self._state.containers.get(container.id, container).exit_code
+        try:
+            return end.result(timeout)
+        except TimeoutError:
+            return None
+
+    def stopped(self, ref: str) -> Container | None:
+        """The container meant, if it is one of the runtime's and does not run."""
+        try:
+            container = self._state.container(ref)
+        except NotFound:
+            return None
+        return None if container.state is ContainerState.RUNNING else container
+
+    def add_wish(self, container: Container, network: Network, wish: NetworkWish) -> SandboxView:
+        """Have a stopped container join one more network at its next start."""
+        if any(w.network in (network.name, network.id) for w in container.networks):
+            raise Conflict(f"{container.name} is already connected to network {network.name}")
+        return self._change(container, networks=(*container.networks, wish))
+
+    def drop_wish(self, container: Container, network: Network) -> SandboxView:
+        """Have a stopped container not join a network at its next start."""
+        rest = tuple(
+            w for w in container.networks if w.network not in (network.name, network.id)
+        )
+        if len(rest) == len(container.networks):
+            raise NotFound(f"{container.name} is not connected to network {network.name}")
+        return self._change(container, networks=rest)
+
+    def _create(self, request: RunRequest) -> Container:
+        container = Container(
+            id=SandboxId(new_id(secrets.token_bytes(32))),
+            name=check_name(request.name) if request.name else free_name(self._state),
+            spec=request.spec,
+            network_mode=self._network_mode(request),
+            networks=request.networks or (NetworkWish(network=DEFAULT_NETWORK),),
+            ports=request.ports,
+            created=time.time(),
+        )
+        self._submit(RecordContainer(container, is_new=True)).result()
+        return container
+
+    def _network_mode(self, request: RunRequest) -> str:
+        mode = request.network_mode
+        if mode == "default":
+            return mode
+        if request.ports:
+            raise InvalidRequest(
+                f"ports cannot be published with --network {mode}",
+                hint="leave -p away: the container has no address of its own to publish",
+            )
+        if mode.startswith("container:"):
+            return f"container:{self._state.container(mode.partition(':')[2]).id}"
+        if mode not in ("none", "host"):
+            raise InvalidRequest(f"unknown network mode {mode!r}")
+        return mode
+
+    def _start(self, container: Container) -> None:
+        path = self._stacks.make(container)
+        try:
+            self._runtime.prepare(container, self._stacks.hosts(container))
+            process = self._runtime.start(container, path)
+        except BaseException:
+            self._stacks.drop(container)
+            raise
+        running = replace(
+            container,
+            state=ContainerState.RUNNING,
+            pid=process.pid,
+            pid_started=process.started_ticks,
+            exit_code=None,
+            started=time.time(),
+            finished=0.0,
+        )
+        self._ends[container.id] = Future()
+        self._submit(RecordContainer(running)).result()
+        self._watch(running)
+
+    def _watch(self, container: Container) -> None:
+        descriptor = self._runtime.open_pidfd(container)
+        if descriptor is None:
+            self._ended(container.id)
+        else:
+            self._watcher.watch(container.id, descriptor)
+
+    def _ended(self, container_id: SandboxId) -> None:
+        """Give back what an ended container held, then say so: waiters find its address free."""
+        with self._lock(container_id):
+            container = self._state.containers.get(container_id)
+            if container is None or container.state is not ContainerState.RUNNING:
+                return
+            try:
+                self._stacks.drop(container)
+            except GlassbridgeError as error:
+                _log.warning("container %s ended: %s", container.name, error)
+            code = self._runtime.exit_code(container)
+            if container.spec.auto_remove:
+                self._forget(container)
+            else:
+                self._change(
+                    container,
+                    state=ContainerState.EXITED,
+                    pid=None,
+                    exit_code=code,
+                    finished=time.time(),
+                )
+        self._ends.pop(container_id).set_result(code or 0)
+
+    def _change(self, container: Container, **changes: object) -> SandboxView:
+        changed = replace(container, **changes)
+        self._submit(RecordContainer(changed)).result()
+        return self._view(changed)
+
+    def _forget(self, container: Container) -> None:
+        self._runtime.remove(container)
+        self._submit(ForgetContainer(container)).result()
+        self._locks.pop(container.id, None)
+
+    def _view(self, container: Container) -> SandboxView:
+        """As it is now, or as it was if it removed itself."""
+        try:
+            return sandbox_view(self._state, container.id)
+        except NotFound:
+            return SandboxView(sandbox=sandbox_of(container, ""), container=container)
+
+    def _lock(self, container_id: SandboxId) -> threading.RLock:
+        return self._locks.setdefault(container_id, threading.RLock())

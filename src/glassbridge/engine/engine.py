@@ -1,0 +1,256 @@
+"""The engine: every use case, for every front-end; desired state in, frozen answers out."""
+
+import os
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any
+
+from glassbridge import __version__
+from glassbridge.engine.attaching import Attach, Connect
+from glassbridge.engine.container_stack import ContainerStacks
+from glassbridge.engine.containers import Containers
+from glassbridge.engine.detaching import Detach, Disconnect
+from glassbridge.engine.healing import Healer
+from glassbridge.engine.host import Host
+from glassbridge.engine.jobs import Job
+from glassbridge.engine.loading import load_state, netns_identity
+from glassbridge.engine.networks import (
+    CreateNetwork,
+    Realise,
+    RemoveNetwork,
+    default_network_request,
+    unused_networks,
+)
+from glassbridge.engine.shutdown import TakeDown
+from glassbridge.engine.views import all_sandboxes, network_view
+from glassbridge.engine.wishes import foreign_sandbox
+from glassbridge.engine.writer import Writer
+from glassbridge.errors import Conflict
+from glassbridge.kernel.executor import Executor
+from glassbridge.model.container import ContainerState, NetworkWish
+from glassbridge.model.kernel_names import DEFAULT_NETWORK
+from glassbridge.model.names import resolve
+from glassbridge.model.network import Network
+from glassbridge.model.requests import (
+    AttachRequest,
+    ConnectRequest,
+    NetworkRequest,
+    RunRequest,
+)
+from glassbridge.model.views import NetworkView, SandboxView, Status
+from glassbridge.plan.operations import Operation
+from glassbridge.runtime.runtime import Runtime
+from glassbridge.store.store import Store
+
+
+class Engine:
+    """Opened once per network namespace and state folder; thread-safe.
+
+    All methods raise GlassbridgeError subclasses. Those that change something block until the
+    writer has committed; `submit_attach` and `submit_detach` return a future instead.
+    """
+
+    def __init__(
+        self,
+        run_dir: Path,
+        state_dir: Path,
+        *,
+        lab: bool = False,
+        before: Callable[[Operation], None] | None = None,
+    ) -> None:
+        """Open the engine in the calling thread's namespace and recover what was left.
+
+        `before` is called ahead of each kernel operation: tests refuse or kill there.
+        Raises Conflict when another engine has the folders.
+        """
+        self._run_dir, self._state_dir = run_dir, state_dir
+        self._started = time.time()
+        boot_id, cookie, self._netns = netns_identity()
+        self._store = Store.open(run_dir, state_dir, boot_id, cookie)
+        try:
+            self._state = load_state(self._store)
+            self._host = Host(self._store)
+            self._writer = Writer(
+                self._state, self._store, lambda: Executor(before), time.monotonic
+            )
+        except BaseException:
+            self._store.close()
+            raise
+        stacks = ContainerStacks(self._state, self._submit, self._realise, run_dir / "netns")
+        runtime = Runtime(run_dir, lab=lab)
+        self._containers = Containers(self._state, self._submit, stacks, runtime)
+        self._healer = Healer(self._state, self._submit, self._host)
+        self._defining = threading.Lock()
+        self._writer.start()
+        self._healer.start()
+        self._containers.open()
+
+    @classmethod
+    def open(cls, run_dir: Path, state_dir: Path, *, lab: bool) -> "Engine":
+        """Open the engine as the daemon does."""
+        return cls(run_dir, state_dir, lab=lab)
+
+    def close(self) -> None:
+        """Stop serving; networks and containers stay as they are."""
+        self._healer.stop()
+        self._containers.close()
+        self._writer.stop()
+        self._host.close()
+        self._store.close()
+
+    def status(self) -> Status:
+        """How the engine is doing."""
+        return Status(
+            pid=os.getpid(),
+            version=__version__,
+            networks=len(self._state.networks),
+            endpoints=len(self._state.endpoints),
+            containers=len(self._state.containers),
+            queue=self._writer.waiting,
+            netns=self._netns,
+            run_dir=str(self._run_dir),
+            state_dir=str(self._state_dir),
+            started=self._started,
+            last_recovery=self._healer.last,
+        )
+
+    def up(self) -> Network:
+        """Make the default network's bridge."""
+        return self._realise(DEFAULT_NETWORK)
+
+    def down(self, *, force: bool = False) -> tuple[str, ...]:
+        """Take everything down; returns what was left alone, and why."""
+        running = [
+            c.name
+            for c in tuple(self._state.containers.values())
+            if c.state is ContainerState.RUNNING
+        ]
+        attached = [s.name for s in tuple(self._state.sandboxes.values()) if s.name not in running]
+        if (running or attached) and not force:
+            raise Conflict(
+                f"still in use: {', '.join((*running, *attached))}",
+                hint="stop and detach them first, or: glassbridge down --force",
+            )
+        for container in tuple(self._state.containers.values()):
+            self._containers.remove(container.id, force=True)
+        for future in [self._submit(Detach(s)) for s in tuple(self._state.sandboxes)]:
+            future.result()
+        return self._submit(TakeDown(self._host)).result()
+
+    def create_network(self, request: NetworkRequest) -> Network:
+        """Define a network and make its bridge."""
+        return self._submit(CreateNetwork(request, self._host)).result()
+
+    def networks(self) -> tuple[NetworkView, ...]:
+        """All networks by age; the default one stands first."""
+        known = sorted(tuple(self._state.networks.values()), key=lambda n: n.created)
+        return tuple(network_view(self._state, n) for n in known)
+
+    def network(self, ref: str) -> NetworkView:
+        """One network by name, id or unique prefix."""
+        self._define_default(ref)
+        return network_view(self._state, self._state.network(ref))
+
+    def remove_network(self, ref: str) -> Network:
+        """Remove a network without endpoints."""
+        return self._submit(RemoveNetwork(ref)).result()
+
+    def prune_networks(self) -> tuple[Network, ...]:
+        """Remove every network that nothing uses."""
+        removed = []
+        for network in unused_networks(self._state):
+            try:
+                removed.append(self.remove_network(network.id))
+            except Conflict:  # joined meanwhile
+                continue
+        return tuple(removed)
+
+    def connect(self, network_ref: str, request: ConnectRequest) -> SandboxView:
+        """Plug a sandbox into one more network; a stopped container joins at its next start."""
+        network = self._realise(network_ref)
+        if (stopped := self._containers.stopped(request.container)) is not None:
+            return self._containers.add_wish(stopped, network, request.wish)
+        return self._submit(Connect(network.id, request.container, request.wish)).result()
+
+    def disconnect(self, network_ref: str, container_ref: str) -> SandboxView:
+        """Pull a sandbox out of a network."""
+        network = self._state.network(network_ref)
+        if (stopped := self._containers.stopped(container_ref)) is not None:
+            return self._containers.drop_wish(stopped, network)
+        return self._submit(Disconnect(network.id, container_ref)).result()
+
+    def attach(self, request: AttachRequest) -> SandboxView:
+        """Give a process or a namespace its network stack."""
+        return self.submit_attach(request).result()
+
+    def detach(self, ref: str) -> SandboxView:
+        """Take it away again; when this returns, the links are gone."""
+        return self.submit_detach(ref).result()
+
+    def submit_attach(self, request: AttachRequest) -> Future[SandboxView]:
+        """Queue an attach."""
+        wishes = request.networks or (NetworkWish(network=DEFAULT_NETWORK),)
+        for wish in wishes:
+            self._realise(wish.network)
+        return self._submit(Attach(foreign_sandbox(self._state, request), wishes, request.ports))
+
+    def submit_detach(self, ref: str) -> Future[SandboxView]:
+        """Queue a detach; containers of the runtime are stopped instead."""
+        sandbox = self._state.sandbox(ref)
+        if sandbox.id in self._state.containers:
+            raise Conflict(
+                f"{sandbox.name} is a container of the runtime",
+                hint=f"glassbridge stop {sandbox.name}, or: glassbridge network disconnect",
+            )
+        return self._submit(Detach(sandbox.id))
+
+    def sandboxes(self) -> tuple[SandboxView, ...]:
+        """Everything with a network stack of ours, and stopped containers."""
+        return all_sandboxes(self._state)
+
+    def sandbox(self, ref: str) -> SandboxView:
+        """One of them by name, id or unique prefix."""
+        views = {v.sandbox.id: v for v in all_sandboxes(self._state)}
+        return views[resolve(ref, (v.sandbox for v in views.values())).id]
+
+    def run(self, request: RunRequest) -> SandboxView:
+        """Create and start a container."""
+        return self._containers.run(request)
+
+    def start(self, ref: str) -> SandboxView:
+        """Start a stopped container."""
+        return self._containers.start(ref)
+
+    def stop(self, ref: str, timeout: float = 10.0) -> SandboxView:
+        """Stop a container: SIGTERM, after `timeout` seconds SIGKILL."""
+        return self._containers.stop(ref, timeout)
+
+    def remove(self, ref: str, *, force: bool = False) -> SandboxView:
+        """Remove a container."""
+        return self._containers.remove(ref, force=force)
+
+    def wait(self, ref: str, timeout: float | None = None) -> int | None:
+        """Wait for a container's end; its exit code, or None when `timeout` seconds are over."""
+        return self._containers.wait(ref, timeout)
+
+    def _submit(self, job: Job[Any]) -> Future[Any]:
+        return self._writer.submit(job)
+
+    def _realise(self, ref: str) -> Network:
+        """Find a network and see that its bridge stands; the default one is defined on the way."""
+        self._define_default(ref)
+        network = self._state.network(ref)
+        if network.id in self._state.realised:
+            return network
+        realised: Network = self._submit(Realise(network.id, self._host)).result()
+        return realised
+
+    def _define_default(self, ref: str) -> None:
+        if ref != DEFAULT_NETWORK:
+            return
+        with self._defining:
+            if not any(n.name == ref for n in tuple(self._state.networks.values())):
+                self.create_network(default_network_request())

@@ -1,0 +1,146 @@
+"""What we need of the host itself: forwarding, a way past foreign firewalls, knowing its uplinks."""
+
+import json
+from collections.abc import Iterable
+
+from glassbridge.engine.state import State
+from glassbridge.errors import GlassbridgeError, NotFound
+from glassbridge.kernel import sysctl
+from glassbridge.kernel.rtnetlink import RouteSocket
+from glassbridge.kernel.sandbox import OpenSandbox
+from glassbridge.kernel.snapshot import read_links, read_routes
+from glassbridge.model.endpoint import Sandbox
+from glassbridge.model.firewall import Element
+from glassbridge.model.network import Ifname, Network, NetworkId
+from glassbridge.model.topology import Link, Route
+from glassbridge.plan.firewall import uplink_elements
+from glassbridge.plan.host import forwarding_keys, plan_forwarding, plan_restore, uplink_bridges
+from glassbridge.plan.network import needs_forwarding
+from glassbridge.plan.operations import LoadRuleset, Operation
+from glassbridge.store.store import Store
+
+REALISED = "realised"
+RECORDED_SYSCTLS = "recorded_sysctls"
+
+
+class Host:
+    """Reads the host; whatever changes it is returned as operations."""
+
+    def __init__(self, store: Store) -> None:
+        self._links = RouteSocket()
+        self._recorded: dict[str, str] = json.loads(store.setting(RECORDED_SYSCTLS) or "{}")
+        self._uplinks: tuple[Ifname, ...] = ()
+
+    def close(self) -> None:
+        """Close the socket."""
+        self._links.close()
+
+    def elements(self) -> tuple[Element, ...]:
+        """The firewall elements that belong to no network."""
+        return uplink_elements(self._uplinks)
+
+    def prepare(self, state: State, network: Network) -> tuple[Operation, ...]:
+        """What the host lacks before this network can be realised."""
+        operations: list[Operation] = []
+        if not state.realised:
+            self.look_for_uplinks(state)
+            operations.append(LoadRuleset(self.elements()))
+        if needs_forwarding(network):
+            for subnet in network.subnets:
+                operations += self._forwarding(subnet.prefix.version)
+        return tuple(operations)
+
+    def record(self, store: Store) -> None:
+        """Write what the sysctls were, before they are changed."""
+        store.set_setting(RECORDED_SYSCTLS, json.dumps(self._recorded))
+
+    def restore(self, state: State) -> tuple[tuple[Operation, ...], tuple[str, ...]]:
+        """Give recorded values back, and say what is left alone and why."""
+        current = _read_keys(self._recorded)
+        ours = {n.bridge for n in state.networks.values()}
+        foreign = [k.ifname for k in self._read_links() if k.kind == "bridge"]
+        foreign = [name for name in foreign if name not in ours]
+        changed = {k for k, v in self._recorded.items() if current.get(k, v) != v}
+        leave = bool(foreign) and bool(changed)
+        notes = (
+            (f"forwarding stays on: {', '.join(foreign)} may need it; {_switch_off(changed)}",)
+            if leave
+            else ()
+        )
+        return plan_restore(self._recorded, current, leave_forwarding=leave), notes
+
+    def forget(self, store: Store) -> None:
+        """Everything is restored."""
+        self._recorded = {}
+        store.set_setting(RECORDED_SYSCTLS, None)
+
+    def look_for_uplinks(self, state: State) -> bool:
+        """Find the bridges through which the host itself reaches the world; true if they changed.
+
+        Our containers may leave by them, although they are bridges that are not ours.
+        """
+        ours = {n.bridge for n in tuple(state.networks.values())}
+        found = uplink_bridges(self._read_links(), read_routes(self._links), ours)
+        changed = found != self._uplinks
+        self._uplinks = found
+        return changed
+
+    def is_alive(self, sandbox: Sandbox) -> bool:
+        """Whether a sandbox's path still opens the namespace that it was."""
+        try:
+            opened = OpenSandbox(sandbox.netns)
+        except NotFound:
+            return False
+        except GlassbridgeError:
+            return True  # refused is not gone
+        try:
+            return opened.cookie == sandbox.netns_cookie
+        finally:
+            opened.close()
+
+    def _forwarding(self, family: int) -> tuple[Operation, ...]:
+        links = self._read_links()
+        keys = forwarding_keys(family, (k.ifname for k in links))
+        ra_uplinks = tuple(_ra_uplinks(links, read_routes(self._links))) if family == 6 else ()  # noqa: PLR2004 - the IP version
+        wanted = (*keys, *(f"net.ipv6.conf.{link}.accept_ra" for link in ra_uplinks))
+        current = _read_keys(wanted)
+        operations = plan_forwarding(family, current, ra_uplinks)
+        if operations:
+            self._recorded = {**current, **self._recorded}
+        return operations
+
+    def _read_links(self) -> tuple[Link, ...]:
+        return tuple(read_links(self._links))
+
+
+def encode_realised(realised: Iterable[NetworkId]) -> str:
+    """The value of the setting REALISED."""
+    return json.dumps(sorted(realised))
+
+
+def decode_realised(text: str | None) -> set[NetworkId]:
+    """The inverse of encode_realised."""
+    return {NetworkId(i) for i in json.loads(text or "[]")}
+
+
+def _ra_uplinks(links: Iterable[Link], routes: Iterable[Route]) -> Iterable[Ifname]:
+    """Links whose IPv6 default route came by router advertisement (RTPROT_RA)."""
+    names = {k.ifindex: k.ifname for k in links}
+    for route in routes:
+        if route.is_default and route.family == 6 and route.protocol == "ra":  # noqa: PLR2004 - same
+            yield Ifname(names[route.oif])
+
+
+def _read_keys(keys: Iterable[str]) -> dict[str, str]:
+    found = {}
+    for key in keys:
+        try:
+            found[key] = sysctl.read(key)
+        except NotFound:  # the link is gone, or the kernel lacks the family
+            continue
+    return found
+
+
+def _switch_off(keys: Iterable[str]) -> str:
+    switches = [k for k in sorted(keys) if k.endswith(("ip_forward", "all.forwarding"))]
+    return "; ".join(f"sysctl -w {k}=0" for k in switches)

@@ -1,0 +1,150 @@
+"""From a wish to an endpoint: addresses, MAC, names and ports are chosen and leased here.
+
+Everything taken is taken back when a later choice fails; nothing in the kernel is touched, except
+that host ports are held by a socket the moment they are chosen: only the kernel knows who else
+has one.
+"""
+
+import secrets
+from collections.abc import Callable
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_interface
+
+from glassbridge.engine.state import State
+from glassbridge.errors import Conflict, InvalidRequest
+from glassbridge.model.address import IPAddress, IPInterface, Mac, mac_of, mac_without_ipv4
+from glassbridge.model.container import NetworkWish
+from glassbridge.model.container_flags import parse_mac
+from glassbridge.model.endpoint import Endpoint, EndpointId, EndpointState, Sandbox
+from glassbridge.model.kernel_names import host_end_name
+from glassbridge.model.network import Ifname, Network
+
+
+
+class Leases:
+    """What one job has taken so far, so that it can be given back."""
+
+    def __init__(self, state: State, now: float) -> None:
+        self._state = state
+        self._now = now
+        self._taken: list[tuple[Network, IPAddress]] = []
+
+    def address(self, network: Network, version: int, wish: str, holder: str) -> IPInterface | None:
+        """Lease an address of a family; None where the network lacks it and nobody asked."""
+        pool = self._state.pool(network, version)
+        if pool is None:
+            if wish:
+                raise InvalidRequest(
+                    f"network {network.name} has no IPv{version} subnet for address {wish}"
+                )
+            return None
+        if wish:
+            leased = _parse_address(wish, version)
+            if (owner := pool.holder_of(leased)) is not None:
+                raise Conflict(
+                    f"address {leased} on network {network.name} is in use by {owner}",
+                    hint="choose another, or leave --ip away to get the next free one",
+                )
+            pool.reserve(leased, holder)
+        else:
+            leased = pool.lease(holder, self._now)
+        self._taken.append((network, leased))
+        return ip_interface(f"{leased}/{pool.subnet.prefix.prefixlen}")
+
+    def give_back(self) -> None:
+        """Return every lease unused: it need not rest."""
+        for network, address in self._taken:
+            pool = self._state.pool(network, address.version)
+            if pool is not None:
+                pool.cancel(address)
+
+
+def new_endpoint(
+    state: State,
+    leases: Leases,
+    sandbox: Sandbox,
+    network: Network,
+    wish: NetworkWish,
+    ifname: Ifname,
+    host_end_is_free: Callable[[Ifname], bool],
+    now: float,
+) -> Endpoint:
+    """Choose everything about an endpoint that does not depend on its siblings."""
+    endpoint_id, host_end = _fresh_id(host_end_is_free)
+    ipv4 = leases.address(network, 4, wish.ipv4, sandbox.name)
+    ipv6 = leases.address(network, 6, wish.ipv6, sandbox.name)
+    mac = _choose_mac(state, network, wish.mac, endpoint_id, ipv4)
+    return Endpoint(
+        id=endpoint_id,
+        network=network.id,
+        sandbox=sandbox.id,
+        ifname=ifname,
+        host_end=host_end,
+        mac=mac,
+        host_mac=_host_mac(mac),
+        ipv4=ipv4,  # type: ignore[arg-type] - the pool's version says the family
+        ipv6=ipv6,  # type: ignore[arg-type] - same
+        gateway_priority=wish.gateway_priority,
+        aliases=wish.aliases,
+        state=EndpointState.ATTACHING,
+        created=now,
+    )
+
+
+def choose_ifname(
+    network: Network, wish: str, taken: set[str], exists: Callable[[Ifname], bool]
+) -> Ifname:
+    """The wished name, else the network's prefix with the lowest free index, as Docker."""
+    if wish:
+        if wish in taken or exists(Ifname(wish)):
+            raise Conflict(f"the namespace already has an interface {wish}")
+        return Ifname(wish)
+    index = 0
+    while True:
+        name = Ifname(f"{network.options.ifname_prefix}{index}")
+        if name not in taken and not exists(name):
+            return name
+        index += 1
+
+
+def _fresh_id(host_end_is_free: Callable[[Ifname], bool]) -> tuple[EndpointId, Ifname]:
+    """Seven hex digits may meet a foreign link by chance; then another id is drawn."""
+    while True:
+        endpoint_id = EndpointId(secrets.token_hex(32))
+        host_end = host_end_name(endpoint_id)
+        if host_end_is_free(host_end):
+            return endpoint_id, host_end
+
+
+def _parse_address(text: str, version: int) -> IPv4Address | IPv6Address:
+    try:
+        address = ip_address(text)
+    except ValueError as error:
+        raise InvalidRequest(f"{text!r} is not an IP address") from error
+    if address.version != version:
+        raise InvalidRequest(f"{text} is not an IPv{version} address")
+    return address
+
+
+def _choose_mac(
+    state: State, network: Network, wish: str, endpoint_id: str, ipv4: IPInterface | None
+) -> Mac:
+    holders = {e.mac: e for e in state.members(network.id)} if wish or ipv4 is None else {}
+    if wish:
+        mac = parse_mac(wish)
+        if mac in holders:
+            name = state.sandboxes[holders[mac].sandbox].name
+            raise Conflict(f"MAC address {mac} is used by {name} on network {network.name}")
+        return mac
+    if ipv4 is not None:
+        return mac_of(IPv4Address(ipv4.ip))
+    mac = mac_without_ipv4(network.id, endpoint_id)
+    while mac in holders:
+        mac = mac_without_ipv4(network.id, secrets.token_hex(32))
+    return mac
+
+
+def _host_mac(mac: Mac) -> Mac:
+    """Locally administered and unlike the sandbox end's: a port's own MAC is local to the bridge."""
+    octets = bytearray(bytes.fromhex(mac.replace(":", "")))
+    octets[0], octets[1] = 0x02, octets[1] ^ 0x80
+    return Mac(octets.hex(":"))

@@ -1,0 +1,208 @@
+"""Use cases about networks: define, realise in the kernel, take away, remove."""
+
+import secrets
+import time
+from collections.abc import Sequence
+
+from glassbridge.engine.host import REALISED, Host, encode_realised
+from glassbridge.engine.jobs import Job
+from glassbridge.engine.state import State
+from glassbridge.errors import Conflict, InvalidRequest
+from glassbridge.ipam.subnets import HostUse, plan_subnets
+from glassbridge.kernel.executor import Executor
+from glassbridge.model.address import format_mac
+from glassbridge.model.kernel_names import DEFAULT_BRIDGE, DEFAULT_NETWORK, bridge_name
+from glassbridge.model.names import check_network_name, new_id
+from glassbridge.model.network import Ifname, Network, NetworkId
+from glassbridge.model.options import parse_options
+from glassbridge.model.requests import NetworkRequest
+from glassbridge.plan.network import plan_realise, plan_unrealise
+from glassbridge.plan.operations import Operation
+from glassbridge.store.store import Store
+
+
+class Realise(Job[Network]):
+    """Make the bridge of a defined network; done already is success."""
+
+    alone = True  # attaches behind it need the bridge
+
+    def __init__(self, network: NetworkId, host: Host) -> None:
+        super().__init__()
+        self._id = network
+        self._host = host
+
+    def plan(self, state: State, executor: Executor) -> tuple[Operation, ...]:
+        if self._id in state.realised:
+            return ()
+        network = state.networks[self._id]
+        operations = (*self._host.prepare(state, network), *plan_realise(network))
+        state.realised.add(self._id)
+        return operations
+
+    def intend(self, state: State, store: Store) -> None:
+        self._host.record(store)
+        store.set_setting(REALISED, encode_realised(state.realised))
+
+    def abandon(self, state: State, store: Store) -> None:
+        state.realised.discard(self._id)
+        store.set_setting(REALISED, encode_realised(state.realised))
+
+    def result(self, state: State) -> Network:
+        return state.networks[self._id]
+
+
+class CreateNetwork(Job[Network]):
+    """Define a network and make its bridge."""
+
+    alone = True  # subnets are chosen around each other
+
+    def __init__(self, request: NetworkRequest, host: Host, host_use: HostUse) -> None:
+        super().__init__()
+        self._request = request
+        self._host = host
+        self._host_use = host_use
+        self._network: Network | None = None
+
+    def plan(self, state: State, executor: Executor) -> tuple[Operation, ...]:
+        self._network = network = self._define(state, executor)
+        operations = (*self._host.prepare(state, network), *plan_realise(network))
+        state.add_network(network)
+        state.realised.add(network.id)
+        return operations
+
+    def _define(self, state: State, executor: Executor) -> Network:
+        request = self._request
+        name = check_network_name(request.name)
+        known = tuple(state.networks.values())
+        if any(n.name == name for n in known):
+            raise Conflict(
+                f"a network named {name} exists already",
+                hint=f"look at it: glassbridge network inspect {name}",
+            )
+        parsed = parse_options(request.options)
+        ipv4, ipv6 = plan_subnets(request, parsed.options, known, self._host_use)
+        network_id = NetworkId(new_id(secrets.token_bytes(32)))
+        bridge, adopted = _choose_bridge(name, network_id, parsed.bridge, known, executor)
+        return Network(
+            id=network_id,
+            name=name,
+            bridge=bridge,
+            bridge_mac=format_mac(b"\x02\x42" + secrets.token_bytes(4)),
+            adopted=adopted,
+            ipv4=ipv4,
+            ipv6=ipv6,
+            internal=request.internal,
+            options=parsed.options,
+            labels=request.labels,
+            created=time.time(),
+        )
+
+    def intend(self, state: State, store: Store) -> None:
+        assert self._network is not None
+        self._host.record(store)
+        store.put_network(self._network)
+        store.set_setting(REALISED, encode_realised(state.realised))
+
+    def abandon(self, state: State, store: Store) -> None:
+        assert self._network is not None
+        state.drop_network(self._network)
+        store.set_setting(REALISED, encode_realised(state.realised))
+        store.delete_network(self._network.id)
+
+    def result(self, state: State) -> Network:
+        assert self._network is not None
+        return self._network
+
+
+class RemoveNetwork(Job[Network]):
+    """Take a network's bridge away and forget its definition."""
+
+    alone = True  # nobody may join it meanwhile
+
+    def __init__(self, ref: str) -> None:
+        super().__init__()
+        self._ref = ref
+        self._network: Network | None = None
+
+    def plan(self, state: State, executor: Executor) -> tuple[Operation, ...]:
+        self._network = network = state.network(self._ref)
+        if network.name == DEFAULT_NETWORK:
+            raise InvalidRequest(
+                f"{DEFAULT_NETWORK} is the default network and cannot be removed",
+                hint="take its bridge away with everything else: glassbridge down",
+            )
+        _refuse_members(state, network)
+        return plan_unrealise(network) if network.id in state.realised else ()
+
+    def intend(self, state: State, store: Store) -> None:
+        """Keep the definition until the bridge is gone: the next start must know what it was."""
+        assert self._network is not None
+        store.set_setting(REALISED, encode_realised(state.realised - {self._network.id}))
+
+    def settle(self, state: State, store: Store) -> None:
+        assert self._network is not None
+        state.drop_network(self._network)
+        store.delete_network(self._network.id)
+
+    def abandon(self, state: State, store: Store) -> None:
+        store.set_setting(REALISED, encode_realised(state.realised))
+
+    def result(self, state: State) -> Network:
+        assert self._network is not None
+        return self._network
+
+
+def unused_networks(state: State) -> Sequence[Network]:
+    """What `network prune` removes: every network without members but the default one."""
+    busy = {e.network for e in tuple(state.endpoints.values())}
+    wished = {w.network for c in tuple(state.containers.values()) for w in c.networks}
+    return [
+        n
+        for n in tuple(state.networks.values())
+        if n.id not in busy and n.name != DEFAULT_NETWORK and n.name not in wished
+    ]
+
+
+def default_network_request() -> NetworkRequest:
+    """The network that a container joins when nobody says otherwise."""
+    return NetworkRequest(
+        name=DEFAULT_NETWORK, options={"com.docker.network.bridge.name": DEFAULT_BRIDGE}
+    )
+
+
+def _choose_bridge(
+    name: str,
+    network_id: NetworkId,
+    wish: Ifname | None,
+    known: Sequence[Network],
+    executor: Executor,
+) -> tuple[Ifname, bool]:
+    """A wished bridge that exists is adopted, as Docker does; one of another network is refused."""
+    bridge = wish or bridge_name(network_id)
+    taken = next((n for n in known if n.bridge == bridge), None)
+    if taken is not None:
+        raise Conflict(f"bridge {bridge} belongs to network {taken.name}")
+    if not executor.has_link(bridge):
+        return bridge, False
+    if name == DEFAULT_NETWORK or wish is None:
+        raise Conflict(
+            f"a link named {bridge} exists already and is not ours",
+            hint=f"remove it: ip link delete {bridge}",
+        )
+    if executor.kind_of(bridge) != "bridge":
+        raise Conflict(f"link {bridge} exists and is not a bridge")
+    return bridge, True
+
+
+def _refuse_members(state: State, network: Network) -> None:
+    members = state.members(network.id)
+    if members:
+        names = sorted(
+            {state.sandboxes[e.sandbox].name for e in members if e.sandbox in state.sandboxes}
+        )
+        shown = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")  # noqa: PLR2004
+        raise Conflict(
+            f"network {network.name} has active endpoints: {shown}",
+            hint=f"glassbridge network disconnect {network.name} {names[0] if names else 'NAME'}",
+        )
+

@@ -1,0 +1,147 @@
+"""Jobs that put back what vanished and take away what belongs to nobody.
+
+Each looks again before it acts: between the healer's look and the writer's turn things change.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from glassbridge.engine.host import Host
+from glassbridge.engine.jobs import Job
+from glassbridge.engine.state import State
+from glassbridge.errors import NotFound
+from glassbridge.kernel.executor import Executor
+from glassbridge.model.endpoint import Endpoint, EndpointId, EndpointState
+from glassbridge.model.firewall import Element
+from glassbridge.model.network import Ifname, NetworkId
+from glassbridge.plan.endpoint import plan_attach, plan_plug
+from glassbridge.plan.firewall import endpoint_elements, network_elements
+from glassbridge.plan.network import plan_realise
+from glassbridge.plan.operations import (
+    DeleteLink,
+    DoomLink,
+    ForgetFlows,
+    LoadRuleset,
+    Operation,
+)
+from glassbridge.store.store import Store
+
+
+class LoadFirewall(Job[None]):
+    """Load both tables whole, in one transaction: cheaper than a comparison, and never wrong."""
+
+    alone = True  # elements of a job in the same batch would be lost
+
+    def __init__(self, host: Host) -> None:
+        super().__init__()
+        self._host = host
+
+    def plan(self, state: State, executor: Executor) -> tuple[Operation, ...]:
+        if not state.realised:
+            return ()
+        return (LoadRuleset((*self._host.elements(), *_all_elements(state))),)
+
+    def result(self, state: State) -> None:
+        return
+
+
+class RestoreNetwork(Job[bool]):
+    """Make a realised network's bridge again if it vanished; true if it was needed."""
+
+    alone = True  # endpoints behind it need the bridge
+
+    def __init__(self, network: NetworkId) -> None:
+        super().__init__()
+        self._id = network
+        self._needed = False
+
+    def plan(self, state: State, executor: Executor) -> tuple[Operation, ...]:
+        network = state.networks.get(self._id)
+        if network is None or self._id not in state.realised or executor.has_link(network.bridge):
+            return ()
+        self._needed = True
+        return plan_realise(network)
+
+    def result(self, state: State) -> bool:
+        return self._needed
+
+
+class RestoreEndpoint(Job[bool]):
+    """Put a vanished cable back, or plug a loose one in; true if it was needed.
+
+    Raises NotFound when the sandbox itself is gone: then there is nothing to be restored.
+    """
+
+    def __init__(self, endpoint: EndpointId) -> None:
+        super().__init__()
+        self._id = endpoint
+        self._needed = False
+
+    def plan(self, state: State, executor: Executor) -> tuple[Operation, ...]:
+        endpoint = state.endpoints.get(self._id)
+        if endpoint is None or endpoint.state is not EndpointState.ATTACHED:
+            return ()
+        sandbox = state.sandboxes[endpoint.sandbox]
+        if executor.cookie(sandbox.netns) != sandbox.netns_cookie:
+            raise NotFound(f"the namespace of {sandbox.name} is gone")
+        network = state.networks[endpoint.network]
+        self._needed = True
+        if executor.has_link(endpoint.host_end):
+            return plan_plug(network, endpoint)
+        return plan_attach(network, endpoint, sandbox.netns, announce=True)
+
+    def result(self, state: State) -> bool:
+        return self._needed
+
+
+class Unwind(Job[None]):
+    """Remove an endpoint that a crash left half made or half taken away."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        super().__init__()
+        self._endpoint = endpoint
+
+    def plan(self, state: State, executor: Executor) -> tuple[Operation, ...]:
+        self.doomed = (self._endpoint,)
+        return (DoomLink(self._endpoint.host_end), ForgetFlows(self._endpoint.addresses))
+
+    def reaped(self, state: State, store: Store) -> None:
+        sandbox = self._endpoint.sandbox
+        if not state.endpoints_of(sandbox) and sandbox not in state.containers:
+            state.sandboxes.pop(sandbox, None)
+            store.delete_sandbox(sandbox)
+
+    def result(self, state: State) -> None:
+        return
+
+
+class Sweep(Job[None]):
+    """Delete links that bear our mark and belong to no endpoint and no network."""
+
+    alone = True  # a link of an endpoint in the same batch is not a stray
+
+    def __init__(self, host_ends: Sequence[Ifname], bridges: Sequence[Ifname]) -> None:
+        super().__init__()
+        self._host_ends = host_ends
+        self._bridges = bridges
+
+    def plan(self, state: State, executor: Executor) -> tuple[Operation, ...]:
+        known = {e.host_end for e in state.endpoints.values()}
+        known |= {state.networks[n].bridge for n in state.realised}
+        strays = [h for h in self._host_ends if h not in known]
+        self.sweeps = bool(strays)
+        return (
+            *(DoomLink(h) for h in strays),
+            *(DeleteLink(b) for b in self._bridges if b not in known),
+        )
+
+    def result(self, state: State) -> None:
+        return
+
+
+def _all_elements(state: State) -> Iterable[Element]:
+    for network_id in state.realised:
+        yield from network_elements(state.networks[network_id])
+    for endpoint in state.endpoints.values():
+        # one that is being attached gets its elements by its own plan; one being detached lost them
+        if endpoint.state is EndpointState.ATTACHED:
+            yield from endpoint_elements(state.networks[endpoint.network], endpoint)

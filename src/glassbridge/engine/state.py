@@ -1,0 +1,119 @@
+"""What the engine knows: loaded from the store at start, changed by the writer thread alone.
+
+Values are frozen and dictionaries are replaced entry by entry, so any thread may read.
+"""
+
+from collections.abc import Iterable
+
+from msgspec.structs import replace
+
+from glassbridge.errors import Conflict
+from glassbridge.ipam.pool import Pool
+from glassbridge.model.address import IPAddress, Mac
+from glassbridge.model.container import Container
+from glassbridge.model.endpoint import Endpoint, EndpointId, Sandbox, SandboxId
+from glassbridge.model.names import resolve
+from glassbridge.model.network import Network, NetworkId
+
+
+class State:
+    """Networks, sandboxes, endpoints, containers, and the pools that their addresses come from."""
+
+    def __init__(self) -> None:
+        self.networks: dict[NetworkId, Network] = {}
+        self.realised: set[NetworkId] = set()
+        self.sandboxes: dict[SandboxId, Sandbox] = {}
+        self.endpoints: dict[EndpointId, Endpoint] = {}
+        self.containers: dict[SandboxId, Container] = {}
+        self._pools: dict[tuple[NetworkId, int], Pool] = {}
+        self._by_sandbox: dict[SandboxId, tuple[EndpointId, ...]] = {}
+        self._last_mac: dict[tuple[NetworkId, IPAddress], Mac] = {}
+
+    def add_network(self, network: Network) -> None:
+        """Make a network known, and its pools with it."""
+        self.networks[network.id] = network
+        for subnet in network.subnets:
+            self._pools[network.id, subnet.prefix.version] = Pool(subnet)
+
+    def drop_network(self, network: Network) -> None:
+        """Forget a network and its pools."""
+        self.networks.pop(network.id, None)
+        self.realised.discard(network.id)
+        for version in (4, 6):
+            self._pools.pop((network.id, version), None)
+
+    def pool(self, network: Network, version: int) -> Pool | None:
+        """The pool of a family, None where the network lacks the family."""
+        return self._pools.get((network.id, version))
+
+    def put_endpoint(self, endpoint: Endpoint) -> None:
+        """Add or replace an endpoint."""
+        if endpoint.id not in self.endpoints:
+            held = self._by_sandbox.get(endpoint.sandbox, ())
+            self._by_sandbox[endpoint.sandbox] = (*held, endpoint.id)
+        self.endpoints[endpoint.id] = endpoint
+
+    def drop_endpoint(self, endpoint: Endpoint, now: float) -> None:
+        """Forget an endpoint; its addresses rest from now on."""
+        self.endpoints.pop(endpoint.id, None)
+        held = tuple(e for e in self._by_sandbox.get(endpoint.sandbox, ()) if e != endpoint.id)
+        if held:
+            self._by_sandbox[endpoint.sandbox] = held
+        else:
+            self._by_sandbox.pop(endpoint.sandbox, None)
+        for address in endpoint.addresses:
+            self._last_mac[endpoint.network, address] = endpoint.mac
+        network = self.networks.get(endpoint.network)
+        if network is not None:
+            self.release(network, endpoint.addresses, now)
+
+    def release(self, network: Network, addresses: Iterable[IPAddress], now: float) -> None:
+        """Give leases back to their pools."""
+        for address in addresses:
+            pool = self.pool(network, address.version)
+            if pool is not None:
+                pool.release(address, now)
+
+    def mac_may_have_changed(self, endpoint: Endpoint) -> bool:
+        """Whether neighbours may still know one of its addresses under another MAC."""
+        known = (self._last_mac.get((endpoint.network, a)) for a in endpoint.addresses)
+        return any(mac not in (None, endpoint.mac) for mac in known)
+
+    def endpoints_of(self, sandbox: SandboxId) -> tuple[Endpoint, ...]:
+        """The endpoints of a sandbox in the order of joining."""
+        found = (self.endpoints.get(i) for i in self._by_sandbox.get(sandbox, ()))
+        return tuple(e for e in found if e is not None)
+
+    def members(self, network: NetworkId) -> tuple[Endpoint, ...]:
+        """The endpoints of a network."""
+        return tuple(e for e in tuple(self.endpoints.values()) if e.network == network)
+
+    def network(self, ref: str) -> Network:
+        """Find a network by name, id or unique prefix; raises NotFound or Conflict."""
+        return resolve(ref, tuple(self.networks.values()), "network")
+
+    def sandbox(self, ref: str) -> Sandbox:
+        """Find a sandbox by name, id or unique prefix; raises NotFound or Conflict."""
+        return resolve(ref, tuple(self.sandboxes.values()))
+
+    def container(self, ref: str) -> Container:
+        """Find a container of our runtime; raises NotFound or Conflict."""
+        return resolve(ref, tuple(self.containers.values()))
+
+    def check_name_is_free(self, name: str) -> None:
+        """Names are shared by containers and attached namespaces; raises Conflict."""
+        taken = [s.id for s in self.sandboxes.values() if s.name == name]
+        taken += [c.id for c in self.containers.values() if c.name == name]
+        if taken:
+            raise Conflict(
+                f"the name {name} is taken by container {taken[0][:12]}",
+                hint=f"choose another, or remove that one: glassbridge rm {name}",
+            )
+
+    def mark(self, endpoint: Endpoint, **changes: object) -> Endpoint:
+        """Replace an endpoint by one with other field values."""
+        changed = replace(endpoint, **changes)
+        self.put_endpoint(changed)
+        return changed
+
+

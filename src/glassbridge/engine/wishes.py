@@ -1,0 +1,36 @@
+"""From a request to the sandbox that it means."""
+
+import secrets
+import time
+
+from glassbridge.engine.state import State
+from glassbridge.errors import Conflict, InvalidRequest
+from glassbridge.model.endpoint import Sandbox, SandboxId
+from glassbridge.model.names import check_name, new_id, random_name
+from glassbridge.model.requests import AttachRequest
+
+
+def foreign_sandbox(state: State, request: AttachRequest) -> Sandbox:
+    """A sandbox for a namespace that somebody else made; nothing is opened yet."""
+    if (request.pid is None) == (not request.netns):
+        raise InvalidRequest("name a process or a namespace", hint="--pid N, or --netns PATH")
+    path = f"/proc/{request.pid}/ns/net" if request.pid is not None else request.netns
+    return Sandbox(
+        id=SandboxId(new_id(secrets.token_bytes(32))),
+        name=check_name(request.name) if request.name else free_name(state),
+        netns=path,
+        netns_cookie=0,
+        pid=request.pid,
+        created=time.time(),
+    )
+
+
+def free_name(state: State) -> str:
+    """Two words, as Docker gives; another pair when they are taken."""
+    while True:
+        name = random_name(secrets.randbits(32))
+        try:
+            state.check_name_is_free(name)
+        except Conflict:
+            continue
+        return name

@@ -1,0 +1,132 @@
+"""The single writer: all waiting jobs become one batch, the batch one group commit."""
+
+import logging
+import queue
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from typing import Any, TypeVar
+
+from glassbridge.engine.jobs import Job
+from glassbridge.engine.reaping import Reaper
+from glassbridge.engine.state import State
+from glassbridge.errors import GlassbridgeError
+from glassbridge.kernel.executor import Executor
+from glassbridge.store.store import Store
+
+T = TypeVar("T")
+_log = logging.getLogger(__name__)
+
+
+class Writer:
+    """Owns the state, the store and the executor; everything that changes goes through it."""
+
+    def __init__(
+        self,
+        state: State,
+        store: Store,
+        make_executor: Callable[[], Executor],
+        now: Callable[[], float],
+    ) -> None:
+        self._state = state
+        self._store = store
+        self._make_executor = make_executor
+        self._queue: queue.SimpleQueue[Job[Any] | None] = queue.SimpleQueue()
+        self._reaper = Reaper(self.submit, now)
+        self._thread = threading.Thread(target=self._run, name="glassbridge-writer")
+
+    def start(self) -> None:
+        """Begin to take jobs."""
+        self._reaper.start()
+        self._thread.start()
+
+    def submit(self, job: Job[T]) -> Future[T]:
+        """Queue a job; its future carries the answer or a GlassbridgeError."""
+        self._queue.put(job)
+        return job.future
+
+    def stop(self) -> None:
+        """Finish what is queued, then end both threads."""
+        self._reaper.stop()
+        self._queue.put(None)
+        self._thread.join()
+
+    @property
+    def waiting(self) -> int:
+        """Jobs in the queue."""
+        return self._queue.qsize()
+
+    def _run(self) -> None:
+        executor = self._make_executor()
+        try:
+            while (job := self._queue.get()) is not None:
+                for batch in self._batches(job):
+                    if batch is None:
+                        return
+                    self._commit(batch, executor)
+        finally:
+            executor.close()
+
+    def _batches(self, first: Job[Any]) -> "list[Sequence[Job[Any]] | None]":
+        """Everything that waits, cut where a job must stand alone; a final None ends the thread."""
+        batches: list[Sequence[Job[Any]] | None] = []
+        shared: list[Job[Any]] = []
+        job: Job[Any] | None = first
+        while True:
+            if job is None or job.alone:
+                if shared:
+                    batches.append(shared)
+                    shared = []
+                batches.append(None if job is None else [job])
+            else:
+                shared.append(job)
+            try:
+                job = self._queue.get_nowait()
+            except queue.Empty:
+                break
+        if shared:
+            batches.append(shared)
+        return batches
+
+    def _commit(self, jobs: Sequence[Job[Any]], executor: Executor) -> None:
+        planned = []
+        for job in jobs:
+            try:
+                planned.append((job, job.plan(self._state, executor)))
+            except Exception as error:  # noqa: BLE001 - one job's fault must not end the writer
+                self._refuse(job, error)
+        if not planned:
+            return
+        with self._store.transaction():
+            for job, _ in planned:
+                job.intend(self._state, self._store)
+        outcomes = executor.apply([operations for _, operations in planned])
+        with self._store.transaction():
+            for (job, _), error in zip(planned, outcomes, strict=True):
+                if error is None:
+                    job.settle(self._state, self._store)
+                else:
+                    job.abandon(self._state, self._store)
+        self._answer(planned, outcomes)
+
+    def _answer(
+        self,
+        planned: Sequence[tuple[Job[Any], object]],
+        outcomes: Sequence[GlassbridgeError | None],
+    ) -> None:
+        doomed = []
+        for (job, _), error in zip(planned, outcomes, strict=True):
+            if error is not None:
+                self._refuse(job, error)
+            elif job.doomed or job.sweeps:
+                doomed.append(job)
+            else:
+                job.future.set_result(job.result(self._state))
+        if doomed:
+            self._reaper.take(doomed)
+
+    @staticmethod
+    def _refuse(job: Job[Any], error: BaseException) -> None:
+        if not isinstance(error, GlassbridgeError):
+            _log.error("%s failed", type(job).__name__, exc_info=error)
+        job.future.set_exception(error)

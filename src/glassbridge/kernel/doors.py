@@ -1,0 +1,227 @@
+"""The sockets and contexts through which operations reach the kernel, and their answers.
+
+Each `perform` takes one run of operations per plan and answers per operation: None, or the error.
+"""
+
+from collections.abc import Callable, Sequence
+
+from glassbridge.errors import Conflict, GlassbridgeError, KernelRefused
+from glassbridge.kernel import announce, sysctl
+from glassbridge.kernel.channels import Channel
+from glassbridge.kernel.conntrack import Conntrack
+from glassbridge.kernel.link_requests import requests_of
+from glassbridge.kernel.nft import Nft
+from glassbridge.kernel.ports import PortHolder
+from glassbridge.kernel.rtnetlink import RouteSocket
+from glassbridge.kernel.sandbox import OpenSandbox
+from glassbridge.plan.firewall import tables
+from glassbridge.plan.nft_script import (
+    add_script,
+    delete_tables_script,
+    remove_script,
+    ruleset_script,
+)
+from glassbridge.plan.operations import (
+    AddElements,
+    Announce,
+    DeleteLink,
+    DeleteRuleset,
+    DoomLink,
+    ForgetFlows,
+    HoldPort,
+    LoadRuleset,
+    Operation,
+    ReleasePort,
+    RemoveAddress,
+    RemoveElements,
+    RemoveRoute,
+    SetSysctl,
+    describe,
+)
+from glassbridge.wire.netlink import Refusal, Request
+
+Run = Sequence[Operation]
+Outcome = GlassbridgeError | None
+
+_ENODEV, _ESRCH, _EEXIST, _EADDRNOTAVAIL = 19, 3, 17, 99
+_GONE = (_ENODEV, _ESRCH, _EADDRNOTAVAIL)
+
+
+class Doors:
+    """One of each, opened in the namespace of the calling thread."""
+
+    def __init__(self) -> None:
+        self._links = RouteSocket()
+        self._nft = Nft()
+        self._conntrack = Conntrack()
+        self.ports = PortHolder()
+        self._sandboxes: dict[str, OpenSandbox] = {}
+        self.own_cookie = self._links.netns_cookie
+        self._performers: dict[Channel, Callable[[Sequence[Run]], list[list[Outcome]]]] = {
+            Channel.HOST_LINKS: self._host_links,
+            Channel.SANDBOX_LINKS: self._sandbox_links,
+            Channel.FIREWALL: self._firewall,
+            Channel.SYSCTL: _each(_set_sysctl),
+            Channel.PORTS: _each(self._port),
+            Channel.FLOWS: _each(self._forget),
+            Channel.ANNOUNCEMENTS: _each(self._announce),
+        }
+
+    def close(self) -> None:
+        """Close everything; held ports become free."""
+        self.end_batch()
+        self._links.close()
+        self._nft.close()
+        self._conntrack.close()
+        self.ports.close()
+
+    def end_batch(self) -> None:
+        """Let go of sandboxes: an open descriptor would keep a dead one alive."""
+        for sandbox in self._sandboxes.values():
+            sandbox.close()
+        self._sandboxes.clear()
+
+    def sandbox(self, path: str) -> OpenSandbox:
+        """Open a sandbox once per batch; raises what OpenSandbox does."""
+        found = self._sandboxes.get(path)
+        if found is None:
+            found = self._sandboxes[path] = OpenSandbox(path)
+        return found
+
+    def ifindex(self, ifname: str, netns: str = "") -> int:
+        """The index of a link by name; raises NotFound."""
+        socket = self.sandbox(netns).links if netns else self._links
+        return socket.ifindex(ifname)
+
+    def perform(self, channel: Channel, runs: Sequence[Run]) -> list[list[Outcome]]:
+        """Carry out runs of one channel together."""
+        return self._performers[channel](runs)
+
+    def _host_links(self, runs: Sequence[Run]) -> list[list[Outcome]]:
+        return self._send(self._links, self._links.ifindex, runs)
+
+    def _sandbox_links(self, runs: Sequence[Run]) -> list[list[Outcome]]:
+        answers = []
+        for run in runs:
+            path: str = run[0].netns  # type: ignore[union-attr] - this channel's all have one
+            try:
+                links = self.sandbox(path).links
+            except GlassbridgeError as error:
+                answers.append([error] * len(run))
+                continue
+            answers += self._send(links, links.ifindex, [run])
+        return answers
+
+    def _send(
+        self, socket: RouteSocket, ifindex: Callable[[str], int], runs: Sequence[Run]
+    ) -> list[list[Outcome]]:
+        requests: list[Request] = []
+        encoded: list[list[tuple[Operation, int] | GlassbridgeError]] = []
+        for run in runs:
+            entries: list[tuple[Operation, int] | GlassbridgeError] = []
+            for operation in run:
+                try:
+                    own = requests_of(operation, ifindex, lambda p: self.sandbox(p).fd)
+                except GlassbridgeError as error:
+                    entries.append(error)
+                    continue
+                requests += own
+                entries.append((operation, len(own)))
+            encoded.append(entries)
+        replies = iter(socket.send_batch(requests))
+        return [
+            [
+                entry
+                if isinstance(entry, GlassbridgeError)
+                else _judge(entry[0], [next(replies) for _ in range(entry[1])])
+                for entry in entries
+            ]
+            for entries in encoded
+        ]
+
+    def _firewall(self, runs: Sequence[Run]) -> list[list[Outcome]]:
+        """One transaction for all; refused as a whole, it is tried plan by plan."""
+        script = "".join(_script(o) for run in runs for o in run)
+        try:
+            self._nft.run(script)
+        except GlassbridgeError as error:
+            if len(runs) == 1:
+                return [[_with_operation(o, error) for o in runs[0]]]
+            return [self._firewall([run])[0] for run in runs]
+        return [[None] * len(run) for run in runs]
+
+    def _port(self, operation: Operation) -> None:
+        match operation:
+            case HoldPort(port):
+                self.ports.hold(port)
+            case ReleasePort(port):
+                self.ports.release(port)
+
+    def _forget(self, operation: Operation) -> None:
+        if isinstance(operation, ForgetFlows):
+            self._conntrack.forget(operation.addresses, operation.ports)
+
+    def _announce(self, operation: Operation) -> None:
+        if isinstance(operation, Announce):
+            sandbox = self.sandbox(operation.netns)
+            announce.announce(sandbox.fd, operation.ifname, operation.addresses, operation.mac)
+
+
+def _each(perform: Callable[[Operation], None]) -> Callable[[Sequence[Run]], list[list[Outcome]]]:
+    """A door without a common send: one operation after the other, stopping at a run's failure."""
+
+    def one(operation: Operation) -> Outcome:
+        try:
+            perform(operation)
+        except GlassbridgeError as error:
+            return error
+        return None
+
+    def all_runs(runs: Sequence[Run]) -> list[list[Outcome]]:
+        answers = []
+        for run in runs:
+            outcomes: list[Outcome] = []
+            for operation in run:
+                failed = next((o for o in outcomes if o is not None), None)
+                outcomes.append(failed if failed is not None else one(operation))
+            answers.append(outcomes)
+        return answers
+
+    return all_runs
+
+
+def _set_sysctl(operation: Operation) -> None:
+    if isinstance(operation, SetSysctl):
+        sysctl.write(operation.key, operation.value)
+
+
+def _script(operation: Operation) -> str:
+    match operation:
+        case LoadRuleset(elements):
+            return ruleset_script(tables(), elements)
+        case DeleteRuleset():
+            return delete_tables_script()
+        case AddElements(elements):
+            return add_script(elements)
+        case RemoveElements(elements):
+            return remove_script(elements)
+        case _:
+            raise TypeError(f"{type(operation).__name__} is not about the firewall")
+
+
+def _judge(operation: Operation, replies: Sequence[Refusal | None]) -> Outcome:
+    """The first refusal of an operation's requests; taking away what is gone is a success."""
+    refusal = next((r for r in replies if r is not None), None)
+    if refusal is None:
+        return None
+    if refusal.errno in _GONE and isinstance(operation, DeleteLink | DoomLink | RemoveAddress | RemoveRoute):
+        return None
+    if refusal.errno == _EEXIST:
+        return Conflict(f"{describe(operation)}: it exists already")
+    return KernelRefused(describe(operation), refusal.errno, refusal.text)
+
+
+def _with_operation(operation: Operation, error: GlassbridgeError) -> GlassbridgeError:
+    if isinstance(error, KernelRefused):
+        return KernelRefused(describe(operation), error.errno, error.kernel_message)
+    return error

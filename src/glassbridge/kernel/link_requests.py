@@ -1,0 +1,73 @@
+"""Operations on links as netlink requests; names become indexes here, at the last moment."""
+
+from collections.abc import Callable
+
+from glassbridge.model.address import mac_octets
+from glassbridge.model.kernel_names import DOOMED_GROUP, LINK_GROUP
+from glassbridge.plan.operations import (
+    AddAddress,
+    AddRoute,
+    BringUp,
+    CreateBridge,
+    CreateVeth,
+    DeleteLink,
+    DisableLinkLocal,
+    DoomLink,
+    Operation,
+    PlugPort,
+    RemoveAddress,
+    RemoveRoute,
+    SetPortFlags,
+)
+from glassbridge.wire import addresses, links, routes
+from glassbridge.wire.netlink import Request
+
+Ifindex = Callable[[str], int]
+
+
+def requests_of(  # noqa: PLR0911, C901 - one arm each
+    operation: Operation, ifindex: Ifindex, netns_fd: Callable[[str], int]
+) -> tuple[Request, ...]:
+    """Encode one operation; raises NotFound where a name that must exist does not."""
+    match operation:
+        case CreateBridge(ifname, mac, mtu, alias):
+            return (
+                links.create_bridge(ifname, mac_octets(mac), LINK_GROUP),
+                links.set_link(ifname, alias=alias, mtu=mtu),
+            )
+        case CreateVeth():
+            return (_create_veth(operation, netns_fd(operation.netns)),)
+        case DisableLinkLocal(ifname):
+            return (links.disable_link_local(ifname),)
+        case PlugPort(host_end, bridge, alias):
+            return (links.set_link(host_end, up=True, master=ifindex(bridge), alias=alias),)
+        case SetPortFlags(host_end=host_end, hairpin=hairpin, isolated=isolated):
+            return (links.set_bridge_port(host_end, hairpin=hairpin, isolated=isolated),)
+        case BringUp(ifname):
+            return (links.set_link(ifname, up=True),)
+        case AddAddress(ifname, address):
+            return (addresses.add_address(ifindex(ifname), address),)
+        case RemoveAddress(ifname, address):
+            return (addresses.remove_address(ifindex(ifname), address),)
+        case AddRoute(destination, gateway, ifname):
+            return (routes.add_route(destination, gateway=gateway, oif=ifindex(ifname)),)
+        case RemoveRoute(destination, gateway, ifname):
+            return (routes.remove_route(destination, gateway=gateway, oif=ifindex(ifname)),)
+        case DeleteLink(ifname):
+            return (links.delete_link(ifname),)
+        case DoomLink(host_end):
+            return (links.set_link(host_end, up=False, group=DOOMED_GROUP),)
+        case _:
+            raise TypeError(f"{type(operation).__name__} is not about links")
+
+
+def _create_veth(operation: CreateVeth, netns_fd: int) -> Request:
+    return links.create_veth(
+        operation.host_end,
+        mac_octets(operation.host_mac),
+        mtu=operation.mtu,
+        group=LINK_GROUP,
+        peer_name=operation.sandbox_end,
+        peer_mac=mac_octets(operation.sandbox_mac),
+        netns=netns_fd,
+    )
