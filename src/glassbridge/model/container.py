@@ -48,6 +48,8 @@ class ContainerSpec(Struct, frozen=True, kw_only=True):
     cap_drop: tuple[str, ...] = ()
     privileged: bool = False
     interactive: bool = False
+    stdin: str = ""
+    """Path that opens the caller's input, such as a pipe's /proc/PID/fd/N; empty: /dev/null."""
     tty: str = ""
     """Path of the terminal's slave side, opened by the caller; empty: output goes to the log."""
     auto_remove: bool = False
