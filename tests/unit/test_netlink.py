@@ -17,6 +17,10 @@ def test_attributes_come_back_in_order(given_list: list[tuple[int, bytes]]) -> N
     assert len(encoded) % 4 == 0
     assert nl.attribute_list(encoded) == given_list
     assert nl.attributes(encoded) == dict(given_list)
+    for kind, payload in dict(reversed(given_list)).items():
+        assert nl.find_attribute(encoded, kind) == payload, "the first of its number"
+    absent = next(k for k in range(0x4000) if k not in dict(given_list))
+    assert nl.find_attribute(encoded, absent) is None
 
 
 @given(kinds, lists)
@@ -66,6 +70,7 @@ def test_any_bytes_are_read_without_an_exception(data: bytes) -> None:
     for message in nl.messages(data):
         nl.attributes(message.body)
         nl.decode_acknowledgement(message)
+    nl.find_attribute(data, 3)
     assert len(nl.attributes(data)) <= len(nl.attribute_list(data))
 
 

@@ -41,7 +41,7 @@ _SEND_BYTES = 64 << 10
 # an answer takes up to 1,280 bytes of the buffer, which is 416 KiB where it cannot be enlarged
 _SEND_REQUESTS = 256
 _LARGEST_DATAGRAM = 64 << 10
-_DUMP_ATTEMPTS = 8
+_DUMP_ATTEMPTS, _TORN_ATTEMPTS = 8, 2
 
 _ifreq = Layout("=16si20x")
 
@@ -115,9 +115,9 @@ class NetlinkSocket:
         """Ask for all objects; their bodies.
 
         The kernel says when the list changed while it was read (NLM_F_DUMP_INTR): it is read
-        again, some times. With `torn` the last reading is then good enough, else KernelRefused.
+        again. With `torn` the second reading is good enough, else KernelRefused after some more.
         """
-        for _ in range(_DUMP_ATTEMPTS):
+        for _ in range(_TORN_ATTEMPTS if torn else _DUMP_ATTEMPTS):
             bodies, interrupted = self._dump_once(request, attempt)
             if not interrupted:
                 return bodies

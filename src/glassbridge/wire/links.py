@@ -20,7 +20,7 @@ IFF_UP = 0x1
 
 IFLA_ADDRESS, IFLA_IFNAME, IFLA_MTU = 1, 3, 4
 IFLA_MASTER, IFLA_LINKINFO, IFLA_NET_NS_FD = 10, 18, 28
-IFLA_IFALIAS, IFLA_AF_SPEC, IFLA_GROUP, IFLA_EXT_MASK = 20, 26, 27, 29
+IFLA_IFALIAS, IFLA_AF_SPEC, IFLA_GROUP = 20, 26, 27
 IFLA_INFO_KIND, IFLA_INFO_DATA, IFLA_INFO_SLAVE_KIND, IFLA_INFO_SLAVE_DATA = 1, 2, 4, 5
 IFLA_BRPORT_MODE, IFLA_BRPORT_ISOLATED = 4, 33
 IFLA_INET6_ADDR_GEN_MODE = 8
@@ -28,7 +28,6 @@ VETH_INFO_PEER = 1
 
 _AF_INET6 = 10
 _ADDR_GEN_MODE_NONE = 1
-_RTEXT_FILTER_SKIP_STATS = 1 << 3
 
 link_header = Layout("=BxHiII")  # struct ifinfomsg: family, type, index, flags, change
 
@@ -161,11 +160,9 @@ def get_link(link: int | str) -> Request:
     return Request(RTM_GETLINK, 0, _header(link))
 
 
-def dump_links(*, counters: bool = True, master: int | None = None) -> Request:
-    """Ask for all links, or those of one bridge; counters are a third of each answer."""
+def dump_links(master: int | None = None) -> Request:
+    """Ask for all links, or the ports of one bridge."""
     body = link_header.pack(0, 0, 0, 0, 0)
-    if not counters:
-        body += attribute_u32(IFLA_EXT_MASK, _RTEXT_FILTER_SKIP_STATS)
     if master is not None:
         body += attribute_u32(IFLA_MASTER, master)
     return Request(RTM_GETLINK, NLM_F_DUMP, body)

@@ -151,6 +151,20 @@ def attribute_list(data: bytes, start: int = 0) -> list[tuple[int, bytes]]:
     return found
 
 
+def find_attribute(data: bytes, kind: int, start: int = 0) -> bytes | None:
+    """The first attribute of that number; what follows it is not looked at."""
+    end = len(data)
+    unpack = _attribute_header.unpack_from
+    while start + 4 <= end:
+        size, found = unpack(data, start)
+        if size < 4 or start + size > end:  # noqa: PLR2004 - the header's own size
+            return None
+        if found & _TYPE_MASK == kind:
+            return data[start + 4 : start + size]
+        start += (size + 3) & ~3
+    return None
+
+
 def number(payload: bytes) -> int:
     """An unsigned number of any width in host byte order."""
     return int.from_bytes(payload, _BYTE_ORDER)

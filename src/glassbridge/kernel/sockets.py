@@ -1,0 +1,115 @@
+"""Which sockets of a namespace take packets from anyone, and whose they are (sock_diag)."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from ipaddress import IPv4Address, IPv6Address
+from struct import Struct as Layout
+
+from glassbridge.kernel.processes import all_pids, holders_of, name_of
+from glassbridge.kernel.rtnetlink import NETLINK_SOCK_DIAG, NetlinkSocket
+from glassbridge.model.address import IPAddress
+from glassbridge.model.tables import Ifindex, ListeningSocket, SocketProtocol
+from glassbridge.wire.netlink import attributes, number
+from glassbridge.wire.routes import AF_INET, AF_INET6
+from glassbridge.wire.sockets import (
+    IPPROTO_TCP,
+    IPPROTO_UDP,
+    TCP_CLOSE,
+    TCP_LISTEN,
+    dump_sockets,
+)
+
+_INET_DIAG_SKV6ONLY = 11
+
+_QUESTIONS = (
+    (SocketProtocol.TCP, IPPROTO_TCP, TCP_LISTEN),
+    (SocketProtocol.UDP, IPPROTO_UDP, TCP_CLOSE),
+)
+
+# struct inet_diag_msg: family, state, timer, retransmits, then struct inet_diag_sockid (source
+# port, destination port, source, destination, interface, cookie), then expires, receive queue,
+# send queue, uid, inode. Ports are big-endian, the rest is not.
+_head = Layout("=Bxxx")
+_identity = Layout(">H2x16s16x")
+_rest = Layout("=I8x12xII")
+
+
+def read_sockets(diag: NetlinkSocket, pids: Iterable[int] = ()) -> tuple[ListeningSocket, ...]:
+    """TCP that listens and UDP that is bound, both families; owners are sought among `pids`."""
+    found = [
+        _decode(protocol, body)
+        for protocol, number_of, state in _QUESTIONS
+        for family in (AF_INET, AF_INET6)
+        for body in diag.dump(
+            dump_sockets(family, number_of, state), "list listening sockets", torn=True
+        )
+    ]
+    return tuple(_with_owners(found, pids))
+
+
+def open_diag(netns: int | None = None) -> NetlinkSocket:
+    """A socket that read_sockets takes."""
+    return NetlinkSocket(NETLINK_SOCK_DIAG, netns)
+
+
+def owner_of_port(protocol: SocketProtocol, address: IPAddress, port: int) -> str:
+    """Who holds a port of the own namespace against `address`: `nginx (pid 8121)`.
+
+    A bound socket of TCP that does not listen is in no list of the kernel's: then, and where
+    /proc hides the process, the answer is empty.
+    """
+    with open_diag() as diag:
+        rivals = [
+            s
+            for s in read_sockets(diag)
+            if s.protocol is protocol and s.port == port and _overlap(s, address)
+        ]
+    for rival in _with_owners(rivals, all_pids()):
+        if rival.pid is not None:
+            return f"{rival.process} (pid {rival.pid})"
+    return ""
+
+
+def _overlap(socket: ListeningSocket, address: IPAddress) -> bool:
+    if socket.address.version != address.version:
+        # a socket on :: without IPV6_V6ONLY takes IPv4 as well
+        return socket.address == IPv6Address(0) and not socket.v6only
+    return socket.address == address or socket.address.is_unspecified or address.is_unspecified
+
+
+def _with_owners(
+    sockets: Sequence[ListeningSocket], pids: Iterable[int]
+) -> Iterator[ListeningSocket]:
+    holders = holders_of([s.inode for s in sockets], pids)
+    for socket in sockets:
+        pid = holders.get(socket.inode)
+        if pid is None:
+            yield socket
+        else:
+            yield ListeningSocket(
+                protocol=socket.protocol,
+                address=socket.address,
+                port=socket.port,
+                v6only=socket.v6only,
+                ifindex=socket.ifindex,
+                inode=socket.inode,
+                uid=socket.uid,
+                pid=pid,
+                process=name_of(pid),
+            )
+
+
+def _decode(protocol: SocketProtocol, body: bytes) -> ListeningSocket:
+    (family,) = _head.unpack_from(body)
+    port, address = _identity.unpack_from(body, _head.size)
+    place = _head.size + _identity.size
+    interface, uid, inode = _rest.unpack_from(body, place)
+    found = attributes(body, place + _rest.size)
+    return ListeningSocket(
+        protocol=protocol,
+        address=IPv4Address(address[:4]) if family == AF_INET else IPv6Address(address),
+        port=port,
+        v6only=bool(number(found.get(_INET_DIAG_SKV6ONLY, b""))),
+        ifindex=Ifindex(interface) if interface else None,
+        uid=uid,
+        inode=inode,
+    )
