@@ -28,6 +28,7 @@ from glassbridge.plan.operations import (
     RemoveRoute,
     SetPortFlags,
     SetSysctl,
+    SpareLink,
 )
 
 Fact = tuple[object, ...]
@@ -75,6 +76,8 @@ class FakeKernel:
                 self.facts.discard(("route", netns, ifname, destination, gateway))
             case DeleteLink(ifname) | DoomLink(ifname):
                 self._drop_link("", ifname)
+            case SpareLink():
+                pass
             case SetSysctl(key, value, old):
                 self.facts.discard(("sysctl", key, old))
                 self.facts.add(("sysctl", key, value))

@@ -1,7 +1,7 @@
 """Use cases that plug a sandbox in: attach it whole, or connect it to one more network."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from msgspec.structs import replace
 
@@ -192,13 +192,13 @@ def _choose_endpoint(
     leases: Leases,
     sandbox: Sandbox,
     wish: NetworkWish,
-    taken: set[str] | set[object],
+    taken: Collection[str],
 ) -> Endpoint:
     network = state.network(wish.network)
     ifname = choose_ifname(
         network,
         wish.ifname,
-        {str(t) for t in taken},
+        taken,
         lambda name: executor.has_link(name, sandbox.netns),
     )
     return new_endpoint(

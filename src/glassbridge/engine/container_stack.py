@@ -8,7 +8,7 @@ from typing import Any
 
 from glassbridge.engine.attaching import Attach
 from glassbridge.engine.detaching import Detach
-from glassbridge.engine.jobs import Job
+from glassbridge.engine.jobs import Job, Submit
 from glassbridge.engine.state import State
 from glassbridge.errors import Conflict, NotFound
 from glassbridge.kernel.netns import create_netns, delete_netns
@@ -22,7 +22,7 @@ class ContainerStacks:
     def __init__(
         self,
         state: State,
-        submit: Callable[[Job[Any]], Future[Any]],
+        submit: Submit,
         realise: Callable[[str], object],
         folder: Path,
     ) -> None:

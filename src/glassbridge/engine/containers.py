@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from glassbridge.engine.container_stack import ContainerStacks, sandbox_of
 from glassbridge.engine.exits import ExitWatcher
-from glassbridge.engine.jobs import Job
+from glassbridge.engine.jobs import Job, Submit
 from glassbridge.engine.records import ForgetContainer, RecordContainer
 from glassbridge.engine.state import State
 from glassbridge.engine.views import sandbox_view
@@ -41,7 +41,7 @@ class Containers:
     def __init__(
         self,
         state: State,
-        submit: Callable[[Job[Any]], Future[Any]],
+        submit: Submit,
         stacks: ContainerStacks,
         runtime: Runtime,
     ) -> None:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 from glassbridge import __version__
 from glassbridge.engine.attaching import Attach, Connect
@@ -45,6 +45,8 @@ from glassbridge.plan.operations import Operation
 from glassbridge.runtime.runtime import Runtime
 from glassbridge.store.store import Store
 
+T = TypeVar("T")
+
 
 class Engine:
     """Opened once per network namespace and state folder; thread-safe.
@@ -58,7 +60,6 @@ class Engine:
         run_dir: Path,
         state_dir: Path,
         *,
-        lab: bool = False,
         before: Callable[[Operation], None] | None = None,
     ) -> None:
         """Open the engine in the calling thread's namespace and recover what was left.
@@ -80,18 +81,13 @@ class Engine:
             self._store.close()
             raise
         stacks = ContainerStacks(self._state, self._submit, self._realise, run_dir / "netns")
-        runtime = Runtime(run_dir, lab=lab)
+        runtime = Runtime(run_dir)
         self._containers = Containers(self._state, self._submit, stacks, runtime)
         self._healer = Healer(self._state, self._submit, self._host)
         self._defining = threading.Lock()
         self._writer.start()
         self._healer.start()
         self._containers.open()
-
-    @classmethod
-    def open(cls, run_dir: Path, state_dir: Path, *, lab: bool) -> "Engine":
-        """Open the engine as the daemon does."""
-        return cls(run_dir, state_dir, lab=lab)
 
     def close(self) -> None:
         """Stop serving; networks and containers stay as they are."""
@@ -236,7 +232,7 @@ class Engine:
         """Wait for a container's end; its exit code, or None when `timeout` seconds are over."""
         return self._containers.wait(ref, timeout)
 
-    def _submit(self, job: Job[Any]) -> Future[Any]:
+    def _submit(self, job: Job[T]) -> Future[T]:
         return self._writer.submit(job)
 
     def _realise(self, ref: str) -> Network:
@@ -245,8 +241,7 @@ class Engine:
         network = self._state.network(ref)
         if network.id in self._state.realised:
             return network
-        realised: Network = self._submit(Realise(network.id, self._host)).result()
-        return realised
+        return self._submit(Realise(network.id, self._host)).result()
 
     def _define_default(self, ref: str) -> None:
         if ref != DEFAULT_NETWORK:

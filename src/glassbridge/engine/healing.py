@@ -12,7 +12,7 @@ from typing import Any
 
 from glassbridge.engine.detaching import Detach, Disconnect
 from glassbridge.engine.host import Host
-from glassbridge.engine.jobs import Job
+from glassbridge.engine.jobs import Job, Submit
 from glassbridge.engine.repairs import (
     LoadFirewall,
     RestoreEndpoint,
@@ -39,7 +39,7 @@ class Healer:
     """Watches links and rules, and has repaired what differs from the state."""
 
     def __init__(
-        self, state: State, submit: Callable[[Job[Any]], Future[Any]], host: Host
+        self, state: State, submit: Submit, host: Host
     ) -> None:
         self._state = state
         self._submit = submit

@@ -1,26 +1,40 @@
 """What we need of the host itself: forwarding, a way past foreign firewalls, knowing its uplinks."""
 
+import hashlib
 import json
+import platform
 from collections.abc import Iterable
+from contextlib import suppress
+from ipaddress import ip_network
+from pathlib import Path
 
 from glassbridge.engine.state import State
 from glassbridge.errors import GlassbridgeError, NotFound
+from glassbridge.ipam.address_space import InUse, UserKind
 from glassbridge.kernel import sysctl
 from glassbridge.kernel.rtnetlink import RouteSocket
 from glassbridge.kernel.sandbox import OpenSandbox
-from glassbridge.kernel.snapshot import read_links, read_routes
+from glassbridge.kernel.snapshot import read_addresses, read_links, read_routes
 from glassbridge.model.endpoint import Sandbox
 from glassbridge.model.firewall import Element
 from glassbridge.model.network import Ifname, Network, NetworkId
-from glassbridge.model.topology import Link, Route
+from glassbridge.model.tables import TABLE_LOCAL, Route
+from glassbridge.model.topology import Link
 from glassbridge.plan.firewall import uplink_elements
-from glassbridge.plan.host import forwarding_keys, plan_forwarding, plan_restore, uplink_bridges
+from glassbridge.plan.host import (
+    forwarding_keys,
+    link_key,
+    plan_forwarding,
+    plan_restore,
+    uplink_bridges,
+)
 from glassbridge.plan.network import needs_forwarding
 from glassbridge.plan.operations import LoadRuleset, Operation
 from glassbridge.store.store import Store
 
 REALISED = "realised"
 RECORDED_SYSCTLS = "recorded_sysctls"
+RTPROT_RA = 9
 
 
 class Host:
@@ -30,6 +44,7 @@ class Host:
         self._links = RouteSocket()
         self._recorded: dict[str, str] = json.loads(store.setting(RECORDED_SYSCTLS) or "{}")
         self._uplinks: tuple[Ifname, ...] = ()
+        self.global_id = _global_id()
 
     def close(self) -> None:
         """Close the socket."""
@@ -38,6 +53,26 @@ class Host:
     def elements(self) -> tuple[Element, ...]:
         """The firewall elements that belong to no network."""
         return uplink_elements(self._uplinks)
+
+    def in_use(self, networks: Iterable[Network], *, adopted: str | None) -> list[InUse]:
+        """Every prefix that a new subnet must not meet; not those of a bridge that it adopts."""
+        names = {k.ifindex: k.ifname for k in self._read_links()}
+        found = [
+            InUse(prefix=s.prefix, kind=UserKind.NETWORK, name=n.name)
+            for n in networks
+            for s in n.subnets
+        ]
+        ours = {n.bridge for n in networks} | {adopted}
+        for address in read_addresses(self._links):
+            link = names.get(address.ifindex, "")
+            if link not in ours:
+                prefix = address.interface.network
+                found.append(InUse(prefix=prefix, kind=UserKind.LINK, name=link))
+        for route in read_routes(self._links):
+            link = "" if route.oif is None else names.get(route.oif, "")
+            if link not in ours and route.table != TABLE_LOCAL:
+                found.append(InUse(prefix=route.destination, kind=UserKind.ROUTE, name=link))
+        return [*found, *_nameservers()]
 
     def prepare(self, state: State, network: Network) -> tuple[Operation, ...]:
         """What the host lacks before this network can be realised."""
@@ -56,7 +91,7 @@ class Host:
 
     def restore(self, state: State) -> tuple[tuple[Operation, ...], tuple[str, ...]]:
         """Give recorded values back, and say what is left alone and why."""
-        current = _read_keys(self._recorded)
+        current = sysctl.read_present(self._recorded)
         ours = {n.bridge for n in state.networks.values()}
         foreign = [k.ifname for k in self._read_links() if k.kind == "bridge"]
         foreign = [name for name in foreign if name not in ours]
@@ -85,6 +120,18 @@ class Host:
         self._uplinks = found
         return changed
 
+    def close_paths(self) -> tuple[Operation, ...]:
+        """Take our accepts out of foreign chains."""
+        return ()
+
+    def firewall_needs_loading(self, trigger: str) -> bool:
+        """Whether our tables may not be what they should."""
+        return trigger == "start" or "ruleset" in trigger
+
+    def refresh(self, state: State) -> bool:
+        """Look again at what others do on this host; true if our firewall must follow."""
+        return self.look_for_uplinks(state)
+
     def is_alive(self, sandbox: Sandbox) -> bool:
         """Whether a sandbox's path still opens the namespace that it was."""
         try:
@@ -101,9 +148,9 @@ class Host:
     def _forwarding(self, family: int) -> tuple[Operation, ...]:
         links = self._read_links()
         keys = forwarding_keys(family, (k.ifname for k in links))
-        ra_uplinks = tuple(_ra_uplinks(links, read_routes(self._links))) if family == 6 else ()  # noqa: PLR2004 - the IP version
-        wanted = (*keys, *(f"net.ipv6.conf.{link}.accept_ra" for link in ra_uplinks))
-        current = _read_keys(wanted)
+        ra_uplinks = tuple(_ra_uplinks(links, read_routes(self._links)))
+        wanted = (*keys, *(link_key("ipv6", link, "accept_ra") for link in ra_uplinks))
+        current = sysctl.read_present(wanted)
         operations = plan_forwarding(family, current, ra_uplinks)
         if operations:
             self._recorded = {**current, **self._recorded}
@@ -127,18 +174,32 @@ def _ra_uplinks(links: Iterable[Link], routes: Iterable[Route]) -> Iterable[Ifna
     """Links whose IPv6 default route came by router advertisement (RTPROT_RA)."""
     names = {k.ifindex: k.ifname for k in links}
     for route in routes:
-        if route.is_default and route.family == 6 and route.protocol == "ra":  # noqa: PLR2004 - same
+        prefix = route.destination
+        default6 = prefix.version == 6 and prefix.prefixlen == 0  # noqa: PLR2004 - the IP version
+        if default6 and route.protocol == RTPROT_RA and route.oif is not None:
             yield Ifname(names[route.oif])
 
 
-def _read_keys(keys: Iterable[str]) -> dict[str, str]:
-    found = {}
-    for key in keys:
-        try:
-            found[key] = sysctl.read(key)
-        except NotFound:  # the link is gone, or the kernel lacks the family
-            continue
-    return found
+def _nameservers() -> Iterable[InUse]:
+    """The host's resolvers: a subnet over one of them would cut the host off from its names."""
+    try:
+        lines = Path("/etc/resolv.conf").read_text().splitlines()
+    except OSError:
+        return
+    for words in map(str.split, lines):
+        if len(words) > 1 and words[0] == "nameserver":
+            address, _, _zone = words[1].partition("%")
+            with suppress(ValueError):
+                yield InUse(prefix=ip_network(address), kind=UserKind.NAMESERVER, name=address)
+
+
+def _global_id() -> int:
+    """The host's 40 bits for unique local addresses (RFC 4193 §3.2.2), the same at every boot."""
+    try:
+        machine = Path("/etc/machine-id").read_bytes()
+    except OSError:
+        machine = platform.node().encode()
+    return int.from_bytes(hashlib.blake2s(machine, person=b"ula", digest_size=5).digest())
 
 
 def _switch_off(keys: Iterable[str]) -> str:

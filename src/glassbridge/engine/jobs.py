@@ -11,7 +11,7 @@ The writer calls the steps in this order; whatever fails, the later ones of that
 
 from abc import ABC, abstractmethod
 from concurrent.futures import Future
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from glassbridge.engine.state import State
 from glassbridge.kernel.executor import Executor
@@ -53,3 +53,9 @@ class Job(ABC, Generic[T]):
     @abstractmethod
     def result(self, state: State) -> T:
         """The answer."""
+
+
+class Submit(Protocol):
+    """How use cases reach the writer: the future carries the answer or a GlassbridgeError."""
+
+    def __call__(self, job: Job[T]) -> Future[T]: ...

@@ -6,7 +6,7 @@ has one.
 """
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_interface
 
 from glassbridge.engine.state import State
@@ -81,8 +81,8 @@ def new_endpoint(
         host_end=host_end,
         mac=mac,
         host_mac=_host_mac(mac),
-        ipv4=ipv4,  # type: ignore[arg-type] - the pool's version says the family
-        ipv6=ipv6,  # type: ignore[arg-type] - same
+        ipv4=ipv4,  # type: ignore[arg-type]  # the pool's version says the family
+        ipv6=ipv6,  # type: ignore[arg-type]  # same
         gateway_priority=wish.gateway_priority,
         aliases=wish.aliases,
         state=EndpointState.ATTACHING,
@@ -91,7 +91,7 @@ def new_endpoint(
 
 
 def choose_ifname(
-    network: Network, wish: str, taken: set[str], exists: Callable[[Ifname], bool]
+    network: Network, wish: str, taken: Collection[str], exists: Callable[[Ifname], bool]
 ) -> Ifname:
     """The wished name, else the network's prefix with the lowest free index, as Docker."""
     if wish:

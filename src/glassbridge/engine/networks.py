@@ -8,7 +8,7 @@ from glassbridge.engine.host import REALISED, Host, encode_realised
 from glassbridge.engine.jobs import Job
 from glassbridge.engine.state import State
 from glassbridge.errors import Conflict, InvalidRequest
-from glassbridge.ipam.subnets import HostUse, plan_subnets
+from glassbridge.ipam.subnets import plan_subnets
 from glassbridge.kernel.executor import Executor
 from glassbridge.model.address import format_mac
 from glassbridge.model.kernel_names import DEFAULT_BRIDGE, DEFAULT_NETWORK, bridge_name
@@ -56,11 +56,10 @@ class CreateNetwork(Job[Network]):
 
     alone = True  # subnets are chosen around each other
 
-    def __init__(self, request: NetworkRequest, host: Host, host_use: HostUse) -> None:
+    def __init__(self, request: NetworkRequest, host: Host) -> None:
         super().__init__()
         self._request = request
         self._host = host
-        self._host_use = host_use
         self._network: Network | None = None
 
     def plan(self, state: State, executor: Executor) -> tuple[Operation, ...]:
@@ -80,9 +79,14 @@ class CreateNetwork(Job[Network]):
                 hint=f"look at it: glassbridge network inspect {name}",
             )
         parsed = parse_options(request.options)
-        ipv4, ipv6 = plan_subnets(request, parsed.options, known, self._host_use)
         network_id = NetworkId(new_id(secrets.token_bytes(32)))
         bridge, adopted = _choose_bridge(name, network_id, parsed.bridge, known, executor)
+        ipv4, ipv6 = plan_subnets(
+            request,
+            parsed.options,
+            self._host.in_use(known, adopted=bridge if adopted else None),
+            self._host.global_id,
+        )
         return Network(
             id=network_id,
             name=name,

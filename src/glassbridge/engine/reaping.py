@@ -11,12 +11,13 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Any
 
-from glassbridge.engine.jobs import Job
+from glassbridge.engine.jobs import Job, Submit
 from glassbridge.engine.state import State
 from glassbridge.errors import GlassbridgeError
 from glassbridge.kernel.executor import Executor
 from glassbridge.kernel.reaper import LinkReaper
 from glassbridge.model.endpoint import Endpoint
+from glassbridge.plan.endpoint import plan_forget
 from glassbridge.plan.operations import Operation
 from glassbridge.store.store import Store
 
@@ -32,8 +33,8 @@ class Reaped(Job[None]):
         self._now = now
 
     def plan(self, state: State, executor: Executor) -> tuple[Operation, ...]:
-        """Nothing is left to do in the kernel."""
-        return ()
+        """Only now can no new connection be noted any more."""
+        return tuple(o for job in self._jobs for e in job.doomed for o in plan_forget(e))
 
     def settle(self, state: State, store: Store) -> None:
         for job in self._jobs:
@@ -51,7 +52,7 @@ class Reaper:
     """A thread that takes doomed links in batches."""
 
     def __init__(
-        self, submit: Callable[[Job[Any]], Future[Any]], now: Callable[[], float]
+        self, submit: Submit, now: Callable[[], float]
     ) -> None:
         self._submit = submit
         self._now = now

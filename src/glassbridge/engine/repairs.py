@@ -19,7 +19,6 @@ from glassbridge.plan.network import plan_realise
 from glassbridge.plan.operations import (
     DeleteLink,
     DoomLink,
-    ForgetFlows,
     LoadRuleset,
     Operation,
 )
@@ -102,7 +101,7 @@ class Unwind(Job[None]):
 
     def plan(self, state: State, executor: Executor) -> tuple[Operation, ...]:
         self.doomed = (self._endpoint,)
-        return (DoomLink(self._endpoint.host_end), ForgetFlows(self._endpoint.addresses))
+        return (DoomLink(self._endpoint.host_end),)
 
     def reaped(self, state: State, store: Store) -> None:
         sandbox = self._endpoint.sandbox

@@ -93,8 +93,8 @@ class Writer:
         for job in jobs:
             try:
                 planned.append((job, job.plan(self._state, executor)))
-            except Exception as error:  # noqa: BLE001 - one job's fault must not end the writer
-                self._refuse(job, error)
+            except Exception as fault:  # noqa: BLE001 - one job's fault must not end the writer
+                self._refuse(job, fault)
         if not planned:
             return
         with self._store.transaction():

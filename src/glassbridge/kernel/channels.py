@@ -26,6 +26,7 @@ from glassbridge.plan.operations import (
     RemoveRoute,
     SetPortFlags,
     SetSysctl,
+    SpareLink,
 )
 
 

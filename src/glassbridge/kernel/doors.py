@@ -14,6 +14,8 @@ from glassbridge.kernel.nft import Nft
 from glassbridge.kernel.ports import PortHolder
 from glassbridge.kernel.rtnetlink import RouteSocket
 from glassbridge.kernel.sandbox import OpenSandbox
+from glassbridge.kernel.snapshot import read_link
+from glassbridge.model.topology import Link
 from glassbridge.plan.firewall import tables
 from glassbridge.plan.nft_script import (
     add_script,
@@ -93,6 +95,10 @@ class Doors:
         socket = self.sandbox(netns).links if netns else self._links
         return socket.ifindex(ifname)
 
+    def link(self, ifname: str) -> Link:
+        """One link by name; raises NotFound."""
+        return read_link(self._links, ifname)
+
     def perform(self, channel: Channel, runs: Sequence[Run]) -> list[list[Outcome]]:
         """Carry out runs of one channel together."""
         return self._performers[channel](runs)
@@ -101,9 +107,9 @@ class Doors:
         return self._send(self._links, self._links.ifindex, runs)
 
     def _sandbox_links(self, runs: Sequence[Run]) -> list[list[Outcome]]:
-        answers = []
+        answers: list[list[Outcome]] = []
         for run in runs:
-            path: str = run[0].netns  # type: ignore[union-attr] - this channel's all have one
+            path: str = getattr(run[0], "netns")  # noqa: B009 - this channel's all have one
             try:
                 links = self.sandbox(path).links
             except GlassbridgeError as error:
@@ -178,7 +184,7 @@ def _each(perform: Callable[[Operation], None]) -> Callable[[Sequence[Run]], lis
         return None
 
     def all_runs(runs: Sequence[Run]) -> list[list[Outcome]]:
-        answers = []
+        answers: list[list[Outcome]] = []
         for run in runs:
             outcomes: list[Outcome] = []
             for operation in run:

@@ -18,6 +18,7 @@ from glassbridge.plan.operations import (
     RemoveAddress,
     RemoveRoute,
     SetPortFlags,
+    SpareLink,
 )
 from glassbridge.wire import addresses, links, routes
 from glassbridge.wire.netlink import Request
@@ -56,7 +57,9 @@ def requests_of(  # noqa: PLR0911, C901 - one arm each
         case DeleteLink(ifname):
             return (links.delete_link(ifname),)
         case DoomLink(host_end):
-            return (links.set_link(host_end, up=False, group=DOOMED_GROUP),)
+            return (links.set_link(host_end, group=DOOMED_GROUP),)
+        case SpareLink(host_end):
+            return (links.set_link(host_end, group=LINK_GROUP),)
         case _:
             raise TypeError(f"{type(operation).__name__} is not about links")
 

@@ -39,7 +39,7 @@ def plan_attach(
         AddElements(endpoint_elements(network, endpoint)),
         *_cable(network, endpoint, netns),
         *_stack(network, endpoint, netns),
-        *_forget(endpoint),
+        *plan_forget(endpoint),
         *((_announce(endpoint, netns),) if announce else ()),
     )
 
@@ -55,13 +55,21 @@ def plan_plug(network: Network, endpoint: Endpoint) -> tuple[Operation, ...]:
 
 
 def plan_detach(network: Network, endpoint: Endpoint) -> tuple[Operation, ...]:
-    """Pull a sandbox out: its link goes down first, so nothing flows past a lifted guard."""
+    """Pull a sandbox out: its link is the reaper's then, and plan_forget follows when it is gone.
+
+    What protects others from this endpoint does not depend on its own elements.
+    """
     return (
-        DoomLink(endpoint.host_end),
         RemoveElements(endpoint_elements(network, endpoint)),
         *(ReleasePort(p) for p in endpoint.ports),
-        *_forget(endpoint),
+        DoomLink(endpoint.host_end),
     )
+
+
+def plan_forget(endpoint: Endpoint) -> tuple[Operation, ...]:
+    """Forget the connections of addresses and UDP ports that may mean another endpoint next."""
+    udp = tuple(p for p in endpoint.ports if p.protocol is Protocol.UDP)
+    return (ForgetFlows(endpoint.addresses, udp),)
 
 
 def plan_gateway_move(
@@ -126,11 +134,6 @@ def _gateways(network: Network, endpoint: Endpoint) -> tuple[IPAddress, ...]:
         return ()
     held = {a.version for a in endpoint.addresses}
     return tuple(g for g in network.next_hops if g.version in held)
-
-
-def _forget(endpoint: Endpoint) -> Iterable[Operation]:
-    udp = tuple(p for p in endpoint.ports if p.protocol is Protocol.UDP)
-    yield ForgetFlows(endpoint.addresses, udp)
 
 
 def _announce(endpoint: Endpoint, netns: str) -> Operation:

@@ -3,7 +3,8 @@
 from collections.abc import Collection, Iterable, Mapping
 
 from glassbridge.model.network import Ifname
-from glassbridge.model.topology import Link, Route
+from glassbridge.model.tables import Route
+from glassbridge.model.topology import Link
 from glassbridge.plan.operations import Operation, SetSysctl
 
 IP_FORWARD = "net.ipv4.ip_forward"
@@ -25,7 +26,12 @@ def forwarding_keys(family: int, links: Iterable[Ifname]) -> tuple[str, ...]:
     else:
         base = (IP6_FORWARD, "net.ipv6.conf.default.forwarding")
     version = f"ipv{family}"
-    return (*base, *(f"net.{version}.conf.{link}.forwarding" for link in links))
+    return (*base, *(link_key(version, link, "forwarding") for link in links))
+
+
+def link_key(version: str, link: str, key: str) -> str:
+    """The sysctl of one link; a dot in its name is written as sysctl(8) has it."""
+    return f"net.{version}.conf.{link.replace('.', '/')}.{key}"
 
 
 def plan_forwarding(
@@ -42,7 +48,7 @@ def plan_forwarding(
     keep: list[Operation] = []
     if family == 6:  # noqa: PLR2004 - the IP version
         for link in ra_uplinks:
-            key = f"net.ipv6.conf.{link}.accept_ra"
+            key = link_key("ipv6", link, "accept_ra")
             if current.get(key) == "1":
                 keep.append(SetSysctl(key, "2", "1"))
     return (*keep, SetSysctl(switch, "1", "0"))
@@ -74,7 +80,7 @@ def uplink_bridges(
     A port without a link kind is a physical (or paravirtual) device; taps and veths have one.
     """
     by_index = {k.ifindex: k for k in links}
-    leading = {r.oif for r in routes if r.is_default}
+    leading = {r.oif for r in routes if r.destination.prefixlen == 0}
     leading |= {k.master for k in by_index.values() if not k.kind and k.master is not None}
     return tuple(
         sorted(

@@ -4,6 +4,7 @@ from glassbridge.model.endpoint import Endpoint
 from glassbridge.model.kernel_names import ALIAS_PREFIX
 from glassbridge.model.network import GatewayMode, Network
 from glassbridge.plan.firewall import network_elements
+from glassbridge.plan.host import link_key
 from glassbridge.plan.operations import (
     AddAddress,
     AddElements,
@@ -71,7 +72,7 @@ def needs_hairpin(endpoint: Endpoint) -> bool:
 
 def _sysctls(network: Network) -> list[Operation]:
     bridge = network.bridge
-    keys: list[Operation] = [SetSysctl(f"net.ipv6.conf.{bridge}.accept_ra", "0")]
+    keys: list[Operation] = [SetSysctl(link_key("ipv6", bridge, "accept_ra"), "0")]
     nat4 = network.ipv4 is not None and network.options.gateway_mode4 in (
         GatewayMode.NAT,
         GatewayMode.NAT_UNPROTECTED,
@@ -79,5 +80,5 @@ def _sysctls(network: Network) -> list[Operation]:
     if nat4 and not network.internal:
         # 127.0.0.1:port leads into the bridge only where the bridge may carry loopback addresses;
         # the firewall's loopback guard stands already, else containers could reach the host's.
-        keys.append(SetSysctl(f"net.ipv4.conf.{bridge}.route_localnet", "1"))
+        keys.append(SetSysctl(link_key("ipv4", bridge, "route_localnet"), "1"))
     return keys

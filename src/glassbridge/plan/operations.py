@@ -124,7 +124,14 @@ class DeleteLink:
 
 @dataclass(frozen=True, slots=True)
 class DoomLink:
-    """Set the host end down and hand it to the reaper by its group."""
+    """Hand the host end to the reaper by its group; setting it down would cost 16 ms of RCU."""
+
+    host_end: Ifname
+
+
+@dataclass(frozen=True, slots=True)
+class SpareLink:
+    """Take a host end back from the reaper, before it came."""
 
     host_end: Ifname
 
@@ -209,6 +216,7 @@ Operation = (
     | RemoveRoute
     | DeleteLink
     | DoomLink
+    | SpareLink
     | SetSysctl
     | LoadRuleset
     | DeleteRuleset
@@ -228,6 +236,10 @@ def inverse(operation: Operation) -> Operation | None:  # noqa: C901, PLR0911, P
             return DeleteLink(ifname)
         case CreateVeth(host_end=host_end):
             return DeleteLink(host_end)
+        case DoomLink(host_end):
+            return SpareLink(host_end)
+        case SpareLink(host_end):
+            return DoomLink(host_end)
         case SetPortFlags():
             return SetPortFlags(
                 operation.host_end,
@@ -261,7 +273,6 @@ def inverse(operation: Operation) -> Operation | None:  # noqa: C901, PLR0911, P
             | PlugPort()
             | BringUp()
             | DeleteLink()
-            | DoomLink()
             | DeleteRuleset()
             | ForgetFlows()
             | Announce()
@@ -300,7 +311,9 @@ def describe(operation: Operation) -> str:  # noqa: C901, PLR0911, PLR0912 - one
         case DeleteLink(ifname):
             return f"delete link {ifname}"
         case DoomLink(host_end):
-            return f"set {host_end} down and hand it to the reaper"
+            return f"hand {host_end} to the reaper"
+        case SpareLink(host_end):
+            return f"take {host_end} back from the reaper"
         case SetSysctl(key, value, old):
             return f"set {key} = {value}" + ("" if old is None else f" (was {old})")
         case LoadRuleset(elements):
