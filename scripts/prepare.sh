@@ -1,0 +1,136 @@
+#!/bin/sh
+# Bring this machine to where `make demo` and `make test` run: programs, nginx, the virtual
+# environment. What is there already is left alone; nothing is started, and a run that finds
+# nothing missing only looks.
+#
+#   scripts/prepare.sh demo    what the demo needs
+#   scripts/prepare.sh test    the same, and what building and testing need
+set -eu
+
+cd "$(dirname "$0")/.."
+purpose=${1:-demo}
+PATH=$PATH:/usr/sbin:/sbin # where an ordinary user's PATH does not lead on Debian
+export PATH
+
+say() { printf '%s\n' "prepare: $*"; }
+
+fail() {
+    printf '%s\n' "prepare: $*" >&2
+    exit 1
+}
+
+# PROGRAM:PACKAGE, lib:LIBRARY:PACKAGE or file:PATH:PACKAGE
+demo_needs="
+    nft:nftables ip:iproute2 bwrap:bubblewrap brctl:bridge-utils ifconfig:net-tools
+    ping:iputils-ping curl:curl unshare:util-linux mount:mount sysctl:procps
+    lib:libnftables.so.1:libnftables1 lib:libseccomp.so.2:libseccomp2
+"
+test_needs="
+    gcc:gcc file:/usr/include/stdio.h:libc6-dev file:/usr/include/linux/if_link.h:linux-libc-dev
+    iptables:iptables conntrack:conntrack tcpdump:tcpdump shellcheck:shellcheck
+"
+
+is_there() {
+    case $1 in
+        lib:*) ldconfig -p | grep -q "$2 " ;;
+        file:*) test -e "$2" ;;
+        *) command -v "$2" >/dev/null ;;
+    esac
+}
+
+missing_packages() {
+    for need in "$@"; do
+        package=${need##*:}
+        thing=${need%:*}
+        is_there "$need" "${thing#*:}" || printf '%s\n' "$package"
+    done | sort -u | tr '\n' ' '
+}
+
+find_python() {
+    for python in "${PYTHON:-python3}" python3.13 python3.12 python3.11; do
+        if "$python" -c 'import sys, ensurepip, venv; sys.exit(sys.version_info < (3, 11))' \
+            2>/dev/null; then
+            printf '%s\n' "$python"
+            return
+        fi
+    done
+}
+
+install_packages() {
+    test -n "$1" || return 0
+    command -v apt-get >/dev/null || fail "this is not Debian or Ubuntu: install with your own" \
+        "package manager what they call: $1"
+    as_root=
+    if [ "$(id -u)" != 0 ]; then
+        command -v sudo >/dev/null || fail "run as root: apt-get install $1"
+        as_root=sudo
+        say "sudo may ask for your password, to install: $1"
+    else
+        say "installing: $1"
+    fi
+    # $1 is a list of words, $as_root may be no word at all
+    # shellcheck disable=SC2086
+    set -- $as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends \
+        install $1
+    "$@" >/dev/null 2>&1 || {
+        $as_root apt-get -qq update
+        "$@" >/dev/null
+    }
+}
+
+# nginx for the demo is unpacked here: installed as a package it would start a server on the host
+unpack_nginx() {
+    if command -v nginx >/dev/null || [ -x .cache/nginx/usr/sbin/nginx ]; then
+        return
+    fi
+    command -v apt-get >/dev/null || fail "install nginx; the demo runs it in containers only"
+    say "unpacking nginx into .cache/nginx"
+    rm -rf .cache/nginx.new
+    mkdir -p .cache/nginx.new
+    # Debian has the program in nginx, older Ubuntus in nginx-core
+    for package in nginx nginx-core; do
+        (cd .cache/nginx.new && apt-get -qq download "$package" 2>/dev/null) || continue
+        for archive in .cache/nginx.new/"$package"_*.deb; do
+            dpkg-deb -x "$archive" .cache/nginx.new
+        done
+        test ! -x .cache/nginx.new/usr/sbin/nginx || break
+    done
+    test -x .cache/nginx.new/usr/sbin/nginx ||
+        fail "cannot download nginx: try 'apt-get update', or install nginx"
+    absent=$(ldd .cache/nginx.new/usr/sbin/nginx | sed -n 's/^\t*\(.*\) => not found/\1/p')
+    test -z "$absent" || fail "nginx needs libraries that are not installed:" "$absent"
+    rm -rf .cache/nginx
+    mv .cache/nginx.new .cache/nginx
+}
+
+make_environment() {
+    stamp=$(cat requirements.lock pyproject.toml | sha256sum | cut -c1-64)
+    if [ -x .venv/bin/glassbridge ] && [ "$(cat .venv/prepared 2>/dev/null)" = "$stamp" ]; then
+        return
+    fi
+    say "making .venv with $1 and the packages of requirements.lock"
+    "$1" -m venv .venv
+    .venv/bin/python -m pip install --quiet --disable-pip-version-check \
+        --require-hashes --no-deps -r requirements.lock
+    .venv/bin/python -m pip install --quiet --disable-pip-version-check \
+        --no-index --no-build-isolation --no-deps -e .
+    printf '%s\n' "$stamp" >.venv/prepared
+}
+
+case $purpose in
+    demo) needs=$demo_needs ;;
+    test) needs="$demo_needs $test_needs" ;;
+    *) fail "usage: scripts/prepare.sh [demo|test]" ;;
+esac
+
+# shellcheck disable=SC2086 # lists of words
+install_packages "$(missing_packages $needs)"
+python=$(find_python)
+if [ -z "$python" ]; then
+    install_packages "python3-venv"
+    python=$(find_python)
+fi
+test -n "$python" || fail "Python 3.11 or newer with its venv module is needed" \
+    "(name it with PYTHON=/path/to/python)"
+unpack_nginx
+make_environment "$python"
