@@ -8,6 +8,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from glassbridge.errors import NotFound
 from glassbridge.frontends.api.bodies import (
     DisconnectRequest,
     DownAnswer,
@@ -54,7 +55,7 @@ class Route:
 
 
 def _down(engine: EngineProtocol, _: str, asked: DownRequest) -> DownAnswer:
-    return DownAnswer(notes=engine.down(asked.force))
+    return DownAnswer(notes=engine.down(force=asked.force))
 
 
 def _wait(engine: EngineProtocol, ref: str, asked: WaitRequest) -> WaitAnswer:
@@ -63,6 +64,16 @@ def _wait(engine: EngineProtocol, ref: str, asked: WaitRequest) -> WaitAnswer:
 
 def _containers(engine: EngineProtocol, *_: object) -> tuple[SandboxView, ...]:
     return tuple(s for s in engine.sandboxes() if s.container is not None)
+
+
+def _container(engine: EngineProtocol, ref: str, _: object) -> SandboxView:
+    view = engine.sandbox(ref)
+    if view.container is None:
+        raise NotFound(
+            f"{view.sandbox.name} is an attached namespace, not a container",
+            hint=f"see: glassbridge stack {view.sandbox.name}",
+        )
+    return view
 
 
 ROUTES = (
@@ -209,11 +220,19 @@ ROUTES = (
         cost=Cost.LONG,
     ),
     Route(
+        "GET",
+        "/v1/containers/{ref}",
+        "getContainer",
+        "One container, by name, id or the start of its id.",
+        _container,
+        SandboxView,
+    ),
+    Route(
         "DELETE",
         "/v1/containers/{ref}",
         "removeContainer",
         "Remove a container that has ended; with force also a running one.",
-        lambda engine, ref, asked: engine.remove(ref, asked.force),
+        lambda engine, ref, asked: engine.remove(ref, force=asked.force),
         SandboxView,
         query=RemoveQuery,
         cost=Cost.LONG,

@@ -1,0 +1,204 @@
+"""Commands about containers that exist: ps, port, ports, logs, inspect, start, stop, rm."""
+
+from ipaddress import IPv6Address
+
+import click
+
+from glassbridge.app.cli.flags import Sandbox, as_json
+from glassbridge.app.cli.logs import show_log
+from glassbridge.app.cli.printing import print_json, published, state_of
+from glassbridge.app.cli.shown import Shown
+from glassbridge.app.cli.table import Cell, shorten, table
+from glassbridge.app.client import Client, ref_in_path
+from glassbridge.app.paths import Paths
+from glassbridge.app.service import connect
+from glassbridge.errors import NotFound
+from glassbridge.frontends.api.bodies import DEFAULT_STOP_TIMEOUT, StopRequest
+from glassbridge.model.container import ContainerState
+from glassbridge.model.views import NetworkView, SandboxView
+
+_NAMES = click.argument("names", nargs=-1, required=True, type=Sandbox(), metavar="NAME...")
+_SANDBOXES = tuple[SandboxView, ...]
+
+
+@click.command(cls=Shown, example=["glassbridge ps -a"])
+@click.option("--all", "-a", "show_all", is_flag=True, help="Also containers that have ended.")
+@click.option("--quiet", "-q", is_flag=True, help="Only names.")
+@as_json
+def ps(show_all: bool, quiet: bool, as_json: bool) -> None:
+    """List containers and attached namespaces."""
+    with connect() as daemon:
+        views = daemon.get("/v1/sandboxes", _SANDBOXES)
+    shown = [v for v in views if show_all or _is_up(v)]
+    if as_json:
+        print_json(shown)
+    elif quiet:
+        click.echo("".join(f"{v.sandbox.name}\n" for v in shown), nl=False)
+    else:
+        headings = ("NAME", "NETWORK", "ADDRESS", "MAC", "HOST END", "PUBLISHED", "STATE")
+        click.echo(table(headings, map(_ps_row, shown)))
+
+
+def _is_up(view: SandboxView) -> bool:
+    return view.container is None or view.container.state is ContainerState.RUNNING
+
+
+def _ps_row(view: SandboxView) -> tuple[Cell, ...]:
+    """One line per address; what belongs to the endpoint stands on the first of its lines."""
+    networks, addresses, macs, host_ends = [], [], [], []
+    for member in view.endpoints:
+        endpoint = member.endpoint
+        count = max(1, len(endpoint.addresses))
+        rest = [""] * (count - 1)
+        networks += [shorten(member.network, 16), *rest]
+        addresses += [str(a) for a in endpoint.addresses] or ["-"]
+        macs += [endpoint.mac, *rest]
+        host_ends += [endpoint.host_end, *rest]
+    if not view.endpoints:
+        mode = view.container.network_mode if view.container is not None else "none"
+        networks = ["-" if mode == "default" else shorten(mode, 16)]
+    return (
+        shorten(view.sandbox.name, 24),
+        tuple(networks),
+        tuple(addresses) or "-",
+        tuple(macs) or "-",
+        tuple(host_ends) or "-",
+        published(view.ports),
+        state_of(view),
+    )
+
+
+@click.command(cls=Shown, example=["glassbridge port web", "glassbridge port web 80/tcp"])
+@click.argument("name", type=Sandbox())
+@click.argument("private", required=False, metavar="[PORT[/PROTOCOL]]")
+@as_json
+def port(name: str, private: str | None, as_json: bool) -> None:
+    """Show the published ports of one container, in Docker's words."""
+    with connect() as daemon:
+        view = _sandbox(daemon, name)
+    if as_json:
+        print_json(view.ports)
+        return
+    wanted = None if private is None else private if "/" in private else f"{private}/tcp"
+    lines = []
+    for entry in view.ports:
+        inside = f"{entry.container_port}/{entry.protocol}"
+        host = entry.host_address
+        address = f"[{host}]" if isinstance(host, IPv6Address) else str(host)
+        outside = f"{address}:{entry.host_port}"
+        if wanted is None:
+            lines.append(f"{inside} -> {outside}")
+        elif wanted == inside:
+            lines.append(outside)
+    if wanted is not None and not lines:
+        raise NotFound(
+            f"{view.sandbox.name} publishes no port {wanted}", hint=f"glassbridge port {name}"
+        )
+    click.echo("".join(f"{line}\n" for line in lines), nl=False)
+
+
+@click.command(cls=Shown, example=["glassbridge ports"])
+@as_json
+def ports(as_json: bool) -> None:
+    """Show every published port and whose it is."""
+    with connect() as daemon:
+        views = daemon.get("/v1/sandboxes", _SANDBOXES)
+    if as_json:
+        print_json({v.sandbox.name: v.ports for v in views if v.ports})
+        return
+    rows = sorted(
+        (e.host_port, e.protocol, str(e.host_address), v.sandbox.name, e.container_port)
+        for v in views
+        for e in v.ports
+    )
+    click.echo(
+        table(
+            ("HOST PORT", "ON", "CONTAINER", "CONTAINER PORT"),
+            [(f"{h}/{p}", on, shorten(who), str(c)) for h, p, on, who, c in rows],
+        )
+    )
+
+
+@click.command(cls=Shown, example=["glassbridge logs -f web"])
+@click.argument("name", type=Sandbox())
+@click.option("--follow", "-f", is_flag=True, help="Go on until the container ends.")
+@click.option("--tail", "-n", default="all", metavar="LINES", help="Only the last lines.")
+def logs(name: str, follow: bool, tail: str) -> None:
+    """Show what a container wrote to its standard output and error."""
+    from glassbridge.runtime.runtime import Runtime  # noqa: PLC0415 - `ps` needs none of it
+
+    with connect() as daemon:
+        container = daemon.get(_path(name), SandboxView).container
+    assert container is not None  # that path knows containers only
+    log = Runtime(Paths.here().run_dir).log_path(container)
+    show_log(container, log, follow=follow, tail=tail)
+
+
+@click.command(cls=Shown, example=["glassbridge inspect web"])
+@click.argument("names", nargs=-1, required=True, type=Sandbox(), metavar="NAME...")
+@click.option("--json", "as_json", is_flag=True, hidden=True)
+def inspect(names: tuple[str, ...], as_json: bool) -> None:  # noqa: ARG001 - it is always JSON
+    """Show all that is known about containers, attached namespaces or networks, as JSON."""
+    with connect() as daemon:
+        print_json([_anything(daemon, name) for name in names])
+
+
+def _anything(daemon: Client, name: str) -> SandboxView | NetworkView:
+    try:
+        return _sandbox(daemon, name)
+    except NotFound as no_sandbox:
+        try:
+            return daemon.get(f"/v1/networks/{ref_in_path(name, 'network')}", NetworkView)
+        except NotFound:
+            raise no_sandbox from None
+
+
+@click.command(cls=Shown, example=["glassbridge start web"])
+@_NAMES
+def start(names: tuple[str, ...]) -> None:
+    """Start containers that have ended, with the network that they had asked for."""
+    with connect() as daemon:
+        for name in names:
+            view = daemon.post(f"{_path(name)}/start", None, SandboxView)
+            click.echo(view.sandbox.name)
+
+
+@click.command(cls=Shown, example=["glassbridge stop -t 2 web"])
+@_NAMES
+@click.option(
+    "--time",
+    "-t",
+    "--timeout",
+    "timeout",
+    type=click.FloatRange(min=0),
+    default=DEFAULT_STOP_TIMEOUT,
+    show_default=True,
+    metavar="SECONDS",
+    help="Patience between SIGTERM and SIGKILL.",
+)
+def stop(names: tuple[str, ...], timeout: float) -> None:  # fmt: skip
+    """Stop containers; they stay, with their log, until `rm`."""
+    with connect() as daemon:
+        for name in names:
+            view = daemon.post(f"{_path(name)}/stop", StopRequest(timeout=timeout), SandboxView)
+            click.echo(view.sandbox.name)
+
+
+@click.command(cls=Shown, example=["glassbridge rm -f web"])
+@_NAMES
+@click.option("--force", "-f", is_flag=True, help="Also running ones.")
+def rm(names: tuple[str, ...], force: bool) -> None:
+    """Remove containers, their network and their log."""
+    with connect() as daemon:
+        for name in names:
+            query = "?force=true" if force else ""
+            view = daemon.delete(f"{_path(name)}{query}", SandboxView)
+            click.echo(view.sandbox.name)
+
+
+def _sandbox(daemon: Client, name: str) -> SandboxView:
+    return daemon.get(f"/v1/sandboxes/{ref_in_path(name, 'container')}", SandboxView)
+
+
+def _path(name: str) -> str:
+    return f"/v1/containers/{ref_in_path(name, 'container')}"

@@ -1,0 +1,49 @@
+"""Exit codes, and how an error looks on the screen."""
+
+import sys
+
+from glassbridge import errors
+
+INTERRUPTED = 130
+OWN_FAILURE = 125
+"""`run` in the foreground and `exec` return the command's code, so ours must be another."""
+
+_TABLE: tuple[tuple[type[errors.GlassbridgeError], int, str], ...] = (
+    (errors.InvalidRequest, 2, "the request is wrong: usage, an address, a port, a name"),
+    (errors.NotFound, 3, "a network, container, namespace or process does not exist"),
+    (errors.Conflict, 4, "a name, address, port or subnet is taken, or the object is in use"),
+    (errors.PoolExhausted, 5, "no free address in the pool, or no free subnet"),
+    (errors.PermissionRefused, 6, "not permitted: root is needed, or another namespace"),
+    (errors.Unavailable, 7, "the daemon, a program or a kernel feature is not there"),
+    (errors.KernelRefused, 8, "the kernel refused an operation"),
+    (errors.Unsupported, 9, "Docker has it and glassbridge has not"),
+    (errors.GlassbridgeError, 1, "a fault in glassbridge itself"),
+)
+
+EXIT_CODES: tuple[tuple[int, str], ...] = (
+    (0, "done"),
+    *sorted((code, meaning) for _, code, meaning in _TABLE),
+    (OWN_FAILURE, "`run` in the foreground, and `exec`: glassbridge failed, not the command"),
+    (INTERRUPTED, "interrupted with Ctrl-C"),
+)
+
+
+class CommandEnded(Exception):  # noqa: N818 - an outcome, not an error
+    """The command that ran in a container has ended: its code is ours."""
+
+    def __init__(self, exit_code: int) -> None:
+        super().__init__(exit_code)
+        self.exit_code = exit_code
+
+
+def exit_code_of(error: errors.GlassbridgeError) -> int:
+    """The documented exit code of an error."""
+    return next(code for kind, code, _ in _TABLE if isinstance(error, kind))
+
+
+def show_error(message: str, hint: str = "") -> None:
+    """Write an error, and what to do about it, to stderr."""
+    lines = [f"error: {message}"]
+    if hint:
+        lines.append(f"hint:  {hint}")
+    print(*lines, sep="\n", file=sys.stderr)  # noqa: T201 - this is the command line's voice

@@ -1,0 +1,95 @@
+"""Flags and arguments that several commands share, and how they complete in a shell."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+from click.shell_completion import CompletionItem
+
+from glassbridge.errors import Unsupported
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Sandbox(click.ParamType[str]):
+    """A container or attached namespace, by name or id."""
+
+    name = "name"
+
+    def shell_complete(
+        self, _ctx: click.Context, _param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """Names that the daemon knows, if it runs."""
+        from glassbridge.app.naming import sandboxes_if_known  # noqa: PLC0415 - see main.py
+
+        names = (view.sandbox.name for view in sandboxes_if_known())
+        return [CompletionItem(name) for name in names if name.startswith(incomplete)]
+
+
+class NetworkName(click.ParamType[str]):
+    """A network, by name or id."""
+
+    name = "network"
+
+    def shell_complete(
+        self, _ctx: click.Context, _param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """Names that the daemon knows, if it runs."""
+        from glassbridge.app.naming import networks_if_known  # noqa: PLC0415 - see main.py
+
+        names = (view.network.name for view in networks_if_known())
+        return [CompletionItem(name) for name in names if name.startswith(incomplete)]
+
+
+def as_json(command: F) -> F:
+    """`--json`: for programs."""
+    return click.option("--json", "as_json", is_flag=True, help="JSON instead of a table.")(command)
+
+
+def network_flags(command: F) -> F:
+    """`--network` and what belongs to it."""
+    for option in (
+        click.option("--network-alias", "aliases", multiple=True, metavar="NAME",
+                     help="One more name on that network. Repeatable."),
+        click.option("--mac-address", "mac", default="", metavar="MAC", help="This MAC address."),
+        click.option("--ip6", default="", metavar="ADDRESS", help="This IPv6 address."),
+        click.option("--ip", default="", metavar="ADDRESS", help="This IPv4 address."),
+        click.option("--network", "--net", "networks", multiple=True, type=NetworkName(),
+                     metavar="NETWORK", help="Join this network (default: bridge). Repeatable."),
+    ):  # fmt: skip
+        command = option(command)
+    return command
+
+
+def publish_flag(command: F) -> F:
+    """`-p`."""
+    return click.option(
+        "-p", "--publish", "ports", multiple=True, metavar="[ADDRESS:][HOST-PORT:]PORT[/PROTO]",
+        help="Reach PORT of the container through the host. Ranges too. Repeatable.",
+    )(command)  # fmt: skip
+
+
+def refused(flags: dict[str, tuple[bool, str]]) -> Callable[[F], F]:
+    """Take Docker's flags that we have not, and say so: flag -> (takes a value, what to do)."""
+
+    def decorate(command: F) -> F:
+        for flag, (takes_value, hint) in flags.items():
+            command = click.option(
+                *flag.split("/"),
+                expose_value=False,
+                is_flag=not takes_value,
+                multiple=takes_value,
+                hidden=True,
+                callback=_refusing(flag.split("/")[-1], hint),
+            )(command)
+        return command
+
+    return decorate
+
+
+def _refusing(flag: str, hint: str) -> Callable[[click.Context, click.Parameter, object], None]:
+    def refuse(_: click.Context, __: click.Parameter, value: object) -> None:
+        if value:
+            raise Unsupported(f"{flag} is not supported by glassbridge", hint=hint)
+
+    return refuse

@@ -1,0 +1,160 @@
+"""The command `glassbridge`: which commands there are, and what happens when one fails.
+
+A command's module is imported when the command is used: `ps` must not pay for `run`.
+"""
+
+import sys
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from typing import Any, NamedTuple
+
+import click
+
+from glassbridge.app.cli.exits import (
+    INTERRUPTED,
+    CommandEnded,
+    exit_code_of,
+    show_error,
+)
+from glassbridge.app.cli.shown import ShownGroup
+from glassbridge.errors import GlassbridgeError, InvalidRequest
+
+
+class Entry(NamedTuple):
+    """Where a command lives, and its line in the overview."""
+
+    module: str
+    attribute: str
+    summary: str
+
+
+SECTIONS: Mapping[str, Mapping[str, Entry]] = {
+    "Start here": {
+        "demo": Entry("world", "demo", "Watch two containers get their network and talk."),
+        "lab": Entry("world", "lab", "A private world to try everything in, without root."),
+    },
+    "Containers": {
+        "run": Entry("run", "run", "Run a program in a container of its own."),
+        "ps": Entry("containers", "ps", "List containers and attached namespaces."),
+        "exec": Entry("execute", "execute", "Run one more program in a container."),
+        "logs": Entry("containers", "logs", "Show what a container wrote."),
+        "port": Entry("containers", "port", "Show the published ports of one container."),
+        "ports": Entry("containers", "ports", "Show every published port."),
+        "inspect": Entry("containers", "inspect", "Show all that is known, as JSON."),
+        "start": Entry("containers", "start", "Start containers that have ended."),
+        "stop": Entry("containers", "stop", "Stop containers."),
+        "rm": Entry("containers", "rm", "Remove containers."),
+    },
+    "Any process or namespace": {
+        "attach": Entry("sandboxes", "attach", "Give a process or namespace a network."),
+        "detach": Entry("sandboxes", "detach", "Take it away again."),
+    },
+    "Networks": {
+        "network": Entry("networks", "network", "Create, list, remove and join networks."),
+        "up": Entry("system", "up", "Make the default network's bridge present."),
+        "down": Entry("system", "down", "Take everything off the host again."),
+    },
+    "Look inside": {
+        "stack": Entry("looking", "stack", "One whole network stack, on one screen."),
+        "bridge": Entry("looking", "bridge", "A bridge: ports, and what it has learned."),
+        "status": Entry("system", "status", "How the daemon is."),
+    },
+    "The program itself": {
+        "daemon": Entry("system", "daemon", "Run the daemon in the foreground."),
+        "completion": Entry("system", "completion", "Print shell completion."),
+        "version": Entry("system", "version", "Print the version."),
+    },
+}
+COMMANDS = {name: entry for section in SECTIONS.values() for name, entry in section.items()}
+
+_EXAMPLES = (
+    "glassbridge run -d --name web -p 8080:80 --rootfs / nginx -g 'daemon off;'",
+    "glassbridge stack web        its interfaces, routes, neighbours, sockets, rules",
+    "glassbridge bridge           which cable is whose, and what the switch has learned",
+    "glassbridge network create backend --subnet 10.9.0.0/24",
+    "glassbridge network connect backend web",
+)
+
+
+class Overview(ShownGroup):
+    """Commands by section, imported only when used."""
+
+    def list_commands(self, _ctx: click.Context) -> list[str]:
+        """Every command, in the order of the overview."""
+        return list(COMMANDS)
+
+    def get_command(self, _ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import the command's module."""
+        entry = COMMANDS.get(cmd_name)
+        if entry is None:
+            return None
+        module = import_module(f"glassbridge.app.cli.{entry.module}")
+        command: click.Command = getattr(module, entry.attribute)
+        return command
+
+    def format_commands(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write one section after the other."""
+        for section, entries in SECTIONS.items():
+            with formatter.section(section):
+                formatter.write_dl(
+                    [(name, entry.summary) for name, entry in entries.items()], col_max=12
+                )
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Refuse an unknown command with the nearest ones as a hint."""
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            from glassbridge.model.names import closest  # noqa: PLC0415 - rarely needed
+
+            hint = closest(args[0], COMMANDS) or "glassbridge --help lists every command"
+            raise InvalidRequest(f"there is no command {args[0]!r}", hint=hint)
+        return super().resolve_command(ctx, args)
+
+
+@click.group(
+    cls=Overview,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Every reading command takes --json. Each command's --help has an example.",
+    example=_EXAMPLES,
+    options_metavar="",
+    subcommand_metavar="COMMAND [ARGS]...",
+)
+def glassbridge() -> None:
+    """Container networking you can see through.
+
+    Give any program, process or network namespace its own network stack on a bridge, as Docker
+    does, and look at every part of it.
+    """
+
+
+def run_command_line(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code; errors are told on stderr."""
+    try:
+        result: Any = glassbridge.main(
+            args=None if arguments is None else list(arguments),
+            prog_name="glassbridge",
+            standalone_mode=False,
+        )
+    except CommandEnded as ended:
+        return ended.exit_code
+    except GlassbridgeError as error:
+        show_error(error.message, error.hint)
+        return exit_code_of(error)
+    except click.ClickException as error:
+        return _show_usage(error)
+    except (click.Abort, KeyboardInterrupt):
+        return INTERRUPTED
+    except BrokenPipeError:  # `glassbridge ps | head -1`
+        sys.stderr.close()
+        return 0
+    return result if isinstance(result, int) else 0
+
+
+def _show_usage(error: click.ClickException) -> int:
+    """A click complaint in our two lines instead of click's own."""
+    context = getattr(error, "ctx", None)
+    hint = f"see: {context.command_path} --help" if context is not None else ""
+    message = error.format_message().rstrip(".")
+    show_error(message[:1].lower() + message[1:], hint)
+    return 2

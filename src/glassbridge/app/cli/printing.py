@@ -1,0 +1,54 @@
+"""JSON for programs, and the words for containers that several screens share."""
+
+import time
+
+import click
+import msgspec
+
+from glassbridge.app.cli.words import duration
+from glassbridge.model.address import to_json
+from glassbridge.model.container import ContainerState
+from glassbridge.model.endpoint import PublishedPort
+from glassbridge.model.views import SandboxView
+
+
+def print_json(value: object) -> None:
+    """Write a model value as indented JSON."""
+    click.echo(msgspec.json.format(to_json(value), indent=2).decode())
+
+
+def state_of(view: SandboxView) -> str:
+    """`up 3 min`, `exited (0) 2 min ago`, `created`, `attached 5 min`."""
+    now = time.time()
+    if view.container is None:
+        return f"attached {duration(now - view.sandbox.created)}"
+    container = view.container
+    match container.state:
+        case ContainerState.RUNNING:
+            return f"up {duration(now - container.started)}"
+        case ContainerState.EXITED:
+            return f"exited ({container.exit_code}) {duration(now - container.finished)} ago"
+        case ContainerState.CREATED:
+            return "created"
+
+
+def published(ports: tuple[PublishedPort, ...]) -> tuple[str, ...]:
+    """Each published port once: any IPv4 and any IPv6 address are one line."""
+    return tuple(dict.fromkeys(map(str, ports))) or ("-",)
+
+
+def introduce(view: SandboxView) -> str:
+    """One line for what has just got its network: who, where, and how it is reached."""
+    words = [view.sandbox.name]
+    for member in view.endpoints:
+        words += [str(address) for address in member.endpoint.addresses]
+        words.append(f"on {member.network} ({member.bridge})")
+    if not view.endpoints and view.container is not None:
+        words.append(f"network {view.container.network_mode}")
+    words += dict.fromkeys(map(_arrow, view.ports))
+    return "  ".join(words)
+
+
+def _arrow(port: PublishedPort) -> str:
+    outside, _, _ = str(port).partition("->")
+    return f"{outside} -> {port.container_port}/{port.protocol}"

@@ -1,0 +1,61 @@
+"""Where a daemon keeps its things: by the network namespace, so that each has its own."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+_RUN = Path("/run/glassbridge")
+_STATE = Path("/var/lib/glassbridge")
+
+
+@dataclass(frozen=True, slots=True)
+class Paths:
+    """The folders of the daemon that serves the caller's network namespace."""
+
+    run_dir: Path
+    state_dir: Path
+    lab: bool
+
+    @classmethod
+    def here(cls) -> Self:
+        """Derive them from this process's namespace and environment."""
+        run_dir = _from_environment("GLASSBRIDGE_RUN_DIR")
+        inode = _foreign_netns()
+        if run_dir is None:
+            run_dir = _RUN if inode is None else _RUN / str(inode)
+            default_state = _STATE if inode is None else run_dir / "state"
+        else:
+            default_state = run_dir / "state"
+        state_dir = _from_environment("GLASSBRIDGE_STATE_DIR") or default_state
+        return cls(run_dir, state_dir, lab=os.environ.get("GLASSBRIDGE_LAB") == "1")
+
+    @property
+    def socket(self) -> Path:
+        """The daemon's unix socket."""
+        return self.run_dir / "glassbridge.sock"
+
+    @property
+    def log(self) -> Path:
+        """Where a daemon that was started on demand writes."""
+        return self.run_dir / "daemon.log"
+
+    @property
+    def start_lock(self) -> Path:
+        """Held by a caller while it starts the daemon."""
+        return self.run_dir / "start.lock"
+
+
+def _from_environment(name: str) -> Path | None:
+    value = os.environ.get(name)
+    return Path(value).absolute() if value else None
+
+
+def _foreign_netns() -> int | None:
+    """The inode of our network namespace, unless it is that of pid 1."""
+    ours = Path("/proc/self/ns/net").stat()
+    try:
+        first = Path("/proc/1/ns/net").stat()
+    except OSError:  # an ordinary user may not look; the daemon's socket will refuse it by name
+        return None
+    return None if (ours.st_dev, ours.st_ino) == (first.st_dev, first.st_ino) else ours.st_ino
