@@ -20,6 +20,7 @@ def main(arguments: list[str]) -> None:
     netns, uid, gid, groups, kept, *command = arguments
     try:
         os.umask(0o022)
+        syscalls.reset_signals()
         _enter(netns)
         # a program of the container whose interpreter is /proc/self/exe would run our executable,
         # find it writable by root there, and replace it on the host (CVE-2019-5736)

@@ -4,7 +4,6 @@ No pipe leads back, so neither the daemon's death nor its restart reaches a cont
 """
 
 import os
-import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -78,7 +77,6 @@ def spawn(command: Sequence[str], folder: Path, streams: Streams) -> int:
             file_actions=files,
             setsid=True,
             setsigmask=(),
-            setsigdef=(signal.SIGPIPE, signal.SIGXFSZ),  # ignored by Python, and that is inherited
         )
     except OSError as error:
         raise KernelRefused(

@@ -19,9 +19,11 @@ _SECCOMP_MODE_FILTER = 2
 _CAPABILITY_VERSION_3 = 0x20080522
 _CAPABILITIES_MAX = 64
 _EINVAL = 22
+_SIGINT, _SIGPIPE, _SIGXFSZ, _SIG_IGN = 2, 13, 25, 1
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _libc.mount.argtypes = (*(ctypes.c_char_p,) * 3, ctypes.c_ulong, ctypes.c_char_p)
+_libc.signal.argtypes = (ctypes.c_int, ctypes.c_void_p)
 _libc.prctl.argtypes = (ctypes.c_int, *(ctypes.c_ulong,) * 4)
 
 
@@ -103,6 +105,17 @@ def load_seccomp(instructions: bytes) -> None:
     address = ctypes.addressof(program)
     done = _libc.prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, address, 0, 0)
     _check(done, "load the seccomp filter")
+
+
+def reset_signals() -> None:
+    """Undo what Python ignores at its start: an exec would hand that on."""
+    for ignored in (_SIGPIPE, _SIGXFSZ):
+        _libc.signal(ignored, None)  # SIG_DFL; module signal costs 5 ms
+
+
+def ignore_interrupts() -> None:
+    """Let Ctrl-C pass by this process."""
+    _libc.signal(_SIGINT, _SIG_IGN)
 
 
 def _check(result: int, attempt: str) -> None:
