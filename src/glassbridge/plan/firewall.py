@@ -119,7 +119,7 @@ def _claims(
     yield _bridge(sets.LEASED_MAC, mac)
     if port:
         yield _bridge(sets.OWN_MAC, port, mac)
-    for address in (*addresses, *((_link_local(mac),) if has_ipv6 else ())):
+    for address in (*addresses, *((link_local(mac),) if has_ipv6 else ())):
         is6 = isinstance(address, IPv6Address)
         yield _bridge(sets.LEASED6 if is6 else sets.LEASED4, address)
         if port:
@@ -149,7 +149,7 @@ def _port_elements(network: Network, endpoint: Endpoint, port: PublishedPort) ->
         yield _inet(sets.LOOPBACK_UDP6, port.host_port)
 
 
-def _link_local(mac: Mac) -> IPv6Address:
+def link_local(mac: Mac) -> IPv6Address:
     """The address that the kernel makes of a MAC (modified EUI-64, RFC 4291 appendix A)."""
     octets = mac_octets(mac)
     identifier = bytes((octets[0] ^ 2, *octets[1:3], 0xFF, 0xFE, *octets[3:]))

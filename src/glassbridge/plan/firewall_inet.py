@@ -72,9 +72,9 @@ def _raw() -> tuple[Rule, ...]:
     outside = Is(_IN, "lo", negated=True)
     not_local = Is(Field.DESTINATION_TYPE, Word.LOCAL, negated=True)
     return (
-        # our bridges have route_localnet on, so the kernel itself no longer refuses these
+        # our bridges have route_localnet on, so the kernel itself no longer refuses it; a source
+        # in 127.0.0.0/8 it still does, as it does any local source (fib_validate_source)
         _rule("loopback guard", Drop(), outside, Is(Field.IPV4_DESTINATION, _LOOPBACK4)),
-        _rule("loopback guard", Drop(), outside, Is(Field.IPV4_SOURCE, _LOOPBACK4)),
         _rule(
             "container addresses are not reachable from outside",
             Drop(),

@@ -143,6 +143,7 @@ ENDPOINTS = {
             ),
         ),
         endpoint("a3", "a", 4, has_ipv6=False),
+        endpoint("a4", "a", 5),
         endpoint("b1", "b", 2),
         endpoint("internal1", "internal", 2),
         endpoint("internal2", "internal", 3),
