@@ -11,19 +11,19 @@ from glassbridge.model.tables import Ifindex, ListeningSocket, SocketProtocol
 from glassbridge.wire.netlink import attributes, number
 from glassbridge.wire.routes import AF_INET, AF_INET6
 from glassbridge.wire.sockets import (
+    ALL_STATES,
     IPPROTO_TCP,
     IPPROTO_UDP,
     TCP_CLOSE,
     TCP_LISTEN,
+    TCP_TIME_WAIT,
     dump_sockets,
 )
 
 _INET_DIAG_SKV6ONLY = 11
 
-_QUESTIONS = (
-    (SocketProtocol.TCP, IPPROTO_TCP, TCP_LISTEN),
-    (SocketProtocol.UDP, IPPROTO_UDP, TCP_CLOSE),
-)
+_NUMBERS = {SocketProtocol.TCP: IPPROTO_TCP, SocketProtocol.UDP: IPPROTO_UDP}
+_WAITING = {SocketProtocol.TCP: 1 << TCP_LISTEN, SocketProtocol.UDP: 1 << TCP_CLOSE}
 
 # struct inet_diag_msg: family, state, timer, retransmits, then struct inet_diag_sockid (source
 # port, destination port, source, destination, interface, cookie), then expires, receive queue,
@@ -35,14 +35,7 @@ _rest = Layout("=I8x12xII")
 
 def read_sockets(diag: NetlinkSocket, pids: Iterable[int] = ()) -> tuple[ListeningSocket, ...]:
     """TCP that listens and UDP that is bound, both families; owners are sought among `pids`."""
-    found = [
-        _decode(protocol, body)
-        for protocol, number_of, state in _QUESTIONS
-        for family in (AF_INET, AF_INET6)
-        for body in diag.dump(
-            dump_sockets(family, number_of, state), "list listening sockets", torn=True
-        )
-    ]
+    found = [s for p in SocketProtocol for s in _list(diag, p, _WAITING[p])]
     return tuple(_with_owners(found, pids))
 
 
@@ -54,19 +47,39 @@ def open_diag(netns: int | None = None) -> NetlinkSocket:
 def owner_of_port(protocol: SocketProtocol, address: IPAddress, port: int) -> str:
     """Who holds a port of the own namespace against `address`: `nginx (pid 8121)`.
 
-    A bound socket of TCP that does not listen is in no list of the kernel's: then, and where
-    /proc hides the process, the answer is empty.
+    Empty where /proc hides the process, and before Linux 6.8 for a TCP socket that is bound but
+    does not listen: it is in no list.
     """
     with open_diag() as diag:
-        rivals = [
-            s
-            for s in read_sockets(diag)
-            if s.protocol is protocol and s.port == port and _overlap(s, address)
-        ]
+        rivals = _rivals(diag, protocol, address, port, ALL_STATES & ~(1 << TCP_TIME_WAIT))
     for rival in _with_owners(rivals, all_pids()):
         if rival.pid is not None:
             return f"{rival.process} (pid {rival.pid})"
     return ""
+
+
+def is_only_time_wait(address: IPAddress, port: int) -> bool:
+    """Whether nothing but remains of closed TCP connections stands against binding a port."""
+    time_wait = 1 << TCP_TIME_WAIT
+    with open_diag() as diag:
+        return bool(_rivals(diag, SocketProtocol.TCP, address, port, time_wait)) and not _rivals(
+            diag, SocketProtocol.TCP, address, port, ALL_STATES & ~time_wait
+        )
+
+
+def _rivals(
+    diag: NetlinkSocket, protocol: SocketProtocol, address: IPAddress, port: int, states: int
+) -> list[ListeningSocket]:
+    return [s for s in _list(diag, protocol, states, port) if _overlap(s, address)]
+
+
+def _list(
+    diag: NetlinkSocket, protocol: SocketProtocol, states: int, port: int = 0
+) -> Iterator[ListeningSocket]:
+    for family in (AF_INET, AF_INET6):
+        request = dump_sockets(family, _NUMBERS[protocol], states, port)
+        for body in diag.dump(request, f"list {protocol} sockets", torn=True):
+            yield _decode(protocol, body)
 
 
 def _overlap(socket: ListeningSocket, address: IPAddress) -> bool:

@@ -1,0 +1,87 @@
+"""kernel.announce: what a neighbour believes before and after."""
+
+import os
+import re
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from ipaddress import ip_address
+
+import pytest
+
+from glassbridge.errors import KernelRefused
+from glassbridge.kernel.announce import announce
+from glassbridge.kernel.netns import open_netns
+from glassbridge.kernel.rtnetlink import RouteSocket
+from glassbridge.kernel.snapshot import read_neighbours
+from glassbridge.model.address import Mac
+from glassbridge.model.network import Ifname
+
+MakeNetns = Callable[[str], str]
+
+OLD, NEW = Mac("02:42:0a:00:00:01"), Mac("02:42:0a:00:00:02")
+ADDRESSES = (ip_address("10.0.0.2"), ip_address("fd00::2"))
+
+PARTS = f"""
+link add veth1 type veth peer name eth0 address {NEW} netns box
+link set veth1 up
+addr add 10.0.0.1/24 dev veth1
+addr add fd00::1/64 dev veth1 nodad
+neigh add 10.0.0.2 lladdr {OLD} dev veth1 nud stale
+neigh add fd00::2 lladdr {OLD} dev veth1 nud stale
+"""
+
+
+@pytest.fixture
+def box(make_netns: MakeNetns) -> Iterator[int]:
+    path = make_netns("box")
+    subprocess.run(["ip", "-batch", "-"], input=PARTS, check=True, text=True)
+    subprocess.run(["ip", "-n", "box", "link", "set", "eth0", "up"], check=True)
+    fd = open_netns(path)
+    yield fd
+    os.close(fd)
+    for thread in threading.enumerate():
+        if thread.name == "close-announcer":
+            thread.join()
+
+
+def believed() -> dict[str, str]:
+    with RouteSocket() as route:
+        return {
+            str(n.address): n.mac or "" for n in read_neighbours(route) if n.address in ADDRESSES
+        }
+
+
+def test_neighbours_believe_the_new_mac(box: int) -> None:
+    assert set(believed().values()) == {OLD}
+    announce(box, Ifname("eth0"), ADDRESSES, NEW)
+    deadline = time.monotonic() + 5
+    while set(believed().values()) != {NEW}:
+        assert time.monotonic() < deadline, believed()
+        time.sleep(0.01)
+
+
+def test_the_frames_are_well_formed(box: int) -> None:
+    with subprocess.Popen(
+        ["tcpdump", "-lnevv", "-i", "veth1", "-c", "2", "arp or (icmp6 and ip6[40] == 136)"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as watcher:
+        assert watcher.stderr is not None
+        assert "listening on veth1" in watcher.stderr.readline()
+        announce(box, Ifname("eth0"), ADDRESSES, NEW)
+        said, _ = watcher.communicate(timeout=10)
+    assert re.search(rf"{NEW} > ff:ff:ff:ff:ff:ff, ethertype ARP .*length 42", said)
+    assert "Request who-has 10.0.0.2 tell 10.0.0.2" in said
+    assert f"{NEW} > 33:33:00:00:00:01" in said
+    assert "hlim 255" in said
+    assert "[icmp6 sum ok] ICMP6, neighbor advertisement" in said
+    assert "tgt is fd00::2, Flags [override]" in said
+    assert f"destination link-address option (2), length 8 (1): {NEW}" in said
+
+
+def test_a_link_that_is_not_there(box: int) -> None:
+    with pytest.raises(KernelRefused, match=r"announce 10\.0\.0\.2 at .* on eth7: No such device"):
+        announce(box, Ifname("eth7"), ADDRESSES, NEW)
