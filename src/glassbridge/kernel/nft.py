@@ -83,17 +83,19 @@ class Nft:
             output = library.nft_ctx_get_output_buffer(self._context) or b""
             complaint = library.nft_ctx_get_error_buffer(self._context) or b""
         if failed:
-            raise _refused(script, complaint.decode(errors="backslashreplace"))
+            raise _refused(complaint.decode(errors="backslashreplace"))
         return str(output.decode(errors="backslashreplace"))
 
 
-def _refused(script: str, complaint: str) -> KernelRefused:
-    """`<buffer>:1:5-9: Error: Could not process rule: File exists`, then the line in question."""
-    first, _, quoted = complaint.strip().partition("\n")
+def _refused(complaint: str) -> KernelRefused:
+    """`Error: Could not process rule: File exists`, then a line of the script.
+
+    nft 1.0.6 always shows a buffer's first line there, whichever it was: it is not passed on.
+    """
+    first = complaint.strip().partition("\n")[0]
     message = first.partition("Error: ")[2] or first or "nft gave no reason"
     code = _ERRNO_BY_TEXT.get(message.rpartition(": ")[2], errno.EINVAL)
-    line = (quoted or script).strip().partition("\n")[0]
-    hint = "run as root, or inside: glassbridge lab" if code == errno.EPERM else f"nft line: {line}"
+    hint = "run as root, or inside: glassbridge lab" if code == errno.EPERM else ""
     return KernelRefused("change the firewall", code, message, hint=hint)
 
 

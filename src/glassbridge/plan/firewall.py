@@ -66,11 +66,15 @@ def endpoint_elements(network: Network, endpoint: Endpoint) -> tuple[Element, ..
         SourceGuard.STRICT: (_bridge(sets.GUARD, port, value=Goto(STRICT)),),
         SourceGuard.OFF: (_bridge(sets.GUARD, port, value=Goto(NOT_A_ROUTER)),),
     }
+    # two host ports may lead to one container port, which is open only once
+    published = dict.fromkeys(
+        e for p in endpoint.ports for e in _port_elements(network, endpoint, p)
+    )
     return (
         *guard[network.options.source_guard],
         *_claims(port, endpoint.mac, endpoint.addresses, has_ipv6=has_ipv6),
         *((_bridge(sets.WITH_IPV6, port),) if has_ipv6 else ()),
-        *(e for p in endpoint.ports for e in _port_elements(network, endpoint, p)),
+        *published,
     )
 
 
