@@ -5,6 +5,7 @@ capability bounding set, and make the program it becomes unwritable. Standard li
 """
 
 import os
+import stat
 import sys
 from contextlib import suppress
 
@@ -16,8 +17,8 @@ _EXIT_FAILED = 125
 
 
 def main(arguments: list[str]) -> None:
-    """Take NETNS UID GID GROUPS KEPT-CAPABILITIES COMMAND...; empty words mean: leave as it is."""
-    netns, uid, gid, groups, kept, *command = arguments
+    """Take NETNS FOLDER UID GID GROUPS KEPT-CAPABILITIES COMMAND...; an empty word: leave as is."""
+    netns, folder, uid, gid, groups, kept, *command = arguments
     try:
         os.umask(0o022)
         syscalls.reset_signals()
@@ -28,6 +29,7 @@ def main(arguments: list[str]) -> None:
         if kept:
             _limit_capabilities(int(kept, 16))
         if uid:
+            _open_way_to(folder)
             os.setgroups([int(g) for g in groups.split(",") if g])
             os.setresgid(int(gid), int(gid), int(gid))
             os.setresuid(int(uid), int(uid), int(uid))
@@ -65,6 +67,19 @@ def _open_ports_and_ping() -> None:
             _write(_PING_GROUPS, "0 2147483647")
         except OSError:  # a user namespace that maps fewer groups
             _write(_PING_GROUPS, "0 0")
+
+
+def _open_way_to(folder: str) -> None:
+    """Let a user other than root reach its own files below a run folder that is root's alone."""
+    parts = folder.split("/")
+    above = ["/".join(parts[:count]) for count in range(2, len(parts))]
+    closed = next((path for path in above if not os.stat(path).st_mode & stat.S_IXOTH), None)  # noqa: PTH116 - pathlib costs 4 ms
+    if closed is None:
+        return
+    own = os.open(folder, os.O_PATH | os.O_CLOEXEC)
+    syscalls.mount("tmpfs", closed, "tmpfs", syscalls.MS_NOSUID | syscalls.MS_NODEV, "mode=755")
+    os.makedirs(folder)  # noqa: PTH103 - pathlib costs 4 ms
+    syscalls.mount(f"/proc/self/fd/{own}", folder, "", syscalls.MS_BIND)
 
 
 def _limit_capabilities(kept: int) -> None:

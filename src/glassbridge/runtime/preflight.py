@@ -13,7 +13,7 @@ from glassbridge.runtime.rootfs import Identity, Rootfs
 from glassbridge.runtime.sandbox import NAME_FILES, environment_of
 
 
-def check_container(container: Container, folder: Path) -> Identity:
+def check_container(container: Container) -> Identity:
     """Find who the command runs as; raises naming whatever is missing or cannot work."""
     spec = container.spec
     bubblewrap()
@@ -36,7 +36,6 @@ def check_container(container: Container, folder: Path) -> Identity:
         _check_mount(mount, rootfs)
         _check_reachable(Path(mount.source), identity)
     _check_reachable(root, identity)
-    _check_reachable(folder, identity)
     kept_capabilities(spec)
     return identity
 

@@ -50,12 +50,12 @@ class Runtime:
 
     def check(self, container: Container) -> None:
         """Raise if it cannot start: rootfs, program, user, mounts, capabilities, bubblewrap."""
-        check_container(container, self.folder(container))
+        check_container(container)
 
     def prepare(self, container: Container, hosts: Mapping[str, Sequence[str]]) -> None:
         """Make its folder and mount points; `hosts` maps addresses to names."""
         folder = self.folder(container)
-        identity = check_container(container, folder)
+        identity = check_container(container)
         folder.mkdir(mode=0o711, parents=True, exist_ok=True)
         _write_public(folder / "hostname", f"{hostname_of(container)}\n")
         _write_public(folder / "resolv.conf", _resolv_conf(container))
@@ -85,7 +85,7 @@ class Runtime:
             (folder / stale).unlink(missing_ok=True)
         log = folder / "log"
         before = log.stat().st_size if log.exists() else 0
-        pid = spawn(_command(container, netns), folder, _streams(container, folder))
+        pid = spawn(_command(container, folder, netns), folder, _streams(container, folder))
         monitor = process_now(pid)
         assert monitor is not None, "our own child stays in /proc until it is reaped"
         if self._await_command(container, monitor):
@@ -212,7 +212,7 @@ def _monitor(container: Container) -> Process | None:
     return Process(pid=container.pid, started_ticks=container.pid_started)
 
 
-def _command(container: Container, netns: str | None) -> list[str]:
+def _command(container: Container, folder: Path, netns: str | None) -> list[str]:
     spec = container.spec
     identity = Rootfs(Path(spec.rootfs)).identity(spec.user)
     confined = not identity.uid and not spec.privileged
@@ -220,10 +220,11 @@ def _command(container: Container, netns: str | None) -> list[str]:
     # in a user namespace of one uid bubblewrap itself stays root, and maps that to the user
     becomes_user = identity.uid and is_mapped(identity.uid)
     groups = ",".join(map(str, identity.groups))
+    user = (str(folder), str(identity.uid), str(identity.gid), groups)
     return launch_command(
         inner,
         netns=netns or "",
-        user=(str(identity.uid), str(identity.gid), groups) if becomes_user else ("", "", ""),
+        user=user if becomes_user else ("", "", "", ""),
         kept=capability_mask(kept_capabilities(spec)) if confined else None,
     )
 

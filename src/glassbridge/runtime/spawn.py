@@ -29,7 +29,7 @@ def launch_command(
     command: Sequence[str],
     *,
     netns: str = "",
-    user: Sequence[str] = ("", "", ""),
+    user: Sequence[str] = ("", "", "", ""),
     kept: int | None = None,
 ) -> list[str]:
     """The command that becomes `command` with what launch.main documents done before."""

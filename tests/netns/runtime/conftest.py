@@ -12,8 +12,10 @@ from glassbridge.runtime.runtime import Runtime
 
 @pytest.fixture
 def runtime() -> Runtime:
-    """Below the session's own /run, where an ordinary user can reach its files."""
-    return Runtime(Path("/run/glassbridge-test"))
+    """Below the session's own /run, in a folder that is root's alone."""
+    run_dir = Path("/run/glassbridge-test")
+    run_dir.mkdir(mode=0o700, exist_ok=True)
+    return Runtime(run_dir)
 
 
 @pytest.fixture
