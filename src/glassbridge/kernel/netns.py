@@ -200,7 +200,9 @@ def _raise_errno() -> None:
 
 
 def _has_exited(process: int) -> bool:
-    return bool(select.select([process], [], [], 0)[0])
+    exited = select.poll()  # select() stops at descriptor 1023
+    exited.register(process, select.POLLIN)
+    return bool(exited.poll(0))
 
 
 def _refused(attempt: str, error: OSError) -> GlassbridgeError:
