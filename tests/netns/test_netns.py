@@ -3,6 +3,7 @@
 import ctypes
 import errno
 import os
+import resource
 import subprocess
 import threading
 import time
@@ -13,6 +14,7 @@ import pytest
 
 from glassbridge.errors import Conflict, InvalidRequest, KernelRefused, NotFound
 from glassbridge.kernel import netns
+from glassbridge.kernel.monitor import Monitor
 from glassbridge.kernel.rtnetlink import RouteSocket
 
 MakeNetns = Callable[[str], str]
@@ -134,6 +136,20 @@ def test_a_process_that_exits_meanwhile_is_not_found(
     monkeypatch.setattr(netns, "open_netns", open_and_lose)
     with pytest.raises(NotFound, match="does not exist"):
         netns.open_netns_of(process.pid)
+
+
+def test_a_process_is_watched_behind_a_thousand_descriptors(fresh_host: None) -> None:
+    """A daemon with many held ports has no low descriptor left, where select() would fail."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(4096, hard), hard))
+    many = [os.open("/dev/null", os.O_RDONLY) for _ in range(1100)]
+    try:
+        with Monitor(lambda _: None):
+            os.close(netns.open_netns_of(os.getpid()))
+    finally:
+        for fd in many:
+            os.close(fd)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 @pytest.mark.parametrize("pid", [-1, 0])

@@ -40,6 +40,8 @@ _RECEIVE_BUFFER = 1 << 20
 _SEND_BYTES = 64 << 10
 # an answer takes up to 1,280 bytes of the buffer, which is 416 KiB where it cannot be enlarged
 _SEND_REQUESTS = 256
+# an attach takes a fraction of them: no need to measure whether they fit
+_FEW_REQUESTS = 32
 _LARGEST_DATAGRAM = 64 << 10
 _DUMP_ATTEMPTS, _TORN_ATTEMPTS = 8, 2
 
@@ -88,6 +90,8 @@ class NetlinkSocket:
 
     def send_batch(self, requests: Sequence[Request]) -> list[Refusal | None]:
         """Carry out all requests in their order, whatever becomes of each; None is success."""
+        if len(requests) <= _FEW_REQUESTS:
+            return self._exchange(requests) if requests else []
         answers: list[Refusal | None] = []
         for part in split(requests, _SEND_BYTES, _SEND_REQUESTS):
             answers += self._exchange(part)

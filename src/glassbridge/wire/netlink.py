@@ -25,6 +25,8 @@ _ERROR_TEXT = 1
 
 HEADER_SIZE = 16
 
+_ASKED = NLM_F_REQUEST | NLM_F_ACK
+
 _message_header = Layout("=IHHII")
 _attribute_header = Layout("=HH")
 _attribute_u8 = Layout("=HHBxxx")
@@ -97,18 +99,20 @@ def encode(requests: Sequence[Request], first_sequence: int) -> bytes:
 
     One is enough: a failed message is always answered, and messages are taken in order.
     """
-    last = len(requests) - 1
     parts: list[bytes] = []
-    for place, (kind, flags, body) in enumerate(
-        (r.message_type, r.flags | NLM_F_REQUEST, r.body) for r in requests
-    ):
-        asked = flags | NLM_F_ACK if place == last else flags
+    sequence = first_sequence
+    last = first_sequence + len(requests) - 1
+    for request in requests:
+        body = request.body
         size = len(body)
+        flags = request.flags | (_ASKED if sequence == last else NLM_F_REQUEST)
         parts.append(
-            _message_header.pack(size + HEADER_SIZE, kind, asked, first_sequence + place, 0)
+            _message_header.pack(size + HEADER_SIZE, request.message_type, flags, sequence, 0)
         )
         parts.append(body)
-        parts.append(_PADDING[size & 3])
+        if size & 3:
+            parts.append(_PADDING[size & 3])
+        sequence += 1
     return b"".join(parts)
 
 
