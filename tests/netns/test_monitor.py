@@ -181,9 +181,21 @@ def test_a_listener_that_fails_is_logged_and_called_again(
     assert "ZeroDivisionError" in caplog.text
 
 
-def test_closing_does_not_wait_for_an_event(fresh_host: None) -> None:
-    opened = Monitor(Heard())
-    started = time.monotonic()
-    opened.close()
-    opened.close()
-    assert time.monotonic() - started < 1
+def test_stopping_does_not_wait_for_an_event(fresh_host: None) -> None:
+    for is_started in (True, False):
+        opened = Monitor(Heard())
+        if is_started:
+            opened.start()
+        started = time.monotonic()
+        opened.stop()
+        opened.stop()
+        assert time.monotonic() - started < 1
+
+
+def test_what_happens_before_the_start_is_told(fresh_host: None) -> None:
+    listener = Heard()
+    opened = Monitor(listener)
+    ip("link add gb0 type bridge")
+    opened.start()
+    listener.wait(lambda: "gb0" in {e.ifname for e in listener.all(LinkNew)})
+    opened.stop()

@@ -36,7 +36,7 @@ Listener = Callable[[tuple[KernelEvent, ...]], None]
 
 
 class Monitor:
-    """Listens in the namespace of the thread that makes it, until it is closed.
+    """Listens in the namespace of the thread that makes it, from then on until it is stopped.
 
     `listener` is called in the monitor's own thread, with everything that happened within 50 ms;
     what it raises is logged. Rulesets changed by this process are not told.
@@ -53,9 +53,9 @@ class Monitor:
         self._own_ports: frozenset[int] = frozenset()
         self._stop = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self._thread = threading.Thread(target=self._run, name="kernel-monitor", daemon=True)
-        self._thread.start()
 
     def __enter__(self) -> Self:
+        self.start()
         return self
 
     def __exit__(
@@ -64,14 +64,19 @@ class Monitor:
         value: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.close()
+        self.stop()
 
-    def close(self) -> None:
+    def start(self) -> None:
+        """Begin to call the listener, with what happened since the monitor was made first."""
+        self._thread.start()
+
+    def stop(self) -> None:
         """Stop listening; waits for a call of the listener that is under way."""
         if self._stop < 0:
             return
         os.eventfd_write(self._stop, 1)
-        self._thread.join()
+        if self._thread.is_alive():
+            self._thread.join()
         os.close(self._stop)
         self._stop = -1
         self._route.close()
