@@ -183,7 +183,7 @@ def remove_network(names: tuple[str, ...]) -> None:
 def prune(force: bool) -> None:  # noqa: ARG001 - taken for Docker's scripts
     """Remove every network that nobody is on, except the default one."""
     with connect() as daemon:
-        for gone in daemon.post("/v1/networks/prune", None, tuple[Network, ...]):
+        for gone in daemon.post("/v1/prune", None, tuple[Network, ...]):
             click.echo(gone.name)
 
 

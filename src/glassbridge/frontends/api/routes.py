@@ -123,7 +123,7 @@ ROUTES = (
     ),
     Route(
         "POST",
-        "/v1/networks/prune",
+        "/v1/prune",
         "pruneNetworks",
         "Remove every network that nobody is on.",
         lambda engine, _ref, _: engine.prune_networks(),

@@ -3,13 +3,12 @@
 import asyncio
 import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 from urllib.parse import parse_qsl
 
 import msgspec
-from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Router
 from starlette.routing import Route as PathRoute
@@ -73,6 +72,19 @@ class _Path:
                 return await in_own_thread(lambda: route.call(self._engine, ref, asked))
 
 
+class _Document:
+    """The OpenAPI document; a class, since starlette takes a function for something else."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        is_read = scope["method"] == "GET"
+        response = (
+            _json(200, openapi_document(__version__))
+            if is_read
+            else _method_not_allowed(scope, ("GET",))
+        )
+        await response(scope, receive, send)
+
+
 async def in_own_thread(call: Callable[[], T]) -> T:
     """Run a call that may block for long in a thread that does not hold up the process's end."""
     future: Future[T] = Future()
@@ -100,7 +112,7 @@ def application(engine: EngineProtocol) -> ASGIApp:
     routes: list[BaseRoute] = [
         PathRoute(path, _Path(engine, methods, pool)) for path, methods in by_path.items()
     ]
-    routes.append(PathRoute(OPENAPI_PATH, _openapi))
+    routes.append(PathRoute(OPENAPI_PATH, _Document()))
     return Router(routes, redirect_slashes=False, default=_no_such_path)
 
 
@@ -114,10 +126,6 @@ def refuse_everything(error: GlassbridgeError) -> ASGIApp:
     return refuse
 
 
-async def _openapi(_: Request) -> Response:
-    return _json(200, openapi_document(__version__))
-
-
 async def _no_such_path(scope: Scope, receive: Receive, send: Send) -> None:
     error = NotFound(
         f"there is nothing at {scope['path']}", hint=f"GET {OPENAPI_PATH} lists every path"
@@ -125,7 +133,7 @@ async def _no_such_path(scope: Scope, receive: Receive, send: Send) -> None:
     await _refusal(error)(scope, receive, send)
 
 
-def _method_not_allowed(scope: Scope, methods: Mapping[str, Route]) -> Response:
+def _method_not_allowed(scope: Scope, methods: Iterable[str]) -> Response:
     allowed = ", ".join(methods)
     failure = Failure(
         code="method_not_allowed",
