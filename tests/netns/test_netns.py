@@ -158,6 +158,38 @@ def test_what_is_no_process(fresh_host: None, pid: int) -> None:
         netns.open_netns_of(pid)
 
 
+def test_the_id_of_a_thread_is_no_process(fresh_host: None) -> None:
+    refused: list[str] = []
+
+    def ask() -> None:
+        with pytest.raises((InvalidRequest, NotFound)) as caught:
+            netns.open_netns_of(threading.get_native_id())
+        refused.append(caught.value.message)
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    thread.join()
+    assert len(refused) == 1
+
+
+def test_out_of_descriptors_is_told(make_netns: MakeNetns) -> None:
+    fd = netns.open_netns(make_netns("box"))
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (fd + 1, hard))
+    try:
+        for attempt in (
+            lambda: RouteSocket(fd),
+            RouteSocket,
+            lambda: netns.open_netns("/run/netns/box"),
+            lambda: netns.open_netns_of(os.getpid()),
+        ):
+            with pytest.raises(KernelRefused, match="Too many open files"):
+                attempt()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        os.close(fd)
+
+
 def test_a_huge_pid(fresh_host: None) -> None:
     for pid in (2**22 + 1, 2**40):
         with pytest.raises(NotFound):

@@ -12,8 +12,8 @@ import pytest
 from glassbridge.errors import KernelRefused, NotFound
 from glassbridge.kernel.netns import open_netns
 from glassbridge.kernel.rtnetlink import RouteSocket
-from glassbridge.wire import addresses, links, routes
-from glassbridge.wire.netlink import Refusal
+from glassbridge.wire import addresses, links, neighbours, routes
+from glassbridge.wire.netlink import NLM_F_DUMP_INTR, Message, Refusal
 
 MakeNetns = Callable[[str], str]
 
@@ -185,3 +185,40 @@ def test_an_answer_of_an_exchange_that_broke_off_is_not_taken_for_ours(
 ) -> None:
     route._send([links.set_link("absent", up=True)])  # noqa: SLF001 - nobody reads its answer
     assert route.send_batch([links.set_link("lo", up=True)]) == [None]
+
+
+def test_a_list_that_changes_while_it_is_read_is_read_again(
+    route: RouteSocket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    receive = route._receive  # noqa: SLF001 - the kernel's part
+    readings: list[int] = []
+    undisturbed_from = 3
+
+    def disturbed(first: int, count: int) -> list[Message]:
+        if first not in readings:
+            readings.append(first)
+        torn = NLM_F_DUMP_INTR if len(readings) < undisturbed_from else 0
+        return [m._replace(flags=m.flags | torn) for m in receive(first, count)]
+
+    monkeypatch.setattr(route, "_receive", disturbed)
+    assert len(route.dump(links.dump_links(), "list links")) == 1
+    assert len(readings) == 3
+    readings.clear()
+    assert len(route.dump(links.dump_links(), "list links", torn=True)) == 1
+    assert len(readings) == 2, "good enough"
+    readings.clear()
+    undisturbed_from = 100
+    with pytest.raises(KernelRefused, match="list links: the list kept changing"):
+        route.dump(links.dump_links(), "list links")
+
+
+def test_a_refused_dump_is_told(route: RouteSocket) -> None:
+    with pytest.raises(KernelRefused, match="list the FDB of 99: No such device"):
+        route.dump(neighbours.dump_fdb(99), "list the FDB of 99")
+
+
+def test_an_answer_that_was_lost_does_not_hang(route: RouteSocket) -> None:
+    route._send([links.set_link("lo", up=True)])  # noqa: SLF001 - nobody reads its answer
+    route._receive(1, 1)  # noqa: SLF001 - same
+    with pytest.raises(KernelRefused, match="it was lost"):
+        route._receive(1, 1)  # noqa: SLF001 - same

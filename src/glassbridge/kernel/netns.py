@@ -70,10 +70,12 @@ def open_netns_of(pid: int) -> int:
     gone = NotFound(f"process {pid} does not exist", hint="see: ps -e")
     try:
         process = os.pidfd_open(pid)
-    except (ProcessLookupError, ValueError, OverflowError) as error:
+    except (ProcessLookupError, OverflowError) as error:
         raise gone from error
-    except OSError as error:  # a thread's id, or 0 and below
-        raise InvalidRequest(f"{pid} is not the id of a process") from error
+    except OSError as error:
+        if error.errno in (errno.EINVAL, errno.ENOENT):  # 0 and below; the id of a thread
+            raise InvalidRequest(f"{pid} is not the id of a process", hint="see: ps -e") from error
+        raise _refused(f"find process {pid}", error) from error
     try:
         fd = open_netns(f"/proc/{pid}/ns/net")
         if _has_exited(process):
@@ -100,7 +102,10 @@ class inside:  # noqa: N801 - a context manager, read as the word it is
         self._netns = netns
 
     def __enter__(self) -> None:
-        self._home = os.open(CURRENT, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            self._home = os.open(CURRENT, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError as error:
+            raise _refused("open the own network namespace", error) from error
         if _setns(self._netns, _CLONE_NEWNET):
             code = ctypes.get_errno()
             os.close(self._home)

@@ -49,18 +49,15 @@ _ifreq = Layout("=16si20x")
 
 
 class NetlinkSocket:
-    """One netlink socket of the namespace it was opened in; one thread uses it at a time."""
+    """One netlink socket of the namespace it was opened in; one thread uses it at a time.
+
+    Every method raises KernelRefused when the kernel does not answer at all.
+    """
 
     def __init__(self, protocol: int, netns: int | None = None) -> None:
         with nullcontext() if netns is None else inside(netns):
-            self._socket = socket.socket(
-                socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, protocol
-            )
+            self._socket = _open(protocol)
         self._sequence = 1
-        for option in (_NETLINK_CAP_ACK, _NETLINK_EXT_ACK, _NETLINK_GET_STRICT_CHK):
-            self._socket.setsockopt(_SOL_NETLINK, option, 1)
-        enlarge_receive_buffer(self._socket, _RECEIVE_BUFFER)
-        self._socket.bind((0, 0))
 
     def __enter__(self) -> Self:
         return self
@@ -195,6 +192,22 @@ class RouteSocket(NetlinkSocket):
             raise missing from error
         index: int = _ifreq.unpack(answer)[1]
         return index
+
+
+def _open(protocol: int) -> socket.socket:
+    try:
+        opened = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, protocol)
+    except OSError as error:
+        raise KernelRefused("open a netlink socket", error.errno or 0) from error
+    try:
+        for option in (_NETLINK_CAP_ACK, _NETLINK_EXT_ACK, _NETLINK_GET_STRICT_CHK):
+            opened.setsockopt(_SOL_NETLINK, option, 1)
+        enlarge_receive_buffer(opened, _RECEIVE_BUFFER)
+        opened.bind((0, 0))
+    except OSError as error:
+        opened.close()
+        raise KernelRefused("prepare a netlink socket", error.errno or 0) from error
+    return opened
 
 
 def enlarge_receive_buffer(of: socket.socket, size: int) -> None:
