@@ -13,14 +13,11 @@ from threading import Lock
 from typing import Any
 
 from glassbridge.errors import KernelRefused, Unavailable
-from glassbridge.kernel.rtnetlink import NETLINK_NETFILTER, NetlinkSocket
-from glassbridge.wire.netlink import Request, attributes
+from glassbridge.kernel.nft_elements import Change, Changes, ElementSocket, is_carried
+from glassbridge.plan.nft_script import add_script, remove_script
 
 _LIBRARY = "libnftables.so.1"
 _OUTPUT_JSON = 1 << 4  # nftables/libnftables.h
-_NFT_MSG_GETGEN = 10 << 8 | 16  # NFNL_SUBSYS_NFTABLES, linux/netfilter/nf_tables.h
-_NFTA_GEN_ID = 1
-_NFGENMSG = bytes(4)
 _ERRNO_BY_TEXT = {os.strerror(code): code for code in errno.errorcode}
 
 
@@ -33,10 +30,10 @@ class Nft:
     def __init__(self) -> None:
         self._library = _load()
         self._lock = Lock()
-        self._generations = NetlinkSocket(NETLINK_NETFILTER)
+        self._elements = ElementSocket()
         self._context: int | None = self._library.nft_ctx_new(0)
         if not self._context:
-            self._generations.close()
+            self._elements.close()
             raise Unavailable("libnftables gives no context: out of memory")
         self._library.nft_ctx_buffer_output(self._context)
         self._library.nft_ctx_buffer_error(self._context)
@@ -47,7 +44,7 @@ class Nft:
             if self._context:
                 self._library.nft_ctx_free(self._context)
                 self._context = None
-                self._generations.close()
+                self._elements.close()
 
     def run(self, script: str) -> None:
         """Carry out a script as one transaction: all of it or nothing.
@@ -55,6 +52,19 @@ class Nft:
         Raises KernelRefused with nft's own message, also where nft itself could not read it.
         """
         self._run(script, 0)
+
+    def change(self, changes: Changes) -> None:
+        """Put elements in and take them out, in order, as one transaction: all of it or nothing.
+
+        Adding what is there with the same value, and removing what is not there, is success.
+        Raises KernelRefused. Without prefixes among them this costs a fifth of the same script.
+        """
+        if not all(is_carried(e) for _, elements in changes for e in elements):
+            scripts = {Change.ADD: add_script, Change.REMOVE: remove_script}
+            self.run("".join(scripts[change](elements) for change, elements in changes))
+            return
+        with self._lock:
+            self._elements.change(changes)
 
     def list_json(self, what: str) -> Any:  # noqa: ANN401 - nft's own JSON, schema version 1
         """`nft -j list WHAT`: the objects under the key `nftables`, without the preamble."""
@@ -64,13 +74,8 @@ class Nft:
 
     def generation(self) -> int:
         """The ruleset's generation: it changes with every transaction, whoever made it."""
-        request = Request(_NFT_MSG_GETGEN, 0, _NFGENMSG)
         with self._lock:
-            answer = self._generations.get(request)
-        if not isinstance(answer, bytes):
-            raise KernelRefused("read the nftables generation", answer.errno, answer.text)
-        found = attributes(answer, len(_NFGENMSG))
-        return int.from_bytes(found[_NFTA_GEN_ID], "big")
+            return self._elements.generation()
 
     def _run(self, script: str, flags: int) -> str:
         library = self._library
