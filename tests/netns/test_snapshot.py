@@ -48,7 +48,7 @@ route add blackhole 10.4.0.0/16
 route add unreachable 10.5.0.0/16 table 1000
 route add 203.0.113.0/24 via 10.99.99.99 dev gb0 onlink proto 186
 rule add from 10.0.0.0/8 to 10.1.0.0/16 iif gb0 fwmark 0x10/0xf0 table 1000 priority 100
-rule add not oif eth1 ipproto tcp sport 1000-2000 dport 443 uidrange 5-6 table 7 priority 101
+rule add not oif eth1 ipproto tcp sport 1000-2000 dport 443 uidrange 0-0 table 7 priority 101
 rule add priority 102 blackhole tos 0x10
 rule add priority 103 goto 32766
 rule add priority 104 table main suppress_prefixlength 0
@@ -299,7 +299,7 @@ def test_rules(route: RouteSocket) -> None:
     assert selective.ip_protocol == 6
     assert selective.source_ports == (1000, 2000)
     assert selective.destination_ports == (443, 443)
-    assert selective.uids == (5, 6)
+    assert selective.uids == (0, 0)
     assert by_priority[100].destination == ip_network("10.1.0.0/16")
     assert by_priority[100].mark_mask == 0xF0
     assert by_priority[102].action == "blackhole"
