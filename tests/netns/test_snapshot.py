@@ -316,7 +316,8 @@ def test_neighbours(route: RouteSocket) -> None:
     found = {
         (by_index[n.ifindex], str(n.address)): n
         for n in snapshot.read_neighbours(route)
-        if not n.address.is_multicast  # those come and go with what IPv6 sends by itself
+        if not n.is_proxy
+        and not n.address.is_multicast  # those come and go with what IPv6 sends by itself
     }
     told = {
         (n["dev"], n["dst"]): n
@@ -332,6 +333,15 @@ def test_neighbours(route: RouteSocket) -> None:
         for age in ("used", "confirmed", "updated"):
             assert abs(getattr(neighbour, f"{age}_seconds") - one[age]) <= 1.5
     assert found["gb0", "172.17.0.7"].state is NeighbourState.PERMANENT
+
+
+def test_proxied_neighbours(route: RouteSocket) -> None:
+    run("ip neigh add proxy fd00::99 dev veth1")
+    by_index = {k.ifindex: str(k.ifname) for k in snapshot.read_links(route)}
+    proxied = [n for n in snapshot.read_neighbours(route) if n.is_proxy]
+    told = [(n["dev"], n["dst"]) for f in (4, 6) for n in ip(f"-{f} neigh show proxy")]
+    assert [(by_index[n.ifindex], str(n.address)) for n in proxied] == told
+    assert told == [("gb0", "172.17.0.99"), ("veth1", "fd00::99")]
 
 
 def test_fdb(route: RouteSocket) -> None:

@@ -105,11 +105,14 @@ def read_rules(route: RouteSocket) -> tuple[RoutingRule, ...]:
 
 
 def read_neighbours(route: RouteSocket) -> tuple[Neighbour, ...]:
-    """ARP and ND entries."""
+    """ARP and ND entries, and the addresses that we answer for (`ip neigh show proxy`)."""
     return tuple(
         found
         for family in (AF_INET, AF_INET6)
-        for found in _read(route, dump_neighbours(family), "list neighbours", decode_neighbour)
+        for proxies in (False, True)
+        for found in _read(
+            route, dump_neighbours(family, proxies=proxies), "list neighbours", decode_neighbour
+        )
     )
 
 
