@@ -22,6 +22,7 @@ T = TypeVar("T")
 _HEADER_END = b"\r\n\r\n"
 _UNRESERVED = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.~")
 _CHUNK = 1 << 16
+_END_SECONDS = 15
 
 
 class NotRunning(Unavailable):
@@ -94,7 +95,11 @@ class Client:
         try:
             signal.pidfd_send_signal(process, signal.SIGTERM)
             self._socket.close()
-            select.select([process], [], [])
+            if not select.select([process], [], [], _END_SECONDS)[0]:
+                raise Unavailable(
+                    f"the daemon (pid {pid}) did not end within {_END_SECONDS} s",
+                    hint="its log says what it waits for",
+                )
         finally:
             os.close(process)
 

@@ -54,6 +54,7 @@ def run_daemon(*, ready_fd: int | None) -> None:
     logging.basicConfig(
         level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s"
     )
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)
     try:
         _serve(Paths.here(), ready_fd)
     except GlassbridgeError as error:
