@@ -13,6 +13,7 @@ from glassbridge.runtime import syscalls
 
 _UNPRIVILEGED_PORTS = "/proc/sys/net/ipv4/ip_unprivileged_port_start"
 _PING_GROUPS = "/proc/sys/net/ipv4/ping_group_range"
+_SAFE = syscalls.MS_NOSUID | syscalls.MS_NODEV | syscalls.MS_NOEXEC
 _EXIT_FAILED = 125
 
 
@@ -46,17 +47,19 @@ def _enter(netns: str) -> None:
     syscalls.unshare(syscalls.NEWNS)
     # slave, not private: what the host unmounts must not live on here
     syscalls.mount("", "/", "", syscalls.MS_REC | syscalls.MS_SLAVE)
+    # bubblewrap may mount a procfs in a user namespace only where it sees one without covers
+    with suppress(OSError):
+        syscalls.mount("proc", "/proc", "proc", _SAFE)
     if netns:
         _mount_sysfs()
         _open_ports_and_ping()
 
 
 def _mount_sysfs() -> None:
-    flags = syscalls.MS_NOSUID | syscalls.MS_NODEV | syscalls.MS_NOEXEC
     try:
-        syscalls.mount("sysfs", "/sys", "sysfs", flags)
+        syscalls.mount("sysfs", "/sys", "sysfs", _SAFE)
     except OSError:  # locked down: rather nothing than the host's links
-        syscalls.mount("tmpfs", "/sys", "tmpfs", flags | syscalls.MS_RDONLY)
+        syscalls.mount("tmpfs", "/sys", "tmpfs", _SAFE | syscalls.MS_RDONLY)
 
 
 def _open_ports_and_ping() -> None:

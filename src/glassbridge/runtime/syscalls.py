@@ -40,7 +40,7 @@ def setns(descriptor: int, kinds: int) -> None:
 
 def unshare(kinds: int) -> None:
     """Leave namespaces for new ones."""
-    _check(_libc.unshare(kinds), "create namespaces")
+    _check(_libc.unshare(kinds), "")
 
 
 def mount(source: str, target: str, kind: str, flags: int, data: str = "") -> None:
@@ -121,4 +121,4 @@ def ignore_interrupts() -> None:
 def _check(result: int, attempt: str) -> None:
     if result:
         code = ctypes.get_errno()
-        raise OSError(code, f"{attempt}: {os.strerror(code)}")
+        raise OSError(code, f"{attempt}: {os.strerror(code)}" if attempt else os.strerror(code))

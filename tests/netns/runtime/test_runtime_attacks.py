@@ -37,7 +37,7 @@ needs_root = pytest.mark.skipif(not IS_REAL_ROOT, reason="needs root outside of 
         "echo 1 > /proc/sys/net/ipv4/ip_forward",
         "echo 1 > /proc/irq/default_smp_affinity",
         "echo b > /proc/sysrq-trigger",
-        "echo planted > /sys/kernel/uevent_helper",
+        "echo 1 > /sys/kernel/mm/ksm/run",
         "mkdir /sys/fs/cgroup/planted",
         "unshare --user true",
         "unshare --mount true",
