@@ -11,6 +11,7 @@ from glassbridge.plan.operations import (
     AddRoute,
     Announce,
     BringUp,
+    ClosePath,
     CreateBridge,
     CreateVeth,
     DeleteLink,
@@ -20,6 +21,7 @@ from glassbridge.plan.operations import (
     ForgetFlows,
     HoldPort,
     LoadRuleset,
+    OpenPath,
     Operation,
     PlugPort,
     ReleasePort,
@@ -95,6 +97,10 @@ class FakeKernel:
                 self._add(("held", "", "", port))
             case ReleasePort(port):
                 self.facts.remove(("held", "", "", port))
+            case OpenPath(chain):
+                self._add(("opened", "", "", chain))
+            case ClosePath(chain):
+                self.facts.remove(("opened", "", "", chain))
             case ForgetFlows() | Announce():
                 pass
             case _:

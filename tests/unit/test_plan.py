@@ -12,9 +12,11 @@ from strategies import NETNS, endpoints, networks
 
 from glassbridge.model.network import Network
 from glassbridge.plan.endpoint import plan_attach, plan_detach, plan_gateway_move
+from glassbridge.plan.descriptions import describe
 from glassbridge.plan.gateway import choose_gateway
+from glassbridge.plan.inverses import inverse
 from glassbridge.plan.network import plan_realise, plan_unrealise
-from glassbridge.plan.operations import Operation, describe, inverse
+from glassbridge.plan.operations import Operation
 
 
 def _perform(kernel: FakeKernel, operations: Sequence[Operation]) -> None:

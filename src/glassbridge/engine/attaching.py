@@ -71,7 +71,11 @@ class Attach(Job[SandboxView]):
             store.put_endpoint(state.mark(endpoint, state=EndpointState.ATTACHED))
 
     def abandon(self, state: State, store: Store) -> None:
+        assert self._executor is not None
         for endpoint in self._endpoints:
+            for port in endpoint.ports:
+                # held when it was chosen, ahead of the plan whose undo releases it otherwise
+                self._executor.ports.release(port)
             state.drop_endpoint(endpoint, time.monotonic())
             store.delete_endpoint(endpoint.id)
         state.sandboxes.pop(self._sandbox.id, None)

@@ -73,9 +73,7 @@ class ContainerStacks:
         """What /etc/hosts says beside localhost: the container's own addresses, and --add-host."""
         name = container.spec.hostname or container.id[:12]
         names = (name,) if name == container.name else (name, container.name)
-        own = {
-            str(a): names for e in self._state.endpoints_of(container.id) for a in e.addresses
-        }
+        own = {str(a): names for e in self._state.endpoints_of(container.id) for a in e.addresses}
         return {**own, **{a: (n,) for n, a in container.spec.extra_hosts.items()}}
 
     def _shared(self, owner: SandboxId) -> str | None:

@@ -150,9 +150,7 @@ class Containers:
 
     def drop_wish(self, container: Container, network: Network) -> SandboxView:
         """Have a stopped container not join a network at its next start."""
-        rest = tuple(
-            w for w in container.networks if w.network not in (network.name, network.id)
-        )
+        rest = tuple(w for w in container.networks if w.network not in (network.name, network.id))
         if len(rest) == len(container.networks):
             raise NotFound(f"{container.name} is not connected to network {network.name}")
         return self._change(container, networks=rest)

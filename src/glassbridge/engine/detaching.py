@@ -83,11 +83,9 @@ class Disconnect(Job[SandboxView]):
         if leaving is None:
             raise NotFound(f"{sandbox.name} is not connected to network {network.name}")
         self._before = (leaving,)
-        operations = plan_detach(network, leaving)
-        if leaving.is_gateway:
-            operations += self._move_gateway(state, leaving, siblings, sandbox)
+        move = self._move_gateway(state, leaving, siblings, sandbox) if leaving.is_gateway else ()
         self.doomed = (state.mark(leaving, state=EndpointState.DETACHING),)
-        return operations
+        return (*move, *plan_detach(network, leaving.without_ports() if move else leaving))
 
     def _move_gateway(
         self, state: State, leaving: Endpoint, siblings: tuple[Endpoint, ...], sandbox: Sandbox
@@ -100,7 +98,10 @@ class Disconnect(Job[SandboxView]):
                 self._heir = replace(endpoint, is_gateway=True, ports=leaving.ports)
                 state.put_endpoint(self._heir)
                 return plan_gateway_move(
-                    None, (network, self._heir), sandbox.netns, again=self._again
+                    (state.networks[leaving.network], leaving),
+                    (network, self._heir),
+                    sandbox.netns,
+                    again=self._again,
                 )
         return ()
 
@@ -116,4 +117,3 @@ class Disconnect(Job[SandboxView]):
     def result(self, state: State) -> SandboxView:
         assert self._sandbox is not None
         return sandbox_view(state, self._sandbox.id)
-

@@ -1,7 +1,6 @@
 """The engine: every use case, for every front-end; desired state in, frozen answers out."""
 
 import os
-import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -84,10 +83,14 @@ class Engine:
         runtime = Runtime(run_dir)
         self._containers = Containers(self._state, self._submit, stacks, runtime)
         self._healer = Healer(self._state, self._submit, self._host)
-        self._defining = threading.Lock()
         self._writer.start()
-        self._healer.start()
-        self._containers.open()
+        try:
+            self._define_default()
+            self._healer.start()
+            self._containers.open()
+        except BaseException:
+            self.close()
+            raise
 
     def close(self) -> None:
         """Stop serving; networks and containers stay as they are."""
@@ -147,7 +150,6 @@ class Engine:
 
     def network(self, ref: str) -> NetworkView:
         """One network by name, id or unique prefix."""
-        self._define_default(ref)
         return network_view(self._state, self._state.network(ref))
 
     def remove_network(self, ref: str) -> Network:
@@ -236,16 +238,17 @@ class Engine:
         return self._writer.submit(job)
 
     def _realise(self, ref: str) -> Network:
-        """Find a network and see that its bridge stands; the default one is defined on the way."""
-        self._define_default(ref)
+        """Find a network and see that its bridge stands."""
         network = self._state.network(ref)
         if network.id in self._state.realised:
             return network
         return self._submit(Realise(network.id, self._host)).result()
 
-    def _define_default(self, ref: str) -> None:
-        if ref != DEFAULT_NETWORK:
-            return
-        with self._defining:
-            if not any(n.name == ref for n in tuple(self._state.networks.values())):
-                self.create_network(default_network_request())
+    def _define_default(self) -> None:
+        """Docker's default network exists from the beginning, with the first subnet that is free.
+
+        Its bridge comes with the first container: looking must not change the host.
+        """
+        if not any(n.name == DEFAULT_NETWORK for n in self._state.networks.values()):
+            request = default_network_request()
+            self._submit(CreateNetwork(request, self._host, realise=False)).result()

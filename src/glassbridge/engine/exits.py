@@ -33,7 +33,8 @@ class ExitWatcher:
     def stop(self) -> None:
         """End the threads; the processes go on."""
         os.close(self._stop)
-        self._thread.join()
+        if self._thread.ident is not None:
+            self._thread.join()
         self._callers.shutdown()
         for pidfd in self._watched:
             os.close(pidfd)

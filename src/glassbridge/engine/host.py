@@ -12,6 +12,7 @@ from glassbridge.engine.state import State
 from glassbridge.errors import GlassbridgeError, NotFound
 from glassbridge.ipam.address_space import InUse, UserKind
 from glassbridge.kernel import sysctl
+from glassbridge.kernel.foreign_firewall import find_dropping_chains, find_opened_chains
 from glassbridge.kernel.rtnetlink import RouteSocket
 from glassbridge.kernel.sandbox import OpenSandbox
 from glassbridge.kernel.snapshot import read_addresses, read_links, read_routes
@@ -21,6 +22,7 @@ from glassbridge.model.network import Ifname, Network, NetworkId
 from glassbridge.model.tables import TABLE_LOCAL, Route
 from glassbridge.model.topology import Link
 from glassbridge.plan.firewall import uplink_elements
+from glassbridge.plan.foreign_firewall import Backend, ForeignChain
 from glassbridge.plan.host import (
     forwarding_keys,
     link_key,
@@ -29,7 +31,7 @@ from glassbridge.plan.host import (
     uplink_bridges,
 )
 from glassbridge.plan.network import needs_forwarding
-from glassbridge.plan.operations import LoadRuleset, Operation
+from glassbridge.plan.operations import ClosePath, LoadRuleset, OpenPath, Operation
 from glassbridge.store.store import Store
 
 REALISED = "realised"
@@ -80,6 +82,9 @@ class Host:
         if not state.realised:
             self.look_for_uplinks(state)
             operations.append(LoadRuleset(self.elements()))
+            operations += [
+                OpenPath(c) for c in find_dropping_chains() if c.backend is not Backend.NFT
+            ]
         if needs_forwarding(network):
             for subnet in network.subnets:
                 operations += self._forwarding(subnet.prefix.version)
@@ -120,17 +125,17 @@ class Host:
         self._uplinks = found
         return changed
 
+    def closed_paths(self, state: State) -> tuple[ForeignChain, ...]:
+        """Chains of others that would drop what our networks forward; native nft ones are the
+        administrator's to open.
+        """
+        if not state.realised:
+            return ()
+        return tuple(c for c in find_dropping_chains() if c.backend is not Backend.NFT)
+
     def close_paths(self) -> tuple[Operation, ...]:
         """Take our accepts out of foreign chains."""
-        return ()
-
-    def firewall_needs_loading(self, trigger: str) -> bool:
-        """Whether our tables may not be what they should."""
-        return trigger == "start" or "ruleset" in trigger
-
-    def refresh(self, state: State) -> bool:
-        """Look again at what others do on this host; true if our firewall must follow."""
-        return self.look_for_uplinks(state)
+        return tuple(ClosePath(c) for c in find_opened_chains())
 
     def is_alive(self, sandbox: Sandbox) -> bool:
         """Whether a sandbox's path still opens the namespace that it was."""

@@ -19,7 +19,6 @@ from glassbridge.model.kernel_names import host_end_name
 from glassbridge.model.network import Ifname, Network
 
 
-
 class Leases:
     """What one job has taken so far, so that it can be given back."""
 

@@ -52,20 +52,23 @@ class Realise(Job[Network]):
 
 
 class CreateNetwork(Job[Network]):
-    """Define a network and make its bridge."""
+    """Define a network, and make its bridge unless `realise` is false."""
 
     alone = True  # subnets are chosen around each other
 
-    def __init__(self, request: NetworkRequest, host: Host) -> None:
+    def __init__(self, request: NetworkRequest, host: Host, *, realise: bool = True) -> None:
         super().__init__()
+        self._realise = realise
         self._request = request
         self._host = host
         self._network: Network | None = None
 
     def plan(self, state: State, executor: Executor) -> tuple[Operation, ...]:
         self._network = network = self._define(state, executor)
-        operations = (*self._host.prepare(state, network), *plan_realise(network))
         state.add_network(network)
+        if not self._realise:
+            return ()
+        operations = (*self._host.prepare(state, network), *plan_realise(network))
         state.realised.add(network.id)
         return operations
 
@@ -209,4 +212,3 @@ def _refuse_members(state: State, network: Network) -> None:
             f"network {network.name} has active endpoints: {shown}",
             hint=f"glassbridge network disconnect {network.name} {names[0] if names else 'NAME'}",
         )
-

@@ -1,12 +1,13 @@
 """Which host ports an endpoint publishes; each is held by a socket the moment it is chosen."""
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv6Address
 
 from glassbridge.engine.state import State
 from glassbridge.errors import Conflict, GlassbridgeError, InvalidRequest
 from glassbridge.kernel.executor import Executor
+from glassbridge.kernel.ports import ephemeral_ports, ephemeral_range
 from glassbridge.model.address import IPAddress
 from glassbridge.model.endpoint import Endpoint, PortWish, PublishedPort
 from glassbridge.model.network import GatewayMode, Network
@@ -28,7 +29,7 @@ def publish(
             held += _publish_one(state, executor, network, endpoint, wish, held)
     except GlassbridgeError:
         for port in held:
-            executor.release_port(port)
+            executor.ports.release(port)
         raise
     return tuple(held)
 
@@ -45,17 +46,15 @@ def _publish_one(
     if all(network.gateway_mode(a) is GatewayMode.ROUTED for a in addresses):
         # routed: reached at the container's own address, no host port is involved
         return [_port(a, wish.container_port, wish) for a in addresses]
-    first, last = wish.host_ports or executor.ephemeral_range()
-    candidates: Iterable[int] = range(first, last + 1)
-    if wish.host_ports is None:
-        candidates = executor.shuffled(first, last)
+    first, last = wish.host_ports or ephemeral_range()
+    candidates = ephemeral_ports() if wish.host_ports is None else range(first, last + 1)
     refusal: GlassbridgeError | None = None
     for number in candidates:
         ports = [_port(a, number, wish) for a in addresses]
         try:
             for port in ports:
                 _refuse_taken(state, port, mine)
-            executor.hold_ports(ports)
+            executor.ports.hold_all(ports)
         except Conflict as error:
             refusal = error
             continue

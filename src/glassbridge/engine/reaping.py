@@ -31,6 +31,8 @@ class Reaped(Job[None]):
         super().__init__()
         self._jobs = jobs
         self._now = now
+        self._state: State | None = None
+        self.future.add_done_callback(self._answer)
 
     def plan(self, state: State, executor: Executor) -> tuple[Operation, ...]:
         """Only now can no new connection be noted any more."""
@@ -42,18 +44,30 @@ class Reaped(Job[None]):
                 state.drop_endpoint(endpoint, self._now)
                 store.delete_endpoint(endpoint.id)
             job.reaped(state, store)
+        self._state = state
+
+    def abandon(self, state: State, store: Store) -> None:
+        """Connections that could not be forgotten do not bring the links back."""
+        self.settle(state, store)
 
     def result(self, state: State) -> None:
+        return
+
+    def _answer(self, done: Future[None]) -> None:
+        fault = done.exception()
+        if fault is not None:
+            _log.warning("links are gone, but: %s", fault)
         for job in self._jobs:
-            job.future.set_result(job.result(state))
+            if self._state is None:
+                job.future.set_exception(fault or RuntimeError("not settled"))
+            else:
+                job.future.set_result(job.result(self._state))
 
 
 class Reaper:
     """A thread that takes doomed links in batches."""
 
-    def __init__(
-        self, submit: Submit, now: Callable[[], float]
-    ) -> None:
+    def __init__(self, submit: Submit, now: Callable[[], float]) -> None:
         self._submit = submit
         self._now = now
         self._queue: queue.SimpleQueue[Sequence[Job[Any]] | None] = queue.SimpleQueue()
@@ -97,7 +111,7 @@ class Reaper:
     def _reap(self, links: LinkReaper, jobs: list[Job[Any]]) -> None:
         doomed: list[Endpoint] = [e for job in jobs for e in job.doomed]
         try:
-            links.delete({e.host_end: e.alias for e in doomed})
+            links.delete({e.host_end for e in doomed})
         except GlassbridgeError as error:
             # the store still says detaching: the next start, or healing, completes it
             _log.warning("links could not be deleted: %s", error)

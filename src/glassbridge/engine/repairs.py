@@ -15,18 +15,23 @@ from glassbridge.model.firewall import Element
 from glassbridge.model.network import Ifname, NetworkId
 from glassbridge.plan.endpoint import plan_attach, plan_plug
 from glassbridge.plan.firewall import endpoint_elements, network_elements
+from glassbridge.plan.foreign_firewall import ForeignChain
 from glassbridge.plan.network import plan_realise
 from glassbridge.plan.operations import (
     DeleteLink,
     DoomLink,
     LoadRuleset,
+    OpenPath,
     Operation,
 )
 from glassbridge.store.store import Store
 
 
-class LoadFirewall(Job[None]):
-    """Load both tables whole, in one transaction: cheaper than a comparison, and never wrong."""
+class LoadFirewall(Job[bool]):
+    """Load both tables whole, in one transaction: cheaper than a comparison, and never wrong.
+
+    False: no network is realised, so no table is needed.
+    """
 
     alone = True  # elements of a job in the same batch would be lost
 
@@ -38,6 +43,20 @@ class LoadFirewall(Job[None]):
         if not state.realised:
             return ()
         return (LoadRuleset((*self._host.elements(), *_all_elements(state))),)
+
+    def result(self, state: State) -> bool:
+        return bool(state.realised)
+
+
+class OpenPaths(Job[None]):
+    """Let our bridges pass chains of others that drop what they do not know."""
+
+    def __init__(self, closed: Sequence[ForeignChain]) -> None:
+        super().__init__()
+        self._closed = closed
+
+    def plan(self, state: State, executor: Executor) -> tuple[Operation, ...]:
+        return tuple(OpenPath(c) for c in self._closed) if state.realised else ()
 
     def result(self, state: State) -> None:
         return

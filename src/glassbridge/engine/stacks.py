@@ -187,9 +187,13 @@ def _locate(target: str, known: Sequence[SandboxView]) -> tuple[str, str]:
         return f"/proc/{rest}/ns/net", ""
     if colon and kind == "netns":
         return rest, ""
-    sandboxes = [view.sandbox for view in known]
+    return _locate_named(target, known)
+
+
+def _locate_named(target: str, known: Sequence[SandboxView]) -> tuple[str, str]:
+    """A sandbox that we know, else a name of `ip netns`."""
     try:
-        sandbox = resolve(target, sandboxes)
+        sandbox = resolve(target, [view.sandbox for view in known])
     except NotFound as error:
         named = _NAMED / target
         if target not in {"", ".", ".."} and "/" not in target and named.exists():
@@ -203,7 +207,7 @@ def _locate(target: str, known: Sequence[SandboxView]) -> tuple[str, str]:
         if mode == "host":
             return CURRENT, sandbox.name
         if mode == "container":
-            return _locate(other, known)[0], sandbox.name
+            return _locate_named(other, known)[0], sandbox.name
     raise NotFound(
         f"{sandbox.name} does not run, so it has no network stack",
         hint=f"start it: glassbridge start {sandbox.name}",

@@ -13,7 +13,7 @@ from glassbridge.model.address import IPAddress, Mac
 from glassbridge.model.container import Container
 from glassbridge.model.endpoint import Endpoint, EndpointId, Sandbox, SandboxId
 from glassbridge.model.names import resolve
-from glassbridge.model.network import Network, NetworkId
+from glassbridge.model.network import Ifname, Network, NetworkId
 
 
 class State:
@@ -27,6 +27,7 @@ class State:
         self.containers: dict[SandboxId, Container] = {}
         self._pools: dict[tuple[NetworkId, int], Pool] = {}
         self._by_sandbox: dict[SandboxId, tuple[EndpointId, ...]] = {}
+        self._by_host_end: dict[Ifname, EndpointId] = {}
         self._last_mac: dict[tuple[NetworkId, IPAddress], Mac] = {}
 
     def add_network(self, network: Network) -> None:
@@ -51,11 +52,13 @@ class State:
         if endpoint.id not in self.endpoints:
             held = self._by_sandbox.get(endpoint.sandbox, ())
             self._by_sandbox[endpoint.sandbox] = (*held, endpoint.id)
+            self._by_host_end[endpoint.host_end] = endpoint.id
         self.endpoints[endpoint.id] = endpoint
 
     def drop_endpoint(self, endpoint: Endpoint, now: float) -> None:
         """Forget an endpoint; its addresses rest from now on."""
         self.endpoints.pop(endpoint.id, None)
+        self._by_host_end.pop(endpoint.host_end, None)
         held = tuple(e for e in self._by_sandbox.get(endpoint.sandbox, ()) if e != endpoint.id)
         if held:
             self._by_sandbox[endpoint.sandbox] = held
@@ -83,6 +86,11 @@ class State:
         """The endpoints of a sandbox in the order of joining."""
         found = (self.endpoints.get(i) for i in self._by_sandbox.get(sandbox, ()))
         return tuple(e for e in found if e is not None)
+
+    def endpoint_at(self, host_end: Ifname) -> Endpoint | None:
+        """The endpoint whose host end has this name."""
+        found = self._by_host_end.get(host_end)
+        return None if found is None else self.endpoints.get(found)
 
     def members(self, network: NetworkId) -> tuple[Endpoint, ...]:
         """The endpoints of a network."""
@@ -115,5 +123,3 @@ class State:
         changed = replace(endpoint, **changes)
         self.put_endpoint(changed)
         return changed
-
-

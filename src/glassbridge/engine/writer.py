@@ -63,7 +63,7 @@ class Writer:
                 for batch in self._batches(job):
                     if batch is None:
                         return
-                    self._commit(batch, executor)
+                    self._commit_or_refuse(batch, executor)
         finally:
             executor.close()
 
@@ -87,6 +87,16 @@ class Writer:
         if shared:
             batches.append(shared)
         return batches
+
+    def _commit_or_refuse(self, jobs: Sequence[Job[Any]], executor: Executor) -> None:
+        """A fault of ours must neither end the writer nor leave a caller waiting for ever."""
+        try:
+            self._commit(jobs, executor)
+        except Exception as fault:
+            _log.exception("a batch failed half way; the healer repairs what differs")
+            for job in jobs:
+                if not job.future.done():
+                    job.future.set_exception(fault)
 
     def _commit(self, jobs: Sequence[Job[Any]], executor: Executor) -> None:
         planned = []

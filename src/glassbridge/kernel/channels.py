@@ -9,6 +9,7 @@ from glassbridge.plan.operations import (
     AddRoute,
     Announce,
     BringUp,
+    ClosePath,
     CreateBridge,
     CreateVeth,
     DeleteLink,
@@ -18,6 +19,7 @@ from glassbridge.plan.operations import (
     ForgetFlows,
     HoldPort,
     LoadRuleset,
+    OpenPath,
     Operation,
     PlugPort,
     ReleasePort,
@@ -36,6 +38,7 @@ class Channel(Enum):
     HOST_LINKS = auto()
     SANDBOX_LINKS = auto()
     FIREWALL = auto()
+    FOREIGN_FIREWALL = auto()
     SYSCTL = auto()
     PORTS = auto()
     FLOWS = auto()
@@ -46,7 +49,13 @@ def channel_of(operation: Operation) -> Channel:
     """Say through which door an operation goes."""
     match operation:
         case (
-            CreateBridge() | CreateVeth() | PlugPort() | SetPortFlags() | DeleteLink() | DoomLink()
+            CreateBridge()
+            | CreateVeth()
+            | PlugPort()
+            | SetPortFlags()
+            | DeleteLink()
+            | DoomLink()
+            | SpareLink()
         ):
             return Channel.HOST_LINKS
         case (
@@ -60,6 +69,8 @@ def channel_of(operation: Operation) -> Channel:
             return Channel.SANDBOX_LINKS if netns else Channel.HOST_LINKS
         case LoadRuleset() | DeleteRuleset() | AddElements() | RemoveElements():
             return Channel.FIREWALL
+        case OpenPath() | ClosePath():
+            return Channel.FOREIGN_FIREWALL
         case SetSysctl():
             return Channel.SYSCTL
         case HoldPort() | ReleasePort():

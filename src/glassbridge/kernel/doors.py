@@ -9,6 +9,7 @@ from glassbridge.errors import Conflict, GlassbridgeError, KernelRefused
 from glassbridge.kernel import announce, sysctl
 from glassbridge.kernel.channels import Channel
 from glassbridge.kernel.conntrack import Conntrack
+from glassbridge.kernel.foreign_firewall import close_path, open_path
 from glassbridge.kernel.link_requests import requests_of
 from glassbridge.kernel.nft import Nft
 from glassbridge.kernel.ports import PortHolder
@@ -16,6 +17,7 @@ from glassbridge.kernel.rtnetlink import RouteSocket
 from glassbridge.kernel.sandbox import OpenSandbox
 from glassbridge.kernel.snapshot import read_link
 from glassbridge.model.topology import Link
+from glassbridge.plan.descriptions import describe
 from glassbridge.plan.firewall import tables
 from glassbridge.plan.nft_script import (
     add_script,
@@ -26,19 +28,20 @@ from glassbridge.plan.nft_script import (
 from glassbridge.plan.operations import (
     AddElements,
     Announce,
+    ClosePath,
     DeleteLink,
     DeleteRuleset,
     DoomLink,
     ForgetFlows,
     HoldPort,
     LoadRuleset,
+    OpenPath,
     Operation,
     ReleasePort,
     RemoveAddress,
     RemoveElements,
     RemoveRoute,
     SetSysctl,
-    describe,
 )
 from glassbridge.wire.netlink import Refusal, Request
 
@@ -64,6 +67,7 @@ class Doors:
             Channel.SANDBOX_LINKS: self._sandbox_links,
             Channel.FIREWALL: self._firewall,
             Channel.SYSCTL: _each(_set_sysctl),
+            Channel.FOREIGN_FIREWALL: _each(_open_or_close),
             Channel.PORTS: _each(self._port),
             Channel.FLOWS: _each(self._forget),
             Channel.ANNOUNCEMENTS: _each(self._announce),
@@ -201,6 +205,14 @@ def _set_sysctl(operation: Operation) -> None:
         sysctl.write(operation.key, operation.value)
 
 
+def _open_or_close(operation: Operation) -> None:
+    match operation:
+        case OpenPath(chain):
+            open_path(chain)
+        case ClosePath(chain):
+            close_path(chain)
+
+
 def _script(operation: Operation) -> str:
     match operation:
         case LoadRuleset(elements):
@@ -220,7 +232,9 @@ def _judge(operation: Operation, replies: Sequence[Refusal | None]) -> Outcome:
     refusal = next((r for r in replies if r is not None), None)
     if refusal is None:
         return None
-    if refusal.errno in _GONE and isinstance(operation, DeleteLink | DoomLink | RemoveAddress | RemoveRoute):
+    if refusal.errno in _GONE and isinstance(
+        operation, DeleteLink | DoomLink | RemoveAddress | RemoveRoute
+    ):
         return None
     if refusal.errno == _EEXIST:
         return Conflict(f"{describe(operation)}: it exists already")

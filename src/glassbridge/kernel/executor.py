@@ -11,7 +11,10 @@ from collections.abc import Callable, Iterable, Sequence
 from glassbridge.errors import GlassbridgeError, NotFound
 from glassbridge.kernel.channels import Channel, channel_of
 from glassbridge.kernel.doors import Doors
-from glassbridge.plan.operations import Operation, describe, inverse
+from glassbridge.kernel.ports import PortHolder
+from glassbridge.plan.descriptions import describe
+from glassbridge.plan.inverses import inverse
+from glassbridge.plan.operations import Operation
 
 Plan = Sequence[Operation]
 Outcome = GlassbridgeError | None
@@ -100,9 +103,9 @@ class Executor:
         return self._doors.link(ifname).kind
 
     @property
-    def doors(self) -> Doors:
-        """What the operations go through: ports are chosen there before they are planned."""
-        return self._doors
+    def ports(self) -> PortHolder:
+        """Ports are held while they are chosen, before they are planned."""
+        return self._doors.ports
 
     def _advance(self, progress: Sequence[_Progress]) -> None:
         most = None if self._before is None else 1

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from glassbridge.model.address import IPAddress
-from glassbridge.model.endpoint import Endpoint, Protocol
+from glassbridge.model.endpoint import Endpoint, Protocol, PublishedPort
 from glassbridge.model.firewall import Element
 from glassbridge.model.network import Ifname, Network
 from glassbridge.plan.firewall import endpoint_elements
@@ -39,7 +39,7 @@ def plan_attach(
         AddElements(endpoint_elements(network, endpoint)),
         *_cable(network, endpoint, netns),
         *_stack(network, endpoint, netns),
-        *plan_forget(endpoint),
+        *_forget_udp(endpoint),
         *((_announce(endpoint, netns),) if announce else ()),
     )
 
@@ -68,8 +68,17 @@ def plan_detach(network: Network, endpoint: Endpoint) -> tuple[Operation, ...]:
 
 def plan_forget(endpoint: Endpoint) -> tuple[Operation, ...]:
     """Forget the connections of addresses and UDP ports that may mean another endpoint next."""
-    udp = tuple(p for p in endpoint.ports if p.protocol is Protocol.UDP)
-    return (ForgetFlows(endpoint.addresses, udp),)
+    return (ForgetFlows(endpoint.addresses, _udp_ports(endpoint)),)
+
+
+def _forget_udp(endpoint: Endpoint) -> tuple[Operation, ...]:
+    """A client that never paused keeps its flow to the host itself, past the new translation."""
+    ports = _udp_ports(endpoint)
+    return (ForgetFlows((), ports),) if ports else ()
+
+
+def _udp_ports(endpoint: Endpoint) -> tuple[PublishedPort, ...]:
+    return tuple(p for p in endpoint.ports if p.protocol is Protocol.UDP)
 
 
 def plan_gateway_move(

@@ -1,9 +1,9 @@
 """What networks, endpoints and uplinks put into the sets and maps of our two tables."""
 
 from collections.abc import Iterator
-from ipaddress import IPv6Address, IPv6Network
+from ipaddress import IPv6Address, IPv6Network, ip_network
 
-from glassbridge.model.address import IPAddress, Mac, mac_octets
+from glassbridge.model.address import IPAddress, IPNetwork, Mac, mac_octets
 from glassbridge.model.endpoint import Endpoint, Protocol, PublishedPort
 from glassbridge.model.firewall import (
     Accept,
@@ -70,16 +70,23 @@ def endpoint_elements(network: Network, endpoint: Endpoint) -> tuple[Element, ..
     published = dict.fromkeys(
         e for p in endpoint.ports for e in _port_elements(network, endpoint, p)
     )
+    # the subnet of an adopted bridge may be the LAN's: only our containers are translated
+    own = endpoint.addresses if network.adopted else ()
+    translation = (e for address in own for e in _translation(network, ip_network(address)))
     return (
         *guard[network.options.source_guard],
         *_claims(port, endpoint.mac, endpoint.addresses, has_ipv6=has_ipv6),
         *((_bridge(sets.WITH_IPV6, port),) if has_ipv6 else ()),
+        *translation,
         *published,
     )
 
 
 def uplink_elements(uplinks: tuple[Ifname, ...]) -> tuple[Element, ...]:
-    """Bridges of others that lead outside (br0 with the default route), hence not foreign."""
+    """Bridges that lead outside (br0 with the default route), hence not foreign.
+
+    One that a network has adopted is among them too: other networks go out by it.
+    """
     return tuple(_inet(sets.UPLINKS, uplink) for uplink in uplinks)
 
 
@@ -103,17 +110,29 @@ def _subnet_elements(network: Network, subnet: Subnet) -> Iterator[Element]:
         yield _inet(sets.ENTER, version, bridge, value=Goto(ROUTED))
     elif mode is GatewayMode.NAT_UNPROTECTED:
         yield _inet(sets.ENTER, version, bridge, value=Accept())
-    if mode not in _NATTED or not options.masquerade:
+    if mode is GatewayMode.NAT:
+        for link in options.trusted_interfaces:
+            yield _inet(sets.TRUSTED6 if is6 else sets.TRUSTED4, prefix, link)
+    if not network.adopted:
+        yield from _translation(network, prefix)
+
+
+def _translation(network: Network, prefix: IPNetwork) -> Iterator[Element]:
+    """Which addresses leave under another, and are hidden for that reason.
+
+    Without masquerade nothing is hidden: answers come in from outside with the container as
+    destination.
+    """
+    options, mode = network.options, network.gateway_mode(prefix.network_address)
+    if network.internal or not options.masquerade or mode not in _NATTED:
         return
+    is6 = isinstance(prefix, IPv6Network)
     yield _inet(sets.MASQUERADED6 if is6 else sets.MASQUERADED4, prefix)
     host = options.host_ipv6 if is6 else options.host_ipv4
     if host is not None:
         yield _inet(sets.SNAT6 if is6 else sets.SNAT4, prefix, value=(host,))
     if mode is GatewayMode.NAT:
-        # without masquerade, answers come in from outside with the container as destination
         yield _inet(sets.PROTECTED6 if is6 else sets.PROTECTED4, prefix)
-        for link in options.trusted_interfaces:
-            yield _inet(sets.TRUSTED6 if is6 else sets.TRUSTED4, prefix, link)
 
 
 def _claims(

@@ -166,6 +166,7 @@ def _forward() -> tuple[Rule, ...]:
             "to a bridge of others: drop", Drop(), *_foreign_bridge(Field.OUTPUT_KIND, _OUT, _IN)
         ),
         _rule("to the outside", Accept(), InSet((_OUT,), sets.BRIDGES.name, negated=True)),
+        _rule("to the outside, by an adopted bridge", Accept(), InSet((_OUT,), sets.UPLINKS.name)),
         _rule(
             "into a network, by its gateway mode",
             VerdictOf((Field.NETWORK_PROTOCOL, _OUT), sets.ENTER.name),

@@ -11,7 +11,7 @@ _PROTOCOL = KeyType.L4_PROTOCOL
 # table inet
 BRIDGES: Final = Set("bridges", (_LINK,), comment="our bridges")
 CLOSED: Final = Set("closed", (_LINK,), comment="bridges of internal networks")
-UPLINKS: Final = Set("uplinks", (_LINK,), comment="bridges of others that lead outside")
+UPLINKS: Final = Set("uplinks", (_LINK,), comment="bridges that lead outside, adopted or not")
 TRUSTED: Final = Set(
     "trusted", (_LINK, _LINK), comment="links that may reach a bridge's published ports directly"
 )
@@ -27,10 +27,16 @@ ENTER: Final = Set(
 HOME4: Final = Set("home4", (_IPV4, _LINK), interval=True, comment="subnets and their own bridge")
 HOME6: Final = Set("home6", (_IPV6, _LINK), interval=True, comment="subnets and their own bridge")
 PROTECTED4: Final = Set(
-    "protected4", (_IPV4,), interval=True, comment="subnets that nobody outside may address"
+    "protected4",
+    (_IPV4,),
+    interval=True,
+    comment="addresses that nobody outside may reach",
 )
 PROTECTED6: Final = Set(
-    "protected6", (_IPV6,), interval=True, comment="subnets that nobody outside may address"
+    "protected6",
+    (_IPV6,),
+    interval=True,
+    comment="addresses that nobody outside may reach",
 )
 TRUSTED4: Final = Set(
     "trusted4", (_IPV4, _LINK), interval=True, comment="subnets and links that may address them"
@@ -39,16 +45,16 @@ TRUSTED6: Final = Set(
     "trusted6", (_IPV6, _LINK), interval=True, comment="subnets and links that may address them"
 )
 MASQUERADED4: Final = Set(
-    "masqueraded4", (_IPV4,), interval=True, comment="subnets that leave under the host's address"
+    "masqueraded4", (_IPV4,), interval=True, comment="addresses that leave under the host's"
 )
 MASQUERADED6: Final = Set(
-    "masqueraded6", (_IPV6,), interval=True, comment="subnets that leave under the host's address"
+    "masqueraded6", (_IPV6,), interval=True, comment="addresses that leave under the host's"
 )
 SNAT4: Final = Set(
-    "snat4", (_IPV4,), (_IPV4,), interval=True, comment="subnets that leave under a chosen address"
+    "snat4", (_IPV4,), (_IPV4,), interval=True, comment="addresses that leave under a chosen one"
 )
 SNAT6: Final = Set(
-    "snat6", (_IPV6,), (_IPV6,), interval=True, comment="subnets that leave under a chosen address"
+    "snat6", (_IPV6,), (_IPV6,), interval=True, comment="addresses that leave under a chosen one"
 )
 PUBLISHED4: Final = Set(
     "published4",

@@ -41,14 +41,15 @@ def plan_realise(network: Network) -> tuple[Operation, ...]:
 
 
 def plan_unrealise(network: Network) -> tuple[Operation, ...]:
-    """Take the bridge away, then its firewall elements; an adopted one only loses our addresses."""
+    """Take firewall elements and bridge away; what cannot be undone comes last.
+
+    An adopted bridge only loses our addresses.
+    """
+    elements = RemoveElements(network_elements(network))
     if network.adopted:
-        ours: list[Operation] = [
-            RemoveAddress(network.bridge, a) for a in network.gateway_interfaces
-        ]
-    else:
-        ours = [DeleteLink(network.bridge)]
-    return (*ours, RemoveElements(network_elements(network)))
+        ours = (RemoveAddress(network.bridge, a) for a in network.gateway_interfaces)
+        return (elements, *ours)
+    return (elements, DeleteLink(network.bridge))
 
 
 def needs_forwarding(network: Network) -> bool:

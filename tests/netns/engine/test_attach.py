@@ -99,7 +99,7 @@ def test_the_gateway_moves_with_connect_and_disconnect(
 
 def test_a_freed_address_rests_before_reuse(engine: Engine, make_netns: Make) -> None:
     addresses = []
-    for name in ("a", "b", "c"):
+    for name in ("aa", "bb", "cc"):
         view = engine.attach(AttachRequest(name=name, netns=make_netns(name)))
         addresses.append(str(view.endpoints[0].endpoint.ipv4))
         engine.detach(name)
@@ -112,15 +112,13 @@ def test_dual_stack_addresses_are_usable_at_once(
     engine.create_network(NetworkRequest(name="six", ipv6=True))
     views = [
         engine.attach(
-            AttachRequest(
-                name=n, netns=make_netns(n), networks=(NetworkWish(network="six"),)
-            )
+            AttachRequest(name=n, netns=make_netns(n), networks=(NetworkWish(network="six"),))
         )
-        for n in ("a", "b")
+        for n in ("aa", "bb")
     ]
     target = views[1].endpoints[0].endpoint.ipv6
     assert target is not None
-    assert inside("/run/netns/a", "ping", "-6", "-c1", "-W2", str(target.ip)).returncode == 0
+    assert inside("/run/netns/aa", "ping", "-6", "-c1", "-W2", str(target.ip)).returncode == 0
 
 
 def test_no_link_local_address_without_ipv6(engine: Engine, make_netns: Make) -> None:
@@ -154,9 +152,9 @@ def test_taken_things_are_refused_by_name(engine: Engine, make_netns: Make) -> N
 
 def test_a_namespace_that_is_gone_and_a_pid_that_is_gone(engine: Engine) -> None:
     with pytest.raises(NotFound, match="/run/netns/nowhere"):
-        engine.attach(AttachRequest(name="x", netns="/run/netns/nowhere"))
+        engine.attach(AttachRequest(name="xx", netns="/run/netns/nowhere"))
     ended = subprocess.Popen(["true"])
     ended.wait()
     with pytest.raises(NotFound, match=str(ended.pid)):
-        engine.attach(AttachRequest(name="x", pid=ended.pid))
+        engine.attach(AttachRequest(name="xx", pid=ended.pid))
     assert engine.sandboxes() == ()

@@ -1,0 +1,104 @@
+"""Operations in the words that errors and logs show."""
+
+from typing import assert_never
+
+from glassbridge.model.firewall import Element
+from glassbridge.plan.operations import (
+    AddAddress,
+    AddElements,
+    AddRoute,
+    Announce,
+    BringUp,
+    ClosePath,
+    CreateBridge,
+    CreateVeth,
+    DeleteLink,
+    DeleteRuleset,
+    DisableLinkLocal,
+    DoomLink,
+    ForgetFlows,
+    HoldPort,
+    LoadRuleset,
+    OpenPath,
+    Operation,
+    PlugPort,
+    ReleasePort,
+    RemoveAddress,
+    RemoveElements,
+    RemoveRoute,
+    SetPortFlags,
+    SetSysctl,
+    SpareLink,
+)
+
+
+def describe(operation: Operation) -> str:  # noqa: C901, PLR0911, PLR0912 - one arm each
+    """Say what an operation does, in the words that errors and `--dry-run` show."""
+    match operation:
+        case CreateBridge(ifname=ifname, mac=mac, mtu=mtu):
+            return f"create bridge {ifname} ({mac}, mtu {mtu})"
+        case CreateVeth():
+            return (
+                f"create veth {operation.host_end} with peer {operation.sandbox_end} "
+                f"in {operation.netns}"
+            )
+        case DisableLinkLocal(ifname, netns):
+            return f"turn off link-local addresses on {ifname}{_in(netns)}"
+        case PlugPort(host_end, bridge):
+            return f"plug {host_end} into bridge {bridge}"
+        case SetPortFlags(host_end=host_end, hairpin=hairpin, isolated=isolated):
+            flags = f"hairpin {_on(hairpin)}, isolated {_on(isolated)}"
+            return f"set port {host_end}: {flags}"
+        case BringUp(ifname, netns):
+            return f"set {ifname}{_in(netns)} up"
+        case AddAddress(ifname, address, netns):
+            return f"add {address} to {ifname}{_in(netns)}"
+        case RemoveAddress(ifname, address, netns):
+            return f"remove {address} from {ifname}{_in(netns)}"
+        case AddRoute(destination, gateway, ifname, netns):
+            return f"add route {destination or 'default'} via {gateway} dev {ifname}{_in(netns)}"
+        case RemoveRoute(destination, gateway, ifname, netns):
+            return f"remove route {destination or 'default'} via {gateway} dev {ifname}{_in(netns)}"
+        case DeleteLink(ifname):
+            return f"delete link {ifname}"
+        case DoomLink(host_end):
+            return f"hand {host_end} to the reaper"
+        case SpareLink(host_end):
+            return f"take {host_end} back from the reaper"
+        case SetSysctl(key, value, old):
+            return f"set {key} = {value}" + ("" if old is None else f" (was {old})")
+        case LoadRuleset(elements):
+            return f"load nftables tables inet and bridge glassbridge, {len(elements)} elements"
+        case DeleteRuleset():
+            return "delete nftables tables inet and bridge glassbridge"
+        case OpenPath(chain):
+            return f"let our bridges pass {chain}"
+        case ClosePath(chain):
+            return f"take our accepts out of {chain}"
+        case AddElements(elements):
+            return f"add {len(elements)} firewall elements: {_some(elements)}"
+        case RemoveElements(elements):
+            return f"remove {len(elements)} firewall elements: {_some(elements)}"
+        case HoldPort(port):
+            return f"hold host port {port.host_port}/{port.protocol} on {port.host_address}"
+        case ReleasePort(port):
+            return f"release host port {port.host_port}/{port.protocol} on {port.host_address}"
+        case ForgetFlows(addresses, ports):
+            return f"forget connections of {', '.join(map(str, (*addresses, *ports)))}"
+        case Announce(ifname, addresses, mac, netns):
+            who = ", ".join(map(str, addresses))
+            return f"announce {who} at {mac} on {ifname}{_in(netns)}"
+    assert_never(operation)
+
+
+def _in(netns: str) -> str:
+    return f" in {netns}" if netns else ""
+
+
+def _on(flag: bool) -> str:
+    return "on" if flag else "off"
+
+
+def _some(elements: tuple[Element, ...]) -> str:
+    shown = ", ".join(str(e) for e in elements[:3])
+    return shown if len(elements) <= 3 else f"{shown}, ..."  # noqa: PLR2004 - what fits a line

@@ -1,0 +1,87 @@
+"""What takes an operation back, exactly."""
+
+from typing import assert_never
+
+from glassbridge.plan.operations import (
+    AddAddress,
+    AddElements,
+    AddRoute,
+    Announce,
+    BringUp,
+    ClosePath,
+    CreateBridge,
+    CreateVeth,
+    DeleteLink,
+    DeleteRuleset,
+    DisableLinkLocal,
+    DoomLink,
+    ForgetFlows,
+    HoldPort,
+    LoadRuleset,
+    OpenPath,
+    Operation,
+    PlugPort,
+    ReleasePort,
+    RemoveAddress,
+    RemoveElements,
+    RemoveRoute,
+    SetPortFlags,
+    SetSysctl,
+    SpareLink,
+)
+
+
+def inverse(operation: Operation) -> Operation | None:  # noqa: C901, PLR0911, PLR0912 - one arm each
+    """Return what takes an operation back, or None where nothing of its own remains."""
+    match operation:
+        case CreateBridge(ifname=ifname):
+            return DeleteLink(ifname)
+        case CreateVeth(host_end=host_end):
+            return DeleteLink(host_end)
+        case DoomLink(host_end):
+            return SpareLink(host_end)
+        case SpareLink(host_end):
+            return DoomLink(host_end)
+        case SetPortFlags():
+            return SetPortFlags(
+                operation.host_end,
+                hairpin=operation.old_hairpin,
+                isolated=operation.old_isolated,
+                old_hairpin=operation.hairpin,
+                old_isolated=operation.isolated,
+            )
+        case AddAddress(ifname, address, netns):
+            return RemoveAddress(ifname, address, netns)
+        case RemoveAddress(ifname, address, netns):
+            return AddAddress(ifname, address, netns)
+        case AddRoute(destination, gateway, ifname, netns):
+            return RemoveRoute(destination, gateway, ifname, netns)
+        case RemoveRoute(destination, gateway, ifname, netns):
+            return AddRoute(destination, gateway, ifname, netns)
+        case SetSysctl(key, value, old):
+            return None if old is None else SetSysctl(key, old, value)
+        case LoadRuleset():
+            return DeleteRuleset()
+        case OpenPath(chain):
+            return ClosePath(chain)
+        case ClosePath(chain):
+            return OpenPath(chain)
+        case AddElements(elements):
+            return RemoveElements(elements)
+        case RemoveElements(elements):
+            return AddElements(elements)
+        case HoldPort(port):
+            return ReleasePort(port)
+        case ReleasePort(port):
+            return HoldPort(port)
+        case (
+            DisableLinkLocal()
+            | PlugPort()
+            | BringUp()
+            | DeleteLink()
+            | DeleteRuleset()
+            | ForgetFlows()
+            | Announce()
+        ):
+            return None
+    assert_never(operation)
