@@ -52,7 +52,9 @@ ANY4, ANY6, LOOPBACK6 = IPv4Address("0.0.0.0"), IPv6Address("::"), IPv6Address("
 HOST4, HOST6 = IPv4Address("192.0.2.1"), IPv6Address("2001:db8::1")
 
 
-def a_network(options: NetworkOptions, *, number: int = 1, internal: bool = False) -> Network:
+def a_network(
+    options: NetworkOptions, *, number: int = 1, internal: bool = False, adopted: bool = False
+) -> Network:
     gateway4, gateway6 = IPv4Address(f"10.{number}.0.1"), IPv6Address(f"fd00:{number:x}::1")
     return Network(
         id=NetworkId(f"{number:064x}"),
@@ -62,6 +64,7 @@ def a_network(options: NetworkOptions, *, number: int = 1, internal: bool = Fals
         ipv4=Subnet(prefix=IPv4Network(f"10.{number}.0.0/16"), gateway=gateway4),
         ipv6=Subnet(prefix=IPv6Network(f"fd00:{number:x}::/64"), gateway=gateway6),
         internal=internal,
+        adopted=adopted,
         options=options,
     )
 
@@ -103,6 +106,7 @@ networks = st.builds(
     ),
     number=st.integers(1, 255),
     internal=st.booleans(),
+    adopted=st.booleans(),
 )
 hosts = st.sampled_from([ANY4, ANY6, LOOPBACK6, HOST4, HOST6])
 ports = st.builds(a_port, hosts, st.sampled_from(Protocol), st.integers(1, 65535))
@@ -225,6 +229,16 @@ def test_a_plain_network_is_protected_and_masqueraded() -> None:
 def test_only_a_masquerading_nat_network_is_protected(options: NetworkOptions) -> None:
     """Replies to what leaves under the container's own address would die."""
     assert not names(network_elements(a_network(options))) & {"protected4", "protected6"}
+
+
+def test_on_an_adopted_bridge_only_containers_are_translated_and_hidden() -> None:
+    """Its subnet may be the LAN's, whose other hosts are not ours to hide."""
+    network = a_network(NetworkOptions(), adopted=True)
+    changing = {"protected4", "protected6", "masqueraded4", "masqueraded6"}
+    assert not names(network_elements(network)) & changing
+    found = [e for e in endpoint_elements(network, an_endpoint(network, 2)) if e.name in changing]
+    assert {e.name for e in found} == changing
+    assert {str(e.key[0]) for e in found} == {"10.1.0.2/32", "fd00:1::2/128"}
 
 
 def test_an_internal_network_publishes_nothing_and_lets_nobody_through() -> None:

@@ -9,7 +9,7 @@ from contextlib import suppress
 from enum import StrEnum
 from errno import ENOBUFS
 from itertools import groupby
-from socket import MSG_DONTWAIT, SOL_SOCKET
+from socket import MSG_DONTWAIT, SO_SNDBUF, SOL_SOCKET
 from typing import Any, Final, assert_never
 
 from glassbridge.errors import KernelRefused
@@ -79,7 +79,9 @@ class ElementSocket(NetlinkSocket):
 
     def __init__(self) -> None:
         super().__init__(NETLINK_NETFILTER)
-        # a transaction is one send, however large
+        # a transaction is one send, however large; in a user namespace the host's limit holds,
+        # which is enough for a thousand endpoints at once
+        self._socket.setsockopt(SOL_SOCKET, SO_SNDBUF, _SEND_BUFFER)
         with suppress(PermissionError):
             self._socket.setsockopt(SOL_SOCKET, _SO_SNDBUFFORCE, _SEND_BUFFER)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv6Address
 
 import pytest
 from tests.netns.firewall import frames
@@ -14,7 +14,7 @@ from tests.netns.firewall.probes import SILENCE, SILENT, reach
 from tests.netns.firewall.test_paths import PATHS
 from tests.netns.firewall.world import elements
 
-from glassbridge.model.address import mac_of
+from glassbridge.model.address import IPAddress, mac_of
 from glassbridge.plan.firewall import tables
 from glassbridge.plan.nft_script import delete_tables_script, ruleset_script
 
@@ -64,34 +64,43 @@ def _loopback_answers(world: World) -> bool:
             return False
 
 
-def test_nobody_outside_joins_a_connection_within_a_network(world: World) -> None:
+@pytest.mark.parametrize("version", [4, 6])
+def test_nobody_outside_joins_a_connection_within_a_network(world: World, version: int) -> None:
     """Conntrack alone would let a forged answer in: it does not look at links.
 
     Without br_netfilter it knows nothing of connections within a network; a lifted guard changes
     nothing then.
     """
-    assert not _forged_answer_arrives(world)
+    assert not _forged_answer_arrives(world, version)
     with lifted(world, "inet glassbridge raw"):
-        assert _forged_answer_arrives(world) == world.nf_call
+        assert _forged_answer_arrives(world, version) == world.nf_call
 
 
-def _forged_answer_arrives(world: World) -> bool:
-    server, client = (str(world.book[n][0]) for n in ("a2", "a1"))
+def _forged_answer_arrives(world: World, version: int) -> bool:
+    server, client = (world.book[n][0 if version == 4 else 1] for n in ("a2", "a1"))
+    family = socket.AF_INET if version == 4 else socket.AF_INET6
     with (
-        world.socket("a1", socket.AF_INET, socket.SOCK_DGRAM) as asker,
-        world.socket("out", socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW) as forger,
+        world.socket("a1", family, socket.SOCK_DGRAM) as asker,
+        world.socket("out", family, socket.SOCK_RAW, socket.IPPROTO_RAW) as forger,
     ):
-        asker.connect((server, 80))
+        asker.connect((str(server), 80))
         asker.settimeout(SILENCE)
         asker.send(b"who")
         assert asker.recv(100).startswith(b"a2 ")
-        port = asker.getsockname()[1]
-        forged = frames.udp4(IPv4Address(server), IPv4Address(client), (80, port), b"forged")
-        forger.sendto(forged, (client, 0))
+        ports = (80, asker.getsockname()[1])
+        forger.sendto(_datagram(server, client, ports), (str(client), 0))
         try:
             return asker.recv(100) == b"forged"
         except TimeoutError:
             return False
+
+
+def _datagram(source: IPAddress, to: IPAddress, ports: tuple[int, int]) -> bytes:
+    if isinstance(source, IPv4Address) and isinstance(to, IPv4Address):
+        return frames.udp4(source, to, ports, b"forged")
+    assert isinstance(source, IPv6Address)
+    assert isinstance(to, IPv6Address)
+    return frames.udp6(source, to, ports, b"forged")
 
 
 @pytest.mark.parametrize("name", ["::1", "the uplink"])

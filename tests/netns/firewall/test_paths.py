@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
+import subprocess
+from ipaddress import (
+    IPv4Address,
+    IPv4Interface,
+    IPv4Network,
+    IPv6Address,
+    IPv6Interface,
+    IPv6Network,
+)
 from typing import NamedTuple
 
+import msgspec
 import pytest
 from tests.netns.firewall.build import World
 from tests.netns.firewall.probes import REFUSED, SILENT, reach
-from tests.netns.firewall.world import ENDPOINTS
+from tests.netns.firewall.world import ENDPOINTS, elements, network
 
+from glassbridge.kernel.nft_elements import Change
 from glassbridge.model.endpoint import EndpointId
+from glassbridge.model.network import Ifname, NetworkOptions, Subnet
+from glassbridge.plan.firewall import endpoint_elements, network_elements, tables
+from glassbridge.plan.nft_script import ruleset_script
 
 
 class Path(NamedTuple):
@@ -87,6 +101,7 @@ PATHS = (
     Path("internal: to an unprotected network", "internal1", "open1", 80, SILENT),
     Path("internal: from another network", "a1", "internal1", 80, SILENT),
     Path("internal: from outside", "out", "internal1", 80, SILENT),
+    Path("internal: published by somebody else", "out", "host", 9091, SILENT),
     # ICC off
     Path("icc off: gateway", "apart1", "gw-apart", 80, "host saw apart1"),
     Path("icc off: to outside", "apart1", "out", 80, "out saw host"),
@@ -124,9 +139,10 @@ def test_path(world: World, path: Path) -> None:
 def test_icc_off_sibling(world: World) -> None:
     """No direct way, and none by the gateway."""
     assert set(reach(world, "apart1", "apart2", 80, silent=True).values()) == {SILENT}
-    net = "apart"
-    for sibling, gateway in zip(world.book["apart2"], world.book[f"gw-{net}"], strict=True):
-        world.run("apart1", "ip", "route", "add", f"{sibling}", "via", f"{gateway}", "dev", "eth0")
+    # both ways, else the answer would take the direct one
+    for me, other in (("apart1", "apart2"), ("apart2", "apart1")):
+        for sibling, gateway in zip(world.book[other], world.book["gw-apart"], strict=True):
+            world.run(me, "ip", "route", "replace", str(sibling), "via", str(gateway))
     assert set(reach(world, "apart1", "apart2", 80, silent=True).values()) == {SILENT}
 
 
@@ -149,3 +165,56 @@ def test_hairpin_is_what_a_container_needs_to_reach_its_own_published_port(world
         assert set(reach(world, "a1", "host", 8080, silent=False).values()) == {"a2 saw gw-a"}
     finally:
         world.run("host", "ip", "link", "set", port, "type", "bridge_slave", "hairpin", "on")
+
+
+@pytest.mark.parametrize(
+    ("client", "to", "answers"),
+    [
+        ("a1", "out", True),
+        ("out", "routed1", True),
+        ("b1", "routed1", True),
+        ("foreign", "routed1", False),
+        ("out", "a2", False),
+        ("out", "trusting1", False),
+        ("vpn", "trusting1", False),
+        ("apart1", "apart2", False),
+    ],
+)
+def test_ping(world: World, client: str, to: str, answers: bool) -> None:
+    for address in world.book[to]:
+        pings = ["ip", "netns", "exec", f"fw-{client}", "ping", "-c1", "-W", "0.5", str(address)]
+        done = subprocess.run(pings, capture_output=True, check=False)
+        assert (done.returncode == 0) == answers, done.stdout
+
+
+def test_an_adopted_uplink(world: World) -> None:
+    """A network on br0 itself, which leads to the LAN: others still go out by it.
+
+    Its own containers are hidden and masqueraded, the LAN's other hosts are not.
+    """
+    lan = network(20, "lan", NetworkOptions())
+    adopted = msgspec.structs.replace(
+        lan,
+        bridge=Ifname("br0"),
+        adopted=True,
+        ipv4=Subnet(prefix=IPv4Network("192.0.2.0/24"), gateway=IPv4Address("192.0.2.1")),
+        ipv6=Subnet(prefix=IPv6Network("2001:db8:3::/64"), gateway=IPv6Address("2001:db8:3::1")),
+    )
+    world.nft.run(ruleset_script(tables(), (*elements(), *network_elements(adopted))))
+    try:
+        assert set(reach(world, "a1", "lan", 80, silent=False).values()) == {"lan saw host-lan"}
+        assert set(reach(world, "out", "lan", 80, silent=False).values()) == {"lan saw out"}
+        assert set(reach(world, "lan", "out", 80, silent=False).values()) == {"out saw lan"}
+        assert set(reach(world, "lan", "a2", 80, silent=True).values()) == {SILENT}
+        assert set(reach(world, "lan", "host-lan", 8080, silent=False).values()) == {"a2 saw lan"}
+        own = msgspec.structs.replace(
+            ENDPOINTS[EndpointId("a3")],
+            ipv4=IPv4Interface("192.0.2.9/24"),
+            ipv6=IPv6Interface("2001:db8:3::9/64"),
+        )
+        world.nft.change([(Change.ADD, endpoint_elements(adopted, own))])
+        assert set(reach(world, "a1", "lan", 80, silent=True).values()) == {SILENT}
+        assert set(reach(world, "out", "lan", 80, silent=True).values()) == {SILENT}
+        assert set(reach(world, "lan", "out", 80, silent=False).values()) == {"out saw host"}
+    finally:
+        world.nft.run(ruleset_script(tables(), elements()))

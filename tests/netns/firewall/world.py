@@ -46,7 +46,8 @@ NEIGHBOURS = {
     "foreign": ("docker0", ("172.30.0.1/16", "172.30.0.2/16"), ("fd00:d::1/64", "fd00:d::2/64")),
 }
 
-# what another engine on this host would load: it lets everything pass, and publishes 9090
+# what another engine on this host would load: it lets everything pass, publishes 9090, and would
+# publish 9091 for a container of our internal network
 FOREIGN_RULES = """
 table inet other {
     chain forward { type filter hook forward priority 0; policy drop; accept; }
@@ -54,6 +55,8 @@ table inet other {
         fib daddr type != local return
         meta l4proto { tcp, udp } th dport 9090 dnat ip to 172.30.0.2:80
         meta l4proto { tcp, udp } th dport 9090 dnat ip6 to [fd00:d::2]:80
+        meta l4proto { tcp, udp } th dport 9091 dnat ip to 10.10.3.2:80
+        meta l4proto { tcp, udp } th dport 9091 dnat ip6 to [fd00:3::2]:80
     }
 }
 """
