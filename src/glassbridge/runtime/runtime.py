@@ -265,7 +265,7 @@ def _make_mount_points(container: Container) -> None:
         for path, is_folder in mount_points(container):
             place = rootfs.on_host(path)
             (place if is_folder else place.parent).mkdir(parents=True, exist_ok=True)
-            if not is_folder:
+            if not place.exists():
                 place.touch()
     except OSError as error:
         raise PermissionRefused(

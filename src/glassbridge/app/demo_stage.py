@@ -1,0 +1,92 @@
+"""Tells a story of real commands: what and why, the command, its own output, a fact to notice."""
+
+import os
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Mapping
+
+import click
+
+from glassbridge.app.cli.table import bold, is_styled
+from glassbridge.errors import GlassbridgeError
+
+_WIDTH = 92
+_INDENT = "    "
+_ARROW, _SPACE = "=> ", "   "
+_SECONDS = 60
+_GLASSBRIDGE = 'glassbridge() { "$GLASSBRIDGE_PYTHON" -P -m glassbridge "$@"; }; '
+"""So that the story plays from a checkout, too, where the command is on nobody's PATH."""
+
+
+class StoryError(GlassbridgeError):
+    """The kernel does not say what the story says."""
+
+
+class Stage:
+    """Prints as it goes; pauses between scenes where somebody watches."""
+
+    def __init__(self, environment: Mapping[str, str], pause: float) -> None:
+        self._environment = {**environment, "GLASSBRIDGE_PYTHON": sys.executable}
+        self._pause = pause
+        self._scene = 0
+
+    def open_scene(self, text: str) -> None:
+        """Say in a line or two what comes, and why."""
+        if self._scene:
+            time.sleep(self._pause)
+        self._scene += 1
+        lines = textwrap.wrap(text, _WIDTH)
+        click.echo(f"\n{bold(str(self._scene))}   {bold(lines[0])}")
+        for line in lines[1:]:
+            click.echo(f"{_INDENT}{bold(line)}")
+
+    def show(self, command: str) -> str:
+        """Run a command as a person would type it; its output is shown and returned."""
+        click.echo(f"\n{_INDENT}{_coloured('36', f'$ {command}')}")
+        output = self.ask(command)
+        for line in output.expandtabs().rstrip().splitlines() or ["(prints nothing)"]:
+            click.echo(f"{_INDENT}{line}".rstrip())
+        return output
+
+    def ask(self, command: str) -> str:
+        """Run a command behind the scene; raises StoryError if it fails."""
+        done = subprocess.run(
+            ["sh", "-c", _GLASSBRIDGE + command],
+            env=self._environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=_SECONDS,
+            check=False,
+        )
+        if done.returncode:
+            raise StoryError(
+                f"the demo's command failed with exit code {done.returncode}: {command}",
+                hint=done.stderr.strip(),
+            )
+        return done.stdout
+
+    def notice(self, text: str, *, holds: bool, found: object) -> None:
+        """Point at a fact, once it is proven; raises StoryError otherwise."""
+        self.require(text, holds=holds, found=found)
+        lines = textwrap.wrap(text, _WIDTH - len(_ARROW))
+        click.echo(f"\n{_INDENT}{_coloured('32', f'{_ARROW}{lines[0]}')}")
+        for line in lines[1:]:
+            click.echo(f"{_INDENT}{_coloured('32', f'{_SPACE}{line}')}")
+
+    def require(self, text: str, *, holds: bool, found: object) -> None:
+        """Prove what is too plain to point at; raises StoryError."""
+        if not holds:
+            raise StoryError(f"the demo says: {text}", hint=f"but the kernel says: {found}")
+
+
+def environment_for_tools(ours: Mapping[str, str]) -> dict[str, str]:
+    """Ours, in English and with an administrator's folders: the output is read by a program."""
+    path = ours.get("PATH", os.defpath)
+    return {**ours, "LC_ALL": "C", "PATH": f"{path}:/usr/local/sbin:/usr/sbin:/sbin"}
+
+
+def _coloured(code: str, text: str) -> str:
+    return f"\033[{code}m{text}\033[0m" if is_styled() else text
