@@ -47,7 +47,7 @@ class Attach(Job[SandboxView]):
             leases.give_back()
             raise
         self._endpoints = tuple(e for _, e in pairs)
-        state.sandboxes[self._sandbox.id] = self._sandbox
+        state.put_sandbox(self._sandbox)
         for endpoint in self._endpoints:
             state.put_endpoint(endpoint)
         return tuple(
@@ -78,7 +78,7 @@ class Attach(Job[SandboxView]):
                 self._executor.ports.release(port)
             state.drop_endpoint(endpoint, time.monotonic())
             store.delete_endpoint(endpoint.id)
-        state.sandboxes.pop(self._sandbox.id, None)
+        state.drop_sandbox(self._sandbox.id)
         store.delete_sandbox(self._sandbox.id)
 
     def result(self, state: State) -> SandboxView:
@@ -163,11 +163,11 @@ def _identify(state: State, executor: Executor, sandbox: Sandbox) -> Sandbox:
             f"{sandbox.netns} is the host's own network namespace",
             hint="name a container's namespace, or a process that runs in one",
         )
-    same = [s for s in state.sandboxes.values() if s.netns_cookie == cookie]
-    if same:
+    same = state.sandbox_in(cookie)
+    if same is not None:
         raise Conflict(
-            f"namespace {sandbox.netns} is attached already, as {same[0].name}",
-            hint=f"glassbridge network connect NETWORK {same[0].name}",
+            f"namespace {sandbox.netns} is attached already, as {same.name}",
+            hint=f"glassbridge network connect NETWORK {same.name}",
         )
     return replace(sandbox, netns_cookie=cookie)
 

@@ -64,7 +64,7 @@ class ContainerStacks:
 
     def strays(self) -> tuple[str, ...]:
         """Paths below our folder that belong to no container."""
-        known = {self.path_of(c) for c in tuple(self._state.containers.values())}
+        known = {self.path_of(c) for c in self._state.containers}
         if not self._folder.is_dir():
             return ()
         return tuple(p for p in map(str, self._folder.iterdir()) if p not in known)

@@ -56,7 +56,7 @@ class Containers:
     def open(self) -> None:
         """Adopt what runs and remove what a crash left half made; nobody was told of that."""
         self._watcher.start()
-        for container in tuple(self._state.containers.values()):
+        for container in self._state.containers:
             if container.state is ContainerState.RUNNING:
                 self._ends[container.id] = Future()
                 self._watch(container)
@@ -128,7 +128,7 @@ class Containers:
     def _await_end(self, container: Container, timeout: float | None) -> int | None:
         end = self._ends.get(container.id)
         if end is None:
-            return self._state.containers.get(container.id, container).exit_code
+            return (self._state.containers.get(container.id) or container).exit_code
         try:
             return end.result(timeout)
         except TimeoutError:

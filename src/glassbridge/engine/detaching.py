@@ -52,7 +52,7 @@ class Detach(Job[SandboxView]):
 
     def reaped(self, state: State, store: Store) -> None:
         assert self._sandbox is not None
-        state.sandboxes.pop(self._sandbox.id, None)
+        state.drop_sandbox(self._sandbox.id)
         store.delete_sandbox(self._sandbox.id)
 
     def result(self, state: State) -> SandboxView:

@@ -122,20 +122,16 @@ class Engine:
 
     def down(self, *, force: bool = False) -> tuple[str, ...]:
         """Take everything down; returns what was left alone, and why."""
-        running = [
-            c.name
-            for c in tuple(self._state.containers.values())
-            if c.state is ContainerState.RUNNING
-        ]
-        attached = [s.name for s in tuple(self._state.sandboxes.values()) if s.name not in running]
+        running = [c.name for c in self._state.containers if c.state is ContainerState.RUNNING]
+        attached = [s.name for s in self._state.sandboxes if s.name not in running]
         if (running or attached) and not force:
             raise Conflict(
                 f"still in use: {', '.join((*running, *attached))}",
                 hint="stop and detach them first, or: glassbridge down --force",
             )
-        for container in tuple(self._state.containers.values()):
+        for container in self._state.containers:
             self._containers.remove(container.id, force=True)
-        for future in [self._submit(Detach(s)) for s in tuple(self._state.sandboxes)]:
+        for future in [self._submit(Detach(s.id)) for s in self._state.sandboxes]:
             future.result()
         return self._submit(TakeDown(self._host)).result()
 
@@ -145,7 +141,7 @@ class Engine:
 
     def networks(self) -> tuple[NetworkView, ...]:
         """All networks by age; the default one stands first."""
-        known = sorted(tuple(self._state.networks.values()), key=lambda n: n.created)
+        known = sorted(self._state.networks, key=lambda n: n.created)
         return tuple(network_view(self._state, n) for n in known)
 
     def network(self, ref: str) -> NetworkView:
@@ -249,6 +245,6 @@ class Engine:
 
         Its bridge comes with the first container: looking must not change the host.
         """
-        if not any(n.name == DEFAULT_NETWORK for n in self._state.networks.values()):
+        if self._state.networks.named(DEFAULT_NETWORK) is None:
             request = default_network_request()
             self._submit(CreateNetwork(request, self._host, realise=False)).result()

@@ -200,7 +200,7 @@ class Healer:
 
     def _drop_dead(self, removed: list[str]) -> None:
         """Attached namespaces that ended without a detach; containers have their own watch."""
-        for sandbox in tuple(self._state.sandboxes.values()):
+        for sandbox in self._state.sandboxes:
             if sandbox.kind is SandboxKind.FOREIGN and not self._host.is_alive(sandbox):
                 try:
                     self._submit(Detach(sandbox.id)).result()

@@ -97,7 +97,7 @@ class Host:
     def restore(self, state: State) -> tuple[tuple[Operation, ...], tuple[str, ...]]:
         """Give recorded values back, and say what is left alone and why."""
         current = sysctl.read_present(self._recorded)
-        ours = {n.bridge for n in state.networks.values()}
+        ours = {n.bridge for n in state.networks}
         foreign = [k.ifname for k in self._read_links() if k.kind == "bridge"]
         foreign = [name for name in foreign if name not in ours]
         changed = {k for k, v in self._recorded.items() if current.get(k, v) != v}
@@ -119,7 +119,7 @@ class Host:
 
         Our containers may leave by them, although they are bridges that are not ours.
         """
-        ours = {n.bridge for n in tuple(state.networks.values())}
+        ours = {n.bridge for n in state.networks}
         found = uplink_bridges(self._read_links(), read_routes(self._links), ours)
         changed = found != self._uplinks
         self._uplinks = found

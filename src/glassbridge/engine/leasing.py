@@ -127,12 +127,13 @@ def _parse_address(text: str, version: int) -> IPv4Address | IPv6Address:
 def _choose_mac(
     state: State, network: Network, wish: str, endpoint_id: str, ipv4: IPInterface | None
 ) -> Mac:
-    holders = {e.mac: e for e in state.members(network.id)} if wish or ipv4 is None else {}
+    # of every network: the source guard knows one owner of a MAC
+    holders = {e.mac: e for e in tuple(state.endpoints.values())} if wish or ipv4 is None else {}
     if wish:
         mac = parse_mac(wish)
         if mac in holders:
             name = state.sandboxes[holders[mac].sandbox].name
-            raise Conflict(f"MAC address {mac} is used by {name} on network {network.name}")
+            raise Conflict(f"MAC address {mac} is used by {name}", hint="choose another")
         return mac
     if ipv4 is not None:
         return mac_of(IPv4Address(ipv4.ip))

@@ -14,10 +14,12 @@ def load_state(store: Store) -> State:
     state = State()
     for network in store.list_networks():
         state.add_network(network)
-    known = set(state.networks)
+    known = {n.id for n in state.networks}
     state.realised = decode_realised(store.setting(REALISED)) & known
-    state.sandboxes = {s.id: s for s in store.list_sandboxes()}
-    state.containers = {c.id: c for c in store.list_containers()}
+    for sandbox in store.list_sandboxes():
+        state.put_sandbox(sandbox)
+    for container in store.list_containers():
+        state.containers.put(container)
     for endpoint in sorted(store.list_endpoints(), key=lambda e: e.created):
         if endpoint.network not in known or endpoint.sandbox not in state.sandboxes:
             with store.transaction():

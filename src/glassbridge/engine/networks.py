@@ -75,7 +75,7 @@ class CreateNetwork(Job[Network]):
     def _define(self, state: State, executor: Executor) -> Network:
         request = self._request
         name = check_network_name(request.name)
-        known = tuple(state.networks.values())
+        known = tuple(state.networks)
         if any(n.name == name for n in known):
             raise Conflict(
                 f"a network named {name} exists already",
@@ -162,10 +162,10 @@ class RemoveNetwork(Job[Network]):
 def unused_networks(state: State) -> Sequence[Network]:
     """What `network prune` removes: every network without members but the default one."""
     busy = {e.network for e in tuple(state.endpoints.values())}
-    wished = {w.network for c in tuple(state.containers.values()) for w in c.networks}
+    wished = {w.network for c in state.containers for w in c.networks}
     return [
         n
-        for n in tuple(state.networks.values())
+        for n in state.networks
         if n.id not in busy and n.name != DEFAULT_NETWORK and n.name not in wished
     ]
 

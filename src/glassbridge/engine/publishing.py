@@ -102,7 +102,7 @@ def _refuse_taken(state: State, port: PublishedPort, mine: Sequence[PublishedPor
     for other in mine:
         if _overlap(port, other):
             raise Conflict(f"host port {port.host_port}/{port.protocol} is asked for twice")
-    for endpoint in tuple(state.endpoints.values()):
+    for endpoint in state.publishers(port):
         for other in endpoint.ports:
             if _overlap(port, other):
                 name = state.sandboxes[endpoint.sandbox].name

@@ -19,7 +19,7 @@ class RecordContainer(Job[None]):
     def plan(self, state: State, executor: Executor) -> tuple[Operation, ...]:
         if self._is_new:
             state.check_name_is_free(self._container.name)
-        state.containers[self._container.id] = self._container
+        state.containers.put(self._container)
         return ()
 
     def settle(self, state: State, store: Store) -> None:
@@ -40,7 +40,7 @@ class ForgetContainer(Job[None]):
         return ()
 
     def settle(self, state: State, store: Store) -> None:
-        state.containers.pop(self._container.id, None)
+        state.containers.drop(self._container.id)
         store.delete_container(self._container.id)
 
     def result(self, state: State) -> None:

@@ -125,7 +125,7 @@ class Unwind(Job[None]):
     def reaped(self, state: State, store: Store) -> None:
         sandbox = self._endpoint.sandbox
         if not state.endpoints_of(sandbox) and sandbox not in state.containers:
-            state.sandboxes.pop(sandbox, None)
+            state.drop_sandbox(sandbox)
             store.delete_sandbox(sandbox)
 
     def result(self, state: State) -> None:

@@ -7,12 +7,19 @@ from collections.abc import Iterable
 
 from msgspec.structs import replace
 
+from glassbridge.engine.registry import Registry
 from glassbridge.errors import Conflict
 from glassbridge.ipam.pool import Pool
 from glassbridge.model.address import IPAddress, Mac
 from glassbridge.model.container import Container
-from glassbridge.model.endpoint import Endpoint, EndpointId, Sandbox, SandboxId
-from glassbridge.model.names import resolve
+from glassbridge.model.endpoint import (
+    Endpoint,
+    EndpointId,
+    Protocol,
+    PublishedPort,
+    Sandbox,
+    SandboxId,
+)
 from glassbridge.model.network import Ifname, Network, NetworkId
 
 
@@ -20,25 +27,27 @@ class State:
     """Networks, sandboxes, endpoints, containers, and the pools that their addresses come from."""
 
     def __init__(self) -> None:
-        self.networks: dict[NetworkId, Network] = {}
+        self.networks = Registry[Network]("network")
         self.realised: set[NetworkId] = set()
-        self.sandboxes: dict[SandboxId, Sandbox] = {}
+        self.sandboxes = Registry[Sandbox]("container")
         self.endpoints: dict[EndpointId, Endpoint] = {}
-        self.containers: dict[SandboxId, Container] = {}
+        self.containers = Registry[Container]("container")
         self._pools: dict[tuple[NetworkId, int], Pool] = {}
         self._by_sandbox: dict[SandboxId, tuple[EndpointId, ...]] = {}
         self._by_host_end: dict[Ifname, EndpointId] = {}
+        self._publishers: dict[tuple[int, Protocol], set[EndpointId]] = {}
+        self._by_cookie: dict[int, SandboxId] = {}
         self._last_mac: dict[tuple[NetworkId, IPAddress], Mac] = {}
 
     def add_network(self, network: Network) -> None:
         """Make a network known, and its pools with it."""
-        self.networks[network.id] = network
+        self.networks.put(network)
         for subnet in network.subnets:
             self._pools[network.id, subnet.prefix.version] = Pool(subnet)
 
     def drop_network(self, network: Network) -> None:
         """Forget a network and its pools."""
-        self.networks.pop(network.id, None)
+        self.networks.drop(network.id)
         self.realised.discard(network.id)
         for version in (4, 6):
             self._pools.pop((network.id, version), None)
@@ -53,11 +62,15 @@ class State:
             held = self._by_sandbox.get(endpoint.sandbox, ())
             self._by_sandbox[endpoint.sandbox] = (*held, endpoint.id)
             self._by_host_end[endpoint.host_end] = endpoint.id
+        else:
+            self._unpublish(self.endpoints[endpoint.id])
+        for port in endpoint.ports:
+            self._publishers.setdefault((port.host_port, port.protocol), set()).add(endpoint.id)
         self.endpoints[endpoint.id] = endpoint
 
     def drop_endpoint(self, endpoint: Endpoint, now: float) -> None:
         """Forget an endpoint; its addresses rest from now on."""
-        self.endpoints.pop(endpoint.id, None)
+        self._unpublish(self.endpoints.pop(endpoint.id, endpoint))
         self._by_host_end.pop(endpoint.host_end, None)
         held = tuple(e for e in self._by_sandbox.get(endpoint.sandbox, ()) if e != endpoint.id)
         if held:
@@ -96,25 +109,46 @@ class State:
         """The endpoints of a network."""
         return tuple(e for e in tuple(self.endpoints.values()) if e.network == network)
 
+    def put_sandbox(self, sandbox: Sandbox) -> None:
+        """Add a sandbox."""
+        self.sandboxes.put(sandbox)
+        self._by_cookie[sandbox.netns_cookie] = sandbox.id
+
+    def drop_sandbox(self, sandbox_id: SandboxId) -> None:
+        """Forget a sandbox; already gone is success."""
+        sandbox = self.sandboxes.get(sandbox_id)
+        if sandbox is not None:
+            self._by_cookie.pop(sandbox.netns_cookie, None)
+            self.sandboxes.drop(sandbox_id)
+
+    def sandbox_in(self, netns_cookie: int) -> Sandbox | None:
+        """The sandbox that a namespace is."""
+        found = self._by_cookie.get(netns_cookie)
+        return None if found is None else self.sandboxes.get(found)
+
+    def publishers(self, port: PublishedPort) -> tuple[Endpoint, ...]:
+        """The endpoints that publish this port number, on whatever address."""
+        found = self._publishers.get((port.host_port, port.protocol), ())
+        return tuple(self.endpoints[i] for i in tuple(found) if i in self.endpoints)
+
     def network(self, ref: str) -> Network:
         """Find a network by name, id or unique prefix; raises NotFound or Conflict."""
-        return resolve(ref, tuple(self.networks.values()), "network")
+        return self.networks.find(ref)
 
     def sandbox(self, ref: str) -> Sandbox:
         """Find a sandbox by name, id or unique prefix; raises NotFound or Conflict."""
-        return resolve(ref, tuple(self.sandboxes.values()))
+        return self.sandboxes.find(ref)
 
     def container(self, ref: str) -> Container:
         """Find a container of our runtime; raises NotFound or Conflict."""
-        return resolve(ref, tuple(self.containers.values()))
+        return self.containers.find(ref)
 
     def check_name_is_free(self, name: str) -> None:
         """Names are shared by containers and attached namespaces; raises Conflict."""
-        taken = [s.id for s in self.sandboxes.values() if s.name == name]
-        taken += [c.id for c in self.containers.values() if c.name == name]
-        if taken:
+        taken = self.sandboxes.named(name) or self.containers.named(name)
+        if taken is not None:
             raise Conflict(
-                f"the name {name} is taken by container {taken[0][:12]}",
+                f"the name {name} is taken by container {taken.id[:12]}",
                 hint=f"choose another, or remove that one: glassbridge rm {name}",
             )
 
@@ -123,3 +157,9 @@ class State:
         changed = replace(endpoint, **changes)
         self.put_endpoint(changed)
         return changed
+
+    def _unpublish(self, endpoint: Endpoint) -> None:
+        for port in endpoint.ports:
+            found = self._publishers.get((port.host_port, port.protocol))
+            if found is not None:
+                found.discard(endpoint.id)

@@ -34,7 +34,7 @@ def sandbox_view(state: State, sandbox_id: SandboxId) -> SandboxView:
 
 def all_sandboxes(state: State) -> tuple[SandboxView, ...]:
     """Everything with a name: containers, running or not, and attached namespaces, oldest first."""
-    ids = dict.fromkeys((*tuple(state.sandboxes), *tuple(state.containers)))
+    ids = dict.fromkeys((*(s.id for s in state.sandboxes), *(c.id for c in state.containers)))
     found = []
     for sandbox_id in ids:
         try:

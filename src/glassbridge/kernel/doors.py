@@ -12,10 +12,12 @@ from glassbridge.kernel.conntrack import Conntrack
 from glassbridge.kernel.foreign_firewall import close_path, open_path
 from glassbridge.kernel.link_requests import requests_of
 from glassbridge.kernel.nft import Nft
+from glassbridge.kernel.nft_elements import Change
 from glassbridge.kernel.ports import PortHolder
 from glassbridge.kernel.rtnetlink import RouteSocket
 from glassbridge.kernel.sandbox import OpenSandbox
 from glassbridge.kernel.snapshot import read_link
+from glassbridge.model.firewall import Element
 from glassbridge.model.topology import Link
 from glassbridge.plan.descriptions import describe
 from glassbridge.plan.firewall import tables
@@ -48,7 +50,7 @@ from glassbridge.wire.netlink import Refusal, Request
 Run = Sequence[Operation]
 Outcome = GlassbridgeError | None
 
-_ENODEV, _ESRCH, _EEXIST, _EADDRNOTAVAIL = 19, 3, 17, 99
+_ENOENT, _ENODEV, _ESRCH, _EEXIST, _EADDRNOTAVAIL = 2, 19, 3, 17, 99
 _GONE = (_ENODEV, _ESRCH, _EADDRNOTAVAIL)
 
 
@@ -151,14 +153,20 @@ class Doors:
 
     def _firewall(self, runs: Sequence[Run]) -> list[list[Outcome]]:
         """One transaction for all; refused as a whole, it is tried plan by plan."""
-        script = "".join(_script(o) for run in runs for o in run)
         try:
-            self._nft.run(script)
+            self._transact([o for run in runs for o in run])
         except GlassbridgeError as error:
             if len(runs) == 1:
-                return [[_with_operation(o, error) for o in runs[0]]]
+                return [[_judge_firewall(o, error) for o in runs[0]]]
             return [self._firewall([run])[0] for run in runs]
         return [[None] * len(run) for run in runs]
+
+    def _transact(self, operations: Sequence[Operation]) -> None:
+        changes = [c for o in operations if (c := _change(o)) is not None]
+        if len(changes) == len(operations):
+            self._nft.change(changes)
+        else:
+            self._nft.run("".join(map(_script, operations)))
 
     def _port(self, operation: Operation) -> None:
         match operation:
@@ -241,7 +249,20 @@ def _judge(operation: Operation, replies: Sequence[Refusal | None]) -> Outcome:
     return KernelRefused(describe(operation), refusal.errno, refusal.text)
 
 
-def _with_operation(operation: Operation, error: GlassbridgeError) -> GlassbridgeError:
+def _change(operation: Operation) -> tuple[Change, Sequence[Element]] | None:
+    match operation:
+        case AddElements(elements):
+            return Change.ADD, elements
+        case RemoveElements(elements):
+            return Change.REMOVE, elements
+        case _:
+            return None
+
+
+def _judge_firewall(operation: Operation, error: GlassbridgeError) -> Outcome:
+    """Elements of a table that somebody flushed are gone already; the healer brings the table."""
     if isinstance(error, KernelRefused):
+        if error.errno == _ENOENT and isinstance(operation, RemoveElements):
+            return None
         return KernelRefused(describe(operation), error.errno, error.kernel_message)
     return error

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from glassbridge.model.address import IPAddress
 from glassbridge.model.endpoint import Endpoint, Protocol, PublishedPort
 from glassbridge.model.firewall import Element
-from glassbridge.model.network import Ifname, Network
+from glassbridge.model.network import GatewayMode, Ifname, Network
 from glassbridge.plan.firewall import endpoint_elements
 from glassbridge.plan.network import is_isolated_port, needs_hairpin
 from glassbridge.plan.operations import (
@@ -35,12 +35,19 @@ def plan_attach(
 ) -> tuple[Operation, ...]:
     """Plug a sandbox in: ports held and firewall in place before the first frame can flow."""
     return (
-        *(HoldPort(p) for p in endpoint.ports),
+        *(HoldPort(p) for p in held_ports(network, endpoint)),
         AddElements(endpoint_elements(network, endpoint)),
         *_cable(network, endpoint, netns),
         *_stack(network, endpoint, netns),
         *_forget_udp(endpoint),
         *((_announce(endpoint, netns),) if announce else ()),
+    )
+
+
+def held_ports(network: Network, endpoint: Endpoint) -> tuple[PublishedPort, ...]:
+    """The ports that occupy one of the host: in routed mode the container's own is reached."""
+    return tuple(
+        p for p in endpoint.ports if network.gateway_mode(p.host_address) is not GatewayMode.ROUTED
     )
 
 
@@ -61,7 +68,7 @@ def plan_detach(network: Network, endpoint: Endpoint) -> tuple[Operation, ...]:
     """
     return (
         RemoveElements(endpoint_elements(network, endpoint)),
-        *(ReleasePort(p) for p in endpoint.ports),
+        *(ReleasePort(p) for p in held_ports(network, endpoint)),
         DoomLink(endpoint.host_end),
     )
 
@@ -99,12 +106,12 @@ def plan_gateway_move(
         after = before.without_ports()
         operations += [RemoveRoute(None, g, before.ifname, netns) for g in _gateways(*leaving)]
         operations.append(RemoveElements(_difference(network, before, after)))
-        operations += [ReleasePort(p) for p in before.ports]
+        operations += [ReleasePort(p) for p in held_ports(network, before)]
         operations += _hairpin_change(network, before, after)
     if arriving is not None:
         network, after = arriving
         before = after.without_ports()
-        operations += [HoldPort(p) for p in after.ports]
+        operations += [HoldPort(p) for p in held_ports(network, after)]
         operations.append(AddElements(_difference(network, after, before)))
         operations += _hairpin_change(network, before, after)
         for gateway in _gateways(*arriving):

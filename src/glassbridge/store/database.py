@@ -34,6 +34,7 @@ class Database:
     def __init__(self, path: Path, layout: str, durability: Durability, lock: RLock) -> None:
         self.path = path
         self._lock = lock
+        self._begins_at_write = False
         _create_private(path)
         try:
             # no isolation level: transactions begin and end where this code says so
@@ -62,13 +63,20 @@ class Database:
             except sqlite3.Error as error:
                 raise _explained(error, self.path) from error
 
+    def write(self, statement: str, values: Sequence[str | None] = ()) -> None:
+        """Run one statement that changes rows, inside the transaction if there is one."""
+        with self._lock:
+            if self._begins_at_write and not self._connection.in_transaction:
+                self.execute("BEGIN")
+            self.execute(statement, values)
+
     def put(self, table: Table[T], value: T) -> None:
         """Insert a row, or replace the one of the same id."""
-        self.execute(table.put, (*table.key_values(value), to_json(value).decode()))
+        self.write(table.put, (*table.key_values(value), to_json(value).decode()))
 
     def delete(self, table: Table[T], key: str) -> None:
         """Delete the row of an id; already gone is success."""
-        self.execute(table.delete, (key,))
+        self.write(table.delete, (key,))
 
     def list(self, table: Table[T]) -> tuple[T, ...]:
         """Every value, by id."""
@@ -83,17 +91,23 @@ class Database:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """One commit for the block, nothing when it raises; does not nest."""
+        """One commit for the block, nothing when it raises; does not nest.
+
+        It begins with the first write: most blocks write to one database of the two.
+        """
         with self._lock:
-            self.execute("BEGIN")
+            self._begins_at_write = True
             try:
                 yield
-                self.execute("COMMIT")
+                if self._connection.in_transaction:
+                    self.execute("COMMIT")
             except BaseException:
                 # some errors make SQLite undo the transaction by itself
                 if self._connection.in_transaction:
                     self.execute("ROLLBACK")
                 raise
+            finally:
+                self._begins_at_write = False
 
     def _check_or_lay_out(self, layout: str) -> None:
         application, version, tables = (

@@ -147,9 +147,9 @@ class Store:
     def set_setting(self, key: str, value: str | None) -> None:
         """Set a setting, or forget it with None."""
         if value is None:
-            self._run.execute("DELETE FROM settings WHERE key = ?", (key,))
+            self._run.write("DELETE FROM settings WHERE key = ?", (key,))
         else:
-            self._run.execute("INSERT OR REPLACE INTO settings VALUES (?, ?)", (key, value))
+            self._run.write("INSERT OR REPLACE INTO settings VALUES (?, ?)", (key, value))
 
     def list_settings(self) -> dict[str, str]:
         """Every setting, by key."""

@@ -24,16 +24,23 @@ IFLA_IFALIAS, IFLA_AF_SPEC, IFLA_GROUP = 20, 26, 27
 IFLA_INFO_KIND, IFLA_INFO_DATA, IFLA_INFO_SLAVE_KIND, IFLA_INFO_SLAVE_DATA = 1, 2, 4, 5
 IFLA_BRPORT_MODE, IFLA_BRPORT_ISOLATED = 4, 33
 IFLA_INET6_ADDR_GEN_MODE = 8
+IFLA_BR_MULTI_BOOLOPT = 46
 VETH_INFO_PEER = 1
 
 _AF_INET6 = 10
 _ADDR_GEN_MODE_NONE = 1
+
+_NO_LINK_LOCAL_LEARN = Layout("=II").pack(1, 1)  # struct br_boolopt_multi: value, mask of bit 0
 
 link_header = Layout("=BxHiII")  # struct ifinfomsg: family, type, index, flags, change
 
 
 def create_bridge(ifname: str, mac: bytes, group: int) -> Request:
     """A bridge that is down, its MAC pinned: else it takes the lowest of its ports'.
+
+    It learns nothing from link-local frames (01:80:c2:...): the kernel learns their source ahead
+    of every netfilter hook, so that a port could claim a sibling's MAC past the source guard
+    (br_handle_local_finish).
 
     Set the MTU in a later set_link: given here it lasts only until the last port leaves
     (br_mtu_auto_adjust). IFLA_IFALIAS is ignored in a create (rtnl_newlink_create), too.
@@ -45,7 +52,11 @@ def create_bridge(ifname: str, mac: bytes, group: int) -> Request:
         + attribute_text(IFLA_IFNAME, ifname)
         + attribute(IFLA_ADDRESS, mac)
         + attribute_u32(IFLA_GROUP, group)
-        + nest(IFLA_LINKINFO, attribute_text(IFLA_INFO_KIND, "bridge")),
+        + nest(
+            IFLA_LINKINFO,
+            attribute_text(IFLA_INFO_KIND, "bridge"),
+            nest(IFLA_INFO_DATA, attribute(IFLA_BR_MULTI_BOOLOPT, _NO_LINK_LOCAL_LEARN)),
+        ),
     )
 
 
