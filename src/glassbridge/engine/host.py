@@ -18,6 +18,7 @@ from glassbridge.kernel.sandbox import OpenSandbox
 from glassbridge.kernel.snapshot import read_addresses, read_links, read_routes
 from glassbridge.model.endpoint import Sandbox
 from glassbridge.model.firewall import Element
+from glassbridge.model.kernel_names import LINK_GROUP
 from glassbridge.model.network import Ifname, Network, NetworkId
 from glassbridge.model.tables import TABLE_LOCAL, Route
 from glassbridge.model.topology import Link
@@ -152,7 +153,8 @@ class Host:
 
     def _forwarding(self, family: int) -> tuple[Operation, ...]:
         links = self._read_links()
-        keys = forwarding_keys(family, (k.ifname for k in links))
+        # links of ours go with `down`, and their keys with them
+        keys = forwarding_keys(family, (k.ifname for k in links if k.group != LINK_GROUP))
         ra_uplinks = tuple(_ra_uplinks(links, read_routes(self._links)))
         wanted = (*keys, *(link_key("ipv6", link, "accept_ra") for link in ra_uplinks))
         current = sysctl.read_present(wanted)
