@@ -1,0 +1,57 @@
+"""A container's /etc/hosts and /etc/resolv.conf, and its capabilities, as Docker has them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from glassbridge.model.container_flags import CAPABILITIES
+from glassbridge.runtime.capabilities import NUMBERS
+from glassbridge.runtime.name_files import render_hosts, render_resolv_conf
+
+HOST = """\
+# made by a resolver
+nameserver 127.0.0.53
+nameserver 192.0.2.53
+nameserver ::1
+nameserver fe80::1%eth0
+options edns0 trust-ad
+search example.org
+"""
+
+
+def test_hosts_start_with_localhost() -> None:
+    text = render_hosts({"172.17.0.2": ("abc", "web")})
+    assert text.startswith("127.0.0.1\tlocalhost\n::1\tlocalhost")
+    assert text.endswith("172.17.0.2\tabc web\n")
+
+
+def test_hosts_may_start_with_the_hosts_own() -> None:
+    assert render_hosts({"10.0.0.1": ("x",)}, "192.0.2.1 me\n") == "192.0.2.1 me\n10.0.0.1\tx\n"
+
+
+def test_loopback_nameservers_are_dropped() -> None:
+    assert render_resolv_conf(HOST, ()).splitlines() == [
+        "nameserver 192.0.2.53",
+        "nameserver fe80::1%eth0",
+        "options edns0 trust-ad",
+        "search example.org",
+    ]
+
+
+def test_asked_for_nameservers_replace_the_hosts() -> None:
+    assert render_resolv_conf(HOST, ("9.9.9.9", "2620:fe::fe")).splitlines() == [
+        "nameserver 9.9.9.9",
+        "nameserver 2620:fe::fe",
+        "options edns0 trust-ad",
+        "search example.org",
+    ]
+
+
+def test_capabilities_have_the_kernels_numbers() -> None:
+    """The header is there where a compiler is."""
+    assert set(NUMBERS) == set(CAPABILITIES)
+    header = Path("/usr/include/linux/capability.h")
+    if header.exists():
+        words = (line.split() for line in header.read_text().splitlines())
+        defined = {w[1]: int(w[2]) for w in words if len(w) > 2 and w[2].isdecimal()}
+        assert {name: defined[name] for name in NUMBERS} == NUMBERS
