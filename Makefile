@@ -28,6 +28,7 @@ bench: prepare-test ## measure attach and detach against a floor in C
 docs: prepare-test ## write the generated parts of docs/ anew
 	python scripts/architecture_page.py
 	python scripts/ruleset_page.py
+	python scripts/cli_page.py
 
 lock: ## pin the newest versions that pyproject.toml allows (needs uv)
 	uv pip compile --quiet --upgrade --universal --python-version 3.11 --group dev \

@@ -36,12 +36,10 @@ class _Server(uvicorn.Server):
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._stop)
         yield
 
-    def _stop(self) -> None:
+    def stop(self) -> None:
+        """End once the requests in flight are answered."""
         notify("STOPPING=1")
         self.should_exit = True
 
@@ -116,10 +114,14 @@ async def _answer(engine: Engine, listener: socket.socket, ready_fd: int | None)
     )
     # what start-up made lives as long as we do: the collector need not look at it again and again
     gc.freeze()
+    server = _Server(config)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, server.stop)
     _log.info("glassbridge %s serves as pid %d", __version__, os.getpid())
     _tell(ready_fd, READY)
     notify(f"READY=1\nMAINPID={os.getpid()}")
-    await _Server(config).serve(sockets=[listener])
+    await server.serve(sockets=[listener])
     _log.info("stopped; networks and containers stay as they are")
 
 

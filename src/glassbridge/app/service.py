@@ -2,7 +2,6 @@
 
 import fcntl
 import os
-import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +15,6 @@ from glassbridge.frontends.api.failures import failure_as_error
 from glassbridge.model.address import from_json
 
 READY = b"ready\n"
-_LOG_LINES_SHOWN = 5
 
 
 def connect() -> Client:
@@ -62,6 +60,8 @@ def _start_lock(paths: Paths) -> Iterator[None]:
 
 def _start(paths: Paths) -> None:
     """Start a daemon that outlives us; return when it listens, raise what it says if it cannot."""
+    import subprocess  # noqa: PLC0415 - 8 ms that a command needs only when nobody listens yet
+
     reader, writer = os.pipe2(os.O_CLOEXEC)
     try:
         with paths.log.open("ab") as log:
@@ -88,10 +88,10 @@ def _start(paths: Paths) -> None:
     if said:
         raise failure_as_error(from_json(said, FailureAnswer).error)
     raise Unavailable(
-        f"the daemon ended while it started: {_end_of(paths.log)}", hint=f"see {paths.log}"
+        f"the daemon ended while it started: {_last_line(paths.log)}", hint=f"see {paths.log}"
     )
 
 
-def _end_of(log: Path) -> str:
-    lines = log.read_text(errors="replace").splitlines()
-    return " / ".join(lines[-_LOG_LINES_SHOWN:]) or "it said nothing"
+def _last_line(log: Path) -> str:
+    lines = log.read_text(errors="replace").split("\n")
+    return next((line.strip() for line in reversed(lines) if line.strip()), "it said nothing")

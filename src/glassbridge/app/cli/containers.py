@@ -5,7 +5,6 @@ from ipaddress import IPv6Address
 import click
 
 from glassbridge.app.cli.flags import Sandbox, as_json
-from glassbridge.app.cli.logs import show_log
 from glassbridge.app.cli.printing import print_json, published, state_of
 from glassbridge.app.cli.shown import Shown
 from glassbridge.app.cli.table import Cell, shorten, table
@@ -125,6 +124,7 @@ def ports(as_json: bool) -> None:
 @click.option("--tail", "-n", default="all", metavar="LINES", help="Only the last lines.")
 def logs(name: str, follow: bool, tail: str) -> None:
     """Show what a container wrote to its standard output and error."""
+    from glassbridge.app.cli.logs import show_log  # noqa: PLC0415 - `ps` needs none of it
     from glassbridge.runtime.runtime import Runtime  # noqa: PLC0415 - `ps` needs none of it
 
     with connect() as daemon:

@@ -25,7 +25,7 @@ _NOT_OURS = {
 )
 @click.argument("name", type=Sandbox())
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED, metavar="COMMAND...")
-@click.option("-i", "--interactive", is_flag=True, help="What we get as input goes in.")
+@click.option("-i", "--interactive", is_flag=True, help="Its input is ours.")
 @click.option("-t", "--tty", is_flag=True, help="In a terminal.")
 @click.option(
     "-e",

@@ -96,8 +96,8 @@ _SETTINGS = {"allow_interspersed_args": False, "help_option_names": ["--help"]}
     help="The container's files; / shares the host's, read-only.",
 )
 @click.option("-d", "--detach", is_flag=True, help="In the background; else its output is shown.")
-@click.option("-i", "--interactive", is_flag=True, help="With -t: what you type goes in.")
-@click.option("-t", "--tty", is_flag=True, help="With -i: a terminal.")
+@click.option("-i", "--interactive", is_flag=True, help="Its input is ours; with -d, a pipe.")
+@click.option("-t", "--tty", is_flag=True, help="With -i: in a terminal.")
 @click.option("--rm", "remove", is_flag=True, help="Remove it when it ends.")
 @click.option("--name", default="", help="How it is called. Default: invented.")
 @click.option("-h", "--hostname", default="", help="Its own host name. Default: its id.")
