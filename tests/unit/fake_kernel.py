@@ -47,7 +47,7 @@ class FakeKernel:
     def snapshot(self) -> tuple[frozenset[Fact], frozenset[Element]]:
         return frozenset(self.facts), frozenset(self.elements.values())
 
-    def apply(self, operation: Operation) -> None:  # noqa: C901, PLR0912 - one arm each
+    def apply(self, operation: Operation) -> None:  # noqa: C901, PLR0912, PLR0915 - one arm each
         match operation:
             case CreateBridge(ifname=ifname):
                 self._add(("link", "", ifname))

@@ -66,8 +66,8 @@ def endpoints(draw: st.DrawFn, network: Network, index: int = 0) -> Endpoint:
         host_end=host_end_name(endpoint_id),
         mac=mac_of(IPv4Address(address)) if address else Mac("0a:42:00:00:00:02"),
         host_mac=Mac("02:c2:00:00:00:02"),
-        ipv4=ipv4,  # type: ignore[arg-type] - made from an IPv4 subnet above
-        ipv6=None if network.ipv6 is None else ip_interface(f"{network.ipv6.prefix[host]}/64"),  # type: ignore[arg-type] - likewise
+        ipv4=ipv4,  # type: ignore[arg-type]  # made from an IPv4 subnet above
+        ipv6=None if network.ipv6 is None else ip_interface(f"{network.ipv6.prefix[host]}/64"),  # type: ignore[arg-type]  # likewise
         is_gateway=is_gateway,
     )
     return replace(base, ports=draw(_ports(base))) if is_gateway else base

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from fake_kernel import FakeKernel
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
-from strategies import NETNS, endpoints, networks
+from tests.unit.fake_kernel import FakeKernel
+from tests.unit.strategies import NETNS, endpoints, networks
 
 from glassbridge.model.network import Network
-from glassbridge.plan.endpoint import plan_attach, plan_detach, plan_gateway_move
 from glassbridge.plan.descriptions import describe
+from glassbridge.plan.endpoint import plan_attach, plan_detach, plan_gateway_move
 from glassbridge.plan.gateway import choose_gateway
 from glassbridge.plan.inverses import inverse
 from glassbridge.plan.network import plan_realise, plan_unrealise

@@ -1,14 +1,12 @@
 """The network stack of a container of the runtime: a namespace that we make, and its endpoints."""
 
 from collections.abc import Callable
-from concurrent.futures import Future
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 from glassbridge.engine.attaching import Attach
 from glassbridge.engine.detaching import Detach
-from glassbridge.engine.jobs import Job, Submit
+from glassbridge.engine.jobs import Submit
 from glassbridge.engine.state import State
 from glassbridge.errors import Conflict, NotFound
 from glassbridge.kernel.netns import create_netns, delete_netns

@@ -8,15 +8,13 @@ import logging
 import secrets
 import threading
 import time
-from collections.abc import Callable
 from concurrent.futures import Future
-from typing import Any
 
 from msgspec.structs import replace
 
 from glassbridge.engine.container_stack import ContainerStacks, sandbox_of
 from glassbridge.engine.exits import ExitWatcher
-from glassbridge.engine.jobs import Job, Submit
+from glassbridge.engine.jobs import Submit
 from glassbridge.engine.records import ForgetContainer, RecordContainer
 from glassbridge.engine.state import State
 from glassbridge.engine.views import sandbox_view

@@ -181,9 +181,11 @@ class Healer:
         networks = [state.networks[n] for n in tuple(state.realised)]
         endpoints = tuple(state.endpoints.values())
         difference = compare(networks, endpoints, read_links(self._links))
-        for network in difference.missing_networks:
-            if self._submit(RestoreNetwork(network.id)).result():
-                restored.append(network.bridge)
+        restored += [
+            network.bridge
+            for network in difference.missing_networks
+            if self._submit(RestoreNetwork(network.id)).result()
+        ]
         loose = (*difference.missing_endpoints, *difference.unplugged_endpoints)
         for endpoint, future in [(e, self._submit(RestoreEndpoint(e.id))) for e in loose]:
             try:

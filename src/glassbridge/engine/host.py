@@ -1,4 +1,4 @@
-"""What we need of the host itself: forwarding, a way past foreign firewalls, knowing its uplinks."""
+"""What we need of the host itself: forwarding, a way past foreign firewalls, its uplinks."""
 
 import hashlib
 import json
@@ -127,8 +127,9 @@ class Host:
         return changed
 
     def closed_paths(self, state: State) -> tuple[ForeignChain, ...]:
-        """Chains of others that would drop what our networks forward; native nft ones are the
-        administrator's to open.
+        """Chains of others that would drop what our networks forward.
+
+        Native nft ones are left out: they are the administrator's to open.
         """
         if not state.realised:
             return ()

@@ -144,7 +144,7 @@ def _choose_mac(
 
 
 def _host_mac(mac: Mac) -> Mac:
-    """Locally administered and unlike the sandbox end's: a port's own MAC is local to the bridge."""
+    """Unlike the sandbox end's, for a port's own MAC is local to the bridge."""
     octets = bytearray(bytes.fromhex(mac.replace(":", "")))
     octets[0], octets[1] = 0x02, octets[1] ^ 0x80
     return Mac(octets.hex(":"))

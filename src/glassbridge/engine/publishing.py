@@ -77,7 +77,7 @@ def _port(address: IPAddress, number: int, wish: PortWish) -> PublishedPort:
 
 
 def _host_addresses(network: Network, endpoint: Endpoint, wish: PortWish) -> list[IPAddress]:
-    """One address per family: the wished one, else the network's binding and `::` beside 0.0.0.0."""
+    """The wished address, else the network's binding, and `::` beside 0.0.0.0."""
     versions = {a.version for a in endpoint.addresses}
     if wish.host_address is not None:
         if wish.host_address.version not in versions:

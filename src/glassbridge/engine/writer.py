@@ -92,7 +92,7 @@ class Writer:
         """A fault of ours must neither end the writer nor leave a caller waiting for ever."""
         try:
             self._commit(jobs, executor)
-        except Exception as fault:
+        except Exception as fault:  # noqa: BLE001 - see above; nobody could catch it but us
             _log.exception("a batch failed half way; the healer repairs what differs")
             for job in jobs:
                 if not job.future.done():

@@ -45,7 +45,7 @@ class Channel(Enum):
     ANNOUNCEMENTS = auto()
 
 
-def channel_of(operation: Operation) -> Channel:
+def channel_of(operation: Operation) -> Channel:  # noqa: PLR0911 - one arm a channel
     """Say through which door an operation goes."""
     match operation:
         case (

@@ -26,7 +26,7 @@ from glassbridge.wire.netlink import Request
 Ifindex = Callable[[str], int]
 
 
-def requests_of(  # noqa: PLR0911, C901 - one arm each
+def requests_of(  # noqa: C901, PLR0911, PLR0912 - one arm each
     operation: Operation, ifindex: Ifindex, netns_fd: Callable[[str], int]
 ) -> tuple[Request, ...]:
     """Encode one operation; raises NotFound where a name that must exist does not."""

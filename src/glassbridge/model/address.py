@@ -24,11 +24,14 @@ if TYPE_CHECKING:
 else:
     # msgspec refuses a union of two types that it does not know; one abstract class it takes,
     # and checks what the decode hook returns by isinstance.
-    class IPAddress(ABC): ...
+    class IPAddress(ABC):  # noqa: B024 - a name for two types, nothing to implement
+        """An address of either family."""
 
-    class IPNetwork(ABC): ...
+    class IPNetwork(ABC):  # noqa: B024 - likewise
+        """A prefix of either family."""
 
-    class IPInterface(ABC): ...
+    class IPInterface(ABC):  # noqa: B024 - likewise
+        """An address with its prefix, of either family."""
 
     IPAddress.register(IPv4Address)
     IPAddress.register(IPv6Address)

@@ -106,8 +106,9 @@ class Network(Struct, frozen=True, kw_only=True):
 
     @property
     def next_hops(self) -> tuple[IPAddress, ...]:
-        """Where containers send what is not theirs: Docker's DefaultGateway auxiliary address,
-        else the bridge's own.
+        """Where containers send what is not theirs.
+
+        Docker's DefaultGateway auxiliary address, else the bridge's own.
         """
         keys = {4: "DefaultGatewayIPv4", 6: "DefaultGatewayIPv6"}
         wished = (s.reserved.get(keys[s.prefix.version], s.gateway) for s in self.subnets)

@@ -29,7 +29,7 @@ class Difference:
 def compare(
     networks: Collection[Network], endpoints: Collection[Endpoint], links: Collection[Link]
 ) -> Difference:
-    """Compare what should be with the links of the host; endpoints of lost bridges are unplugged."""
+    """Compare what should be with the links of the host; without its bridge a cable is loose."""
     by_name = {link.ifname: link for link in links}
     missing_networks = tuple(n for n in networks if not _stands(n, by_name))
     bridges: dict[NetworkId, Link] = {

@@ -57,5 +57,5 @@ def _nft() -> Iterable[dict[str, Any]]:
     return found
 
 
-def _json(*command: str) -> Any:  # noqa: ANN401 - another tool's JSON
+def _json(*command: str) -> Any:
     return json.loads(subprocess.run(command, check=True, capture_output=True).stdout)

@@ -10,7 +10,7 @@ from ipaddress import ip_interface
 from pathlib import Path
 
 import pytest
-from host_view import look_at_host
+from tests.netns.engine.host_view import look_at_host
 
 from glassbridge.engine.engine import Engine
 from glassbridge.errors import Conflict, InvalidRequest, NotFound
@@ -143,8 +143,8 @@ def test_taken_things_are_refused_by_name(engine: Engine, make_netns: Make) -> N
     wish = NetworkWish(network="bridge", ipv4="172.17.0.2")
     with pytest.raises(Conflict, match="in use by box"):
         engine.attach(AttachRequest(name="other", netns=other, networks=(wish,)))
+    wish = NetworkWish(network="bridge", ipv4="10.0.0.9")
     with pytest.raises(InvalidRequest, match="outside the network's subnet"):
-        wish = NetworkWish(network="bridge", ipv4="10.0.0.9")
         engine.attach(AttachRequest(name="other", netns=other, networks=(wish,)))
     view = engine.attach(AttachRequest(name="other", netns=other))
     assert view.endpoints[0].endpoint.ipv4 == ip_interface("172.17.0.3/16")

@@ -9,9 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from consistency import check_consistency
-from host_view import look_at_host
-from scenario import NAMESPACES, live
+from tests.netns.engine.consistency import check_consistency
+from tests.netns.engine.host_view import look_at_host
+from tests.netns.engine.scenario import NAMESPACES, live
 
 from glassbridge.engine.engine import Engine
 from glassbridge.errors import GlassbridgeError, KernelRefused
