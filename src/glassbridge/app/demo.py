@@ -8,11 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import click
-
-from glassbridge.app.cli.exits import exit_code_of, show_error
-from glassbridge.app.cli.table import bold
-from glassbridge.app.demo_stage import Stage, environment_for_tools
+from glassbridge.app.demo_stage import Stage, environment_for_tools, say
 from glassbridge.app.demo_story import FIRST, SECOND, Story
 from glassbridge.app.lab import run_lab
 from glassbridge.app.service import connect_if_running
@@ -24,12 +20,10 @@ _SCRIPT = "demo-rootfs.sh"
 _PAUSE_SECONDS = 3.0
 """Between scenes, where somebody watches: twenty seconds in all."""
 
-_TRY_NEXT = """
-{head}
+_TRY_NEXT = """\
     glassbridge lab                             your own world like this one, without root
     glassbridge run -it --rm --rootfs / bash    in there: a shell with a network stack of its own
-    glassbridge stack host                      the same look at any stack: host, pid:N, netns:PATH
-"""
+    glassbridge stack host                      the same look at any other, too: pid:N, netns:PATH"""
 
 
 def run_demo(on_host: bool) -> int:
@@ -53,16 +47,22 @@ def run_demo(on_host: bool) -> int:
 
 
 def play(rootfs: str, where: str) -> int:
-    """Play the story here; returns the exit code."""
+    """Play the story here; returns 0, or raises what differs."""
     pause = _PAUSE_SECONDS if sys.stdout.isatty() else 0
-    click.echo(bold(f"Two containers get their network stacks and talk, {where}."))
-    try:
-        Story(Stage(environment_for_tools(os.environ), pause), rootfs).play()
-    except GlassbridgeError as error:
-        show_error(error.message, error.hint)
-        return exit_code_of(error)
-    click.echo(_TRY_NEXT.format(head=bold("Try next")), nl=False)
+    say(f"Two containers get their network stacks and talk, {where}.", bold=True)
+    Story(Stage(environment_for_tools(os.environ), pause), rootfs).play()
+    say("\nTry next", bold=True)
+    say(_TRY_NEXT)
     return 0
+
+
+def play_in_lab(rootfs: str) -> int:
+    """Play the story in the lab that this process is in; returns the exit code."""
+    try:
+        return play(rootfs, "in a lab: nothing on this host changes")
+    except GlassbridgeError as error:
+        sys.stderr.write(f"error: {error.message}\nhint:  {error.hint}\n")
+        return 1
 
 
 @contextmanager
@@ -83,7 +83,7 @@ def _cleaned_up(stage: Stage) -> Iterator[None]:
         for name in (FIRST, SECOND):
             stage.ask(f"glassbridge rm -f {name} >/dev/null 2>&1 || :")
         if daemon is None:
-            click.echo(f"\n{stage.ask('glassbridge down')}", nl=False)
+            say(f"\n{stage.ask('glassbridge down')}".rstrip())
 
 
 def _rootfs() -> str:
@@ -107,4 +107,4 @@ def _rootfs() -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(play(sys.argv[1], "in a lab: nothing on this host changes"))
+    sys.exit(play_in_lab(sys.argv[1]))

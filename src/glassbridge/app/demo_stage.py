@@ -6,10 +6,10 @@ import sys
 import textwrap
 import time
 from collections.abc import Mapping
+from typing import Any
 
 import click
 
-from glassbridge.app.cli.table import bold, is_styled
 from glassbridge.errors import GlassbridgeError
 
 _WIDTH = 92
@@ -38,16 +38,16 @@ class Stage:
             time.sleep(self._pause)
         self._scene += 1
         lines = textwrap.wrap(text, _WIDTH)
-        click.echo(f"\n{bold(str(self._scene))}   {bold(lines[0])}")
+        say(f"\n{self._scene}   {lines[0]}", bold=True)
         for line in lines[1:]:
-            click.echo(f"{_INDENT}{bold(line)}")
+            say(f"{_INDENT}{line}", bold=True)
 
     def show(self, command: str) -> str:
         """Run a command as a person would type it; its output is shown and returned."""
-        click.echo(f"\n{_INDENT}{_coloured('36', f'$ {command}')}")
+        say(f"\n{_INDENT}$ {command}", fg="cyan")
         output = self.ask(command)
         for line in output.expandtabs().rstrip().splitlines() or ["(prints nothing)"]:
-            click.echo(f"{_INDENT}{line}".rstrip())
+            say(f"{_INDENT}{line}".rstrip())
         return output
 
     def ask(self, command: str) -> str:
@@ -72,9 +72,9 @@ class Stage:
         """Point at a fact, once it is proven; raises StoryError otherwise."""
         self.require(text, holds=holds, found=found)
         lines = textwrap.wrap(text, _WIDTH - len(_ARROW))
-        click.echo(f"\n{_INDENT}{_coloured('32', f'{_ARROW}{lines[0]}')}")
+        say(f"\n{_INDENT}{_ARROW}{lines[0]}", fg="green")
         for line in lines[1:]:
-            click.echo(f"{_INDENT}{_coloured('32', f'{_SPACE}{line}')}")
+            say(f"{_INDENT}{_SPACE}{line}", fg="green")
 
     def require(self, text: str, *, holds: bool, found: object) -> None:
         """Prove what is too plain to point at; raises StoryError."""
@@ -88,5 +88,6 @@ def environment_for_tools(ours: Mapping[str, str]) -> dict[str, str]:
     return {**ours, "LC_ALL": "C", "PATH": f"{path}:/usr/local/sbin:/usr/sbin:/sbin"}
 
 
-def _coloured(code: str, text: str) -> str:
-    return f"\033[{code}m{text}\033[0m" if is_styled() else text
+def say(text: str, **style: Any) -> None:  # noqa: ANN401 - click's names
+    """Write a line; styled on a terminal only, and not against the user's wish (no-color.org)."""
+    click.echo(click.style(text, **style), color=False if os.environ.get("NO_COLOR") else None)

@@ -51,30 +51,34 @@ def enter(
     root.check_program(command[0], variables["PATH"], folder)
     if not root.on_host(folder).is_dir():
         raise NotFound(f"folder {folder} does not exist in container {container.name}")
-    pidfd = init.open_pidfd()
-    if pidfd is None:
-        raise NotFound(f"container {container.name} ended meanwhile")
-    order = Order(
-        pid=init.pid,
-        pidfd=pidfd,
-        command=list(command),
-        environment=variables,
-        workdir=folder,
-        uid=identity.uid,
-        gid=identity.gid,
-        groups=list(identity.groups),
-        kept=_kept(container, identity),
-        seccomp=runtime.seccomp(container),
-        terminal=tty,
-    )
-    try:
+    with _pidfd(init, container) as pidfd:
+        order = Order(
+            pid=init.pid,
+            pidfd=pidfd,
+            command=list(command),
+            environment=variables,
+            workdir=folder,
+            uid=identity.uid,
+            gid=identity.gid,
+            groups=list(identity.groups),
+            kept=_kept(container, identity),
+            seccomp=runtime.seccomp(container),
+            terminal=tty,
+        )
         if tty:
             return _in_terminal(order, init, identity)
-        process = _start(order, None if interactive else subprocess.DEVNULL)
-        with _interrupts_left_to_it():
-            return process.wait()
+        return _with_our_streams(order, interactive=interactive)
+
+
+@contextmanager
+def _pidfd(init: Process, container: Container) -> Iterator[int]:
+    descriptor = init.open_pidfd()
+    if descriptor is None:
+        raise NotFound(f"container {container.name} ended meanwhile")
+    try:
+        yield descriptor
     finally:
-        os.close(pidfd)
+        os.close(descriptor)
 
 
 def _kept(container: Container, identity: Identity) -> int | None:
@@ -115,6 +119,12 @@ def _in_terminal(order: Order, init: Process, identity: Identity) -> int:
     finally:
         os.close(ended)
         os.close(master)
+
+
+def _with_our_streams(order: Order, *, interactive: bool) -> int:
+    process = _start(order, None if interactive else subprocess.DEVNULL)
+    with _interrupts_left_to_it():
+        return process.wait()
 
 
 @contextmanager

@@ -232,13 +232,11 @@ def _command(container: Container, folder: Path, netns: str | None) -> list[str]
 def _streams(container: Container, folder: Path) -> Streams:
     spec = container.spec
     if spec.tty:
-        return Streams(spec.tty, os.O_RDWR, spec.tty)
+        return Streams(spec.tty, spec.tty, is_terminal=True)
     log = str(folder / "log")
-    if spec.stdin:
-        return Streams(spec.stdin, os.O_RDONLY, log)
-    if spec.interactive:  # read and write: it neither waits for a writer nor ends with one
-        return Streams(str(folder / "stdin"), os.O_RDWR, log)
-    return Streams("/dev/null", os.O_RDONLY, log)
+    if spec.interactive and not spec.stdin:
+        return Streams(str(folder / "stdin"), log, is_endless=True)
+    return Streams(spec.stdin or "/dev/null", log)
 
 
 def _resolv_conf(container: Container) -> str:

@@ -13,6 +13,7 @@ from glassbridge.errors import KernelRefused
 
 PACKAGES = str(Path(__file__).parents[2])
 _STATUS, _ARGUMENTS, _SECCOMP = 3, 4, 5
+_PRIVATE = 0o600
 _LAUNCH = "glassbridge.runtime.launch"
 
 
@@ -49,8 +50,10 @@ class Streams(NamedTuple):
     """What a container reads from and writes to, by path."""
 
     input: str
-    input_flags: int
     output: str
+    is_terminal: bool = False
+    is_endless: bool = False
+    """A FIFO that is held open for writing, so that it never ends."""
 
 
 def spawn(command: Sequence[str], folder: Path, streams: Streams) -> int:
@@ -58,13 +61,15 @@ def spawn(command: Sequence[str], folder: Path, streams: Streams) -> int:
 
     A terminal becomes the session's own by being opened: the child leads a session without one.
     """
-    private = 0o600
     create = os.O_CREAT | os.O_WRONLY
+    own = [] if streams.is_terminal else [_open_input(streams)]
     files = [
-        (os.POSIX_SPAWN_OPEN, 0, streams.input, streams.input_flags, 0),
-        (os.POSIX_SPAWN_OPEN, 1, streams.output, create | os.O_APPEND, private),
+        (os.POSIX_SPAWN_DUP2, own[0], 0)
+        if own
+        else (os.POSIX_SPAWN_OPEN, 0, streams.input, os.O_RDWR, 0),
+        (os.POSIX_SPAWN_OPEN, 1, streams.output, create | os.O_APPEND, _PRIVATE),
         (os.POSIX_SPAWN_DUP2, 1, 2),
-        (os.POSIX_SPAWN_OPEN, _STATUS, str(folder / "status"), create | os.O_TRUNC, private),
+        (os.POSIX_SPAWN_OPEN, _STATUS, str(folder / "status"), create | os.O_TRUNC, _PRIVATE),
         (os.POSIX_SPAWN_OPEN, _ARGUMENTS, str(folder / "arguments"), os.O_RDONLY, 0),
         (os.POSIX_SPAWN_OPEN, _SECCOMP, str(folder / "seccomp"), os.O_RDONLY, 0),
         *((os.POSIX_SPAWN_CLOSE, fd) for fd in _inheritable(beyond=_SECCOMP)),
@@ -79,9 +84,21 @@ def spawn(command: Sequence[str], folder: Path, streams: Streams) -> int:
             setsigmask=(),
         )
     except OSError as error:
-        raise KernelRefused(
-            f"start a process with input {streams.input}", error.errno or 0
-        ) from error
+        raise KernelRefused(f"start a process on {streams.input}", error.errno or 0) from error
+    finally:
+        for descriptor in own:
+            os.close(descriptor)
+
+
+def _open_input(streams: Streams) -> int:
+    """Open without waiting: a FIFO whose writers are gone would hold the whole daemon up."""
+    access = os.O_RDWR if streams.is_endless else os.O_RDONLY
+    try:
+        descriptor = os.open(streams.input, access | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+    except OSError as error:
+        raise KernelRefused(f"open the input {streams.input}", error.errno or 0) from error
+    os.set_blocking(descriptor, True)
+    return descriptor
 
 
 def _inheritable(beyond: int) -> list[int]:

@@ -19,6 +19,7 @@ from glassbridge.errors import (
     Conflict,
     GlassbridgeError,
     InvalidRequest,
+    KernelRefused,
     NotFound,
     PermissionRefused,
     Unavailable,
@@ -312,6 +313,21 @@ def test_callers_pipe_is_its_input_to_the_end(runtime: Runtime, netns: str) -> N
             assert runtime.log_path(up).read_text() == "3\n"
     finally:
         os.close(reading)
+
+
+def test_a_fifo_without_a_writer_holds_nobody_up(
+    runtime: Runtime, netns: str, tmp_path: Path
+) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    box = container_of("", command=("cat",), interactive=True, stdin=str(tmp_path / "fifo"))
+    assert outcome(runtime, box, netns) == (0, "")
+
+
+def test_input_that_is_not_there_is_told(runtime: Runtime, netns: str) -> None:
+    box = container_of("true", interactive=True, stdin="/no/such")
+    runtime.prepare(box, {})
+    with pytest.raises(KernelRefused, match="open the input /no/such: No such file"):
+        runtime.start(box, netns)
 
 
 def test_terminal_belongs_to_it(runtime: Runtime, netns: str) -> None:
