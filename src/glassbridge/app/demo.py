@@ -23,7 +23,7 @@ _PAUSE_SECONDS = 3.0
 _TRY_NEXT = """\
     glassbridge lab                             your own world like this one, without root
     glassbridge run -it --rm --rootfs / bash    in there: a shell with a network stack of its own
-    glassbridge stack host                      the same look at any other, too: pid:N, netns:PATH"""
+    glassbridge stack host                      the same look at any stack: pid:N, netns:PATH"""
 
 
 def run_demo(on_host: bool) -> int:
