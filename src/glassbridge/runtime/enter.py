@@ -42,7 +42,7 @@ def enter(
     if tty:
         check_terminal()
     init = runtime.init(container)
-    root = Rootfs(Path(f"/proc/{init.pid}/root"))
+    root = Rootfs(Path(f"/proc/{init.pid}/root"), f"container {container.name}")
     identity = root.identity(user or container.spec.user)
     _check_user(container, root, identity)
     variables = {"TERM": os.environ.get("TERM", "xterm")} if tty else {}

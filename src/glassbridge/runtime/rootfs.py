@@ -27,8 +27,9 @@ class Identity:
 class Rootfs:
     """A folder that is, or will be, the root of a container."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, called: str = "") -> None:
         self.folder = folder
+        self._called = called or str(folder)
 
     def resolve(self, path: str) -> str:
         """The path that remains inside once every link is followed; it need not exist."""
@@ -45,7 +46,7 @@ class Rootfs:
                 continue
             links += 1
             if links > _SYMLINKS_MAX:
-                raise InvalidRequest(f"{path} in {self.folder}: too many symbolic links")
+                raise InvalidRequest(f"{path} in {self._called}: too many symbolic links")
             if target.is_absolute():
                 place = _ROOT
             pending.extend(reversed([p for p in target.parts if p != "/"]))
@@ -63,7 +64,7 @@ class Rootfs:
         found = [p for p in (self.on_host(place) for place in places) if p.is_file()]
         if any(p.stat().st_mode & 0o111 for p in found):
             return
-        what = f"{name} in {self.folder} is not executable" if found else self._absent(name)
+        what = f"{name} in {self._called} is not executable" if found else self._absent(name)
         raise NotFound(what, hint=f"searched: {', '.join(places)}")
 
     def identity(self, user: str) -> Identity:
@@ -111,11 +112,12 @@ class Rootfs:
 
     def _unknown(self, kind: str, name: str, file: str) -> NotFound:
         return NotFound(
-            f"{kind} {name} is not in {self.folder / file}", hint=f"or give the {kind}'s number"
+            f"{kind} {name} is not in /{file} of {self._called}",
+            hint=f"or give the {kind}'s number",
         )
 
     def _absent(self, name: str) -> str:
-        return f"program {name} does not exist in {self.folder}"
+        return f"program {name} does not exist in {self._called}"
 
     def _link(self, place: PurePosixPath) -> PurePosixPath | None:
         host = self.folder / place.relative_to(_ROOT)

@@ -111,8 +111,11 @@ def test_signals_that_python_ignores_are_not_ignored(
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"command": ["no-such"]}, "program no-such does not exist"),
-        ({"command": ["true"], "user": "nosuch"}, "user nosuch"),
+        ({"command": ["no-such"]}, "program no-such does not exist in container box"),
+        (
+            {"command": ["true"], "user": "nosuch"},
+            "user nosuch is not in /etc/passwd of container box",
+        ),
         ({"command": ["true"], "workdir": "/no/such"}, "folder /no/such does not exist"),
     ],
 )
