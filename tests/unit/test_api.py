@@ -13,8 +13,8 @@ from typing import Any
 
 import jsonschema
 import pytest
-from api_server import serving
-from engine_stand_in import EngineStandIn
+from tests.unit.api_server import serving
+from tests.unit.engine_stand_in import EngineStandIn
 
 from glassbridge import errors
 from glassbridge.app.client import Client, NotRunning, ref_in_path

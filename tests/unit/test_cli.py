@@ -11,8 +11,8 @@ from pathlib import Path
 
 import click
 import pytest
-from api_server import serving
-from engine_stand_in import EngineStandIn
+from tests.unit.api_server import serving
+from tests.unit.engine_stand_in import EngineStandIn
 
 from glassbridge import errors
 from glassbridge.app.cli import exits

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from program import Glassbridge
+from tests.netns.cli.program import Glassbridge
 
 
 @pytest.fixture

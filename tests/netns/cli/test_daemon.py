@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from program import Glassbridge
+from tests.netns.cli.program import Glassbridge
 
 from glassbridge.app.systemd import inherited_socket, notify
 
@@ -70,6 +70,16 @@ def test_sigterm_leaves_networks_as_they_are(gb: Glassbridge) -> None:
     assert not (gb.run_dir / "glassbridge.sock").exists()
     assert "no daemon runs here" in gb.refused(7, "status")
     assert gb("network", "ls").splitlines()[1].startswith("bridge")
+
+
+def test_it_ends_on_sigterm_also_if_its_starter_had_it_blocked(gb: Glassbridge) -> None:
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+    try:
+        gb("up")
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    gb.end()
+    assert gb.daemon is None
 
 
 def test_sigkill_and_a_stale_socket_do_not_matter(gb: Glassbridge) -> None:
