@@ -49,6 +49,8 @@ def run_daemon(*, ready_fd: int | None) -> None:
 
     `ready_fd` is the pipe of the caller that started us: it hears that we listen, or why not.
     """
+    # who started us may have had signals blocked, and that is inherited
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
     logging.basicConfig(
         level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s"
     )
