@@ -1,7 +1,7 @@
 # `make help` lists the targets; everything happens in this folder, but for missing packages.
 
 VENV := .venv/bin
-export PATH := $(CURDIR)/$(VENV):$(PATH):/usr/sbin:/sbin:$(CURDIR)/.cache/nginx/usr/sbin
+export PATH := $(CURDIR)/$(VENV):$(PATH):/usr/sbin:/sbin
 SHELL_SCRIPTS := .ci/run $(wildcard scripts/*.sh)
 
 .DEFAULT_GOAL := help

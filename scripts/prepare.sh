@@ -1,6 +1,6 @@
 #!/bin/sh
-# Bring this machine to where `make demo` and `make test` run: programs, nginx, the virtual
-# environment. What is there already is left alone; nothing is started, and a run that finds
+# Bring this machine to where `make demo` and `make test` run: programs, the demo's files, the
+# virtual environment. What is there already is left alone; nothing is started, and a run that finds
 # nothing missing only looks.
 #
 #   scripts/prepare.sh demo    what the demo needs
@@ -78,29 +78,10 @@ install_packages() {
     }
 }
 
-# nginx for the demo is unpacked here: installed as a package it would start a server on the host
-unpack_nginx() {
-    if command -v nginx >/dev/null || [ -x .cache/nginx/usr/sbin/nginx ]; then
-        return
-    fi
-    command -v apt-get >/dev/null || fail "install nginx; the demo runs it in containers only"
-    say "unpacking nginx into .cache/nginx"
-    rm -rf .cache/nginx.new
-    mkdir -p .cache/nginx.new
-    # Debian has the program in nginx, older Ubuntus in nginx-core
-    for package in nginx nginx-core; do
-        (cd .cache/nginx.new && apt-get -qq download "$package" 2>/dev/null) || continue
-        for archive in .cache/nginx.new/"$package"_*.deb; do
-            dpkg-deb -x "$archive" .cache/nginx.new
-        done
-        test ! -x .cache/nginx.new/usr/sbin/nginx || break
-    done
-    test -x .cache/nginx.new/usr/sbin/nginx ||
-        fail "cannot download nginx: try 'apt-get update', or install nginx"
-    absent=$(ldd .cache/nginx.new/usr/sbin/nginx | sed -n 's/^\t*\(.*\) => not found/\1/p')
-    test -z "$absent" || fail "nginx needs libraries that are not installed:" "$absent"
-    rm -rf .cache/nginx
-    mv .cache/nginx.new .cache/nginx
+# nginx and what the demo runs beside it are unpacked here: installed as a package nginx would start
+# a server on the host
+unpack_demo_files() {
+    scripts/demo-rootfs.sh .cache/demo-rootfs
 }
 
 make_environment() {
@@ -132,5 +113,5 @@ if [ -z "$python" ]; then
 fi
 test -n "$python" || fail "Python 3.11 or newer with its venv module is needed" \
     "(name it with PYTHON=/path/to/python)"
-unpack_nginx
+unpack_demo_files
 make_environment "$python"

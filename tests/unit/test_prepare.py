@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent.parent
-HIDDEN = {"bwrap", "apt-get", "sudo", "id", "nginx"}
+HIDDEN = {"bwrap", "apt-get", "sudo", "id"}
 Prepare = Callable[..., subprocess.CompletedProcess[str]]
 
 
@@ -22,12 +22,13 @@ def program(path: Path, text: str) -> None:
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """A prepared checkout: environment made, nginx unpacked."""
+    """A prepared checkout: environment made, the demo's files unpacked."""
     (tmp_path / "scripts").mkdir()
-    shutil.copy(ROOT / "scripts" / "prepare.sh", tmp_path / "scripts")
+    for script in ("prepare.sh", "demo-rootfs.sh"):
+        shutil.copy(ROOT / "scripts" / script, tmp_path / "scripts")
     (tmp_path / "requirements.lock").write_text("a==1\n")
     (tmp_path / "pyproject.toml").write_text("[project]\n")
-    for made in (".venv/bin/glassbridge", ".cache/nginx/usr/sbin/nginx"):
+    for made in (".venv/bin/glassbridge", ".cache/demo-rootfs/.complete"):
         (tmp_path / made).parent.mkdir(parents=True)
         program(tmp_path / made, "")
     (tmp_path / ".venv/prepared").write_text(
