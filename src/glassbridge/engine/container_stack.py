@@ -77,8 +77,8 @@ class ContainerStacks:
         endpoints = self._state.endpoints_of(owner.id)
         for address in (a for e in endpoints for a in e.addresses):
             lines[str(address)] = names
-        for extra, address in container.spec.extra_hosts.items():
-            where = self._gateway(endpoints) if address == HOST_GATEWAY else address
+        for extra, wished in container.spec.extra_hosts.items():
+            where = self._gateway(endpoints) if wished == HOST_GATEWAY else wished
             lines[where] = (*lines.get(where, ()), extra)
         return lines
 
