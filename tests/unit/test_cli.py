@@ -62,6 +62,16 @@ def test_the_overview_names_every_command(capsys: pytest.CaptureFixture[str]) ->
     assert max(map(len, shown.splitlines())) <= 100
 
 
+@pytest.mark.parametrize("arguments", [[], ["network"]], ids=["nothing", "network"])
+def test_saying_nothing_is_asking_for_help(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_command_line(arguments) == 0
+    shown = capsys.readouterr()
+    assert shown.out.startswith("Usage: glassbridge")
+    assert shown.err == ""
+
+
 def test_run_attach_and_ps(engine: EngineStandIn, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["run", "-d", "--name", "web", "-p", "8080:80", "--rootfs", "/", "nginx"]
     assert run_command_line(arguments) == 0

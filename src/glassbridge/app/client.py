@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
 
-from glassbridge.errors import NotFound, PermissionRefused, Unavailable
+from glassbridge.errors import InvalidRequest, NotFound, PermissionRefused, Unavailable
 from glassbridge.frontends.api.bodies import FailureAnswer
 from glassbridge.frontends.api.failures import failure_as_error
 from glassbridge.model.address import from_json, to_json
@@ -73,7 +73,10 @@ class Client:
 
     def request(self, method: str, path: str, body: object, answer: type[T]) -> T:
         """Send one request and decode its answer; raises the error that the daemon raised."""
-        content = b"" if body is None else to_json(body)
+        try:
+            content = b"" if body is None else to_json(body)
+        except UnicodeEncodeError as error:
+            raise InvalidRequest(f"{error.object!r} is not valid UTF-8") from error
         head = f"{method} {path} HTTP/1.1\r\nhost: localhost\r\ncontent-length: {len(content)}"
         with suppress(BrokenPipeError):  # a refusal may have come before we had spoken
             self._socket.sendall(head.encode() + _HEADER_END + content)

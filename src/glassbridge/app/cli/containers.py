@@ -35,14 +35,15 @@ def ps(show_all: bool, quiet: bool, as_json: bool) -> None:
         click.echo("".join(f"{v.sandbox.name}\n" for v in shown), nl=False)
     else:
         headings = ("NAME", "NETWORK", "ADDRESS", "MAC", "HOST END", "PUBLISHED", "STATE")
-        click.echo(table(headings, map(_ps_row, shown)))
+        names = {str(v.sandbox.id): v.sandbox.name for v in views}
+        click.echo(table(headings, (_ps_row(view, names) for view in shown)))
 
 
 def _is_up(view: SandboxView) -> bool:
     return view.container is None or view.container.state is ContainerState.RUNNING
 
 
-def _ps_row(view: SandboxView) -> tuple[Cell, ...]:
+def _ps_row(view: SandboxView, names: dict[str, str]) -> tuple[Cell, ...]:
     """One line per address; what belongs to the endpoint stands on the first of its lines."""
     networks, addresses, macs, host_ends = [], [], [], []
     for member in view.endpoints:
@@ -55,7 +56,10 @@ def _ps_row(view: SandboxView) -> tuple[Cell, ...]:
         host_ends += [endpoint.host_end, *rest]
     if not view.endpoints:
         mode = view.container.network_mode if view.container is not None else "none"
-        networks = ["-" if mode == "default" else shorten(mode, 16)]
+        kind, _, shared = mode.partition(":")
+        if shared:
+            kind = f"of {names.get(shared, shared)}"
+        networks = ["-" if mode == "default" else shorten(kind, 16)]
     return (
         shorten(view.sandbox.name, 24),
         tuple(networks),

@@ -28,7 +28,7 @@ EXIT_CODES: tuple[tuple[int, str], ...] = (
 )
 
 
-class CommandEnded(Exception):  # noqa: N818 - an outcome, not an error
+class CommandEnded(Exception):
     """The command that ran in a container has ended: its code is ours."""
 
     def __init__(self, exit_code: int) -> None:

@@ -6,9 +6,10 @@ A command's module is imported when the command is used: `ps` must not pay for `
 import sys
 from collections.abc import Mapping, Sequence
 from importlib import import_module
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import click
+from click.exceptions import NoArgsIsHelpError
 
 from glassbridge.app.cli.exits import (
     INTERRUPTED,
@@ -131,7 +132,7 @@ def glassbridge() -> None:
 def run_command_line(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code; errors are told on stderr."""
     try:
-        result: Any = glassbridge.main(
+        glassbridge.main(
             args=None if arguments is None else list(arguments),
             prog_name="glassbridge",
             standalone_mode=False,
@@ -141,14 +142,15 @@ def run_command_line(arguments: Sequence[str] | None = None) -> int:
     except GlassbridgeError as error:
         show_error(error.message, error.hint)
         return exit_code_of(error)
+    except NoArgsIsHelpError as error:
+        click.echo(error.format_message())
     except click.ClickException as error:
         return _show_usage(error)
     except (click.Abort, KeyboardInterrupt):
         return INTERRUPTED
     except BrokenPipeError:  # `glassbridge ps | head -1`
         sys.stderr.close()
-        return 0
-    return result if isinstance(result, int) else 0
+    return 0
 
 
 def _show_usage(error: click.ClickException) -> int:

@@ -9,6 +9,7 @@ from glassbridge.app.cli.words import duration
 from glassbridge.model.address import to_json
 from glassbridge.model.container import ContainerState
 from glassbridge.model.endpoint import PublishedPort
+from glassbridge.model.names import SHORT_ID
 from glassbridge.model.views import SandboxView
 
 
@@ -44,7 +45,8 @@ def introduce(view: SandboxView) -> str:
         words += [str(address) for address in member.endpoint.addresses]
         words.append(f"on {member.network} ({member.bridge})")
     if not view.endpoints and view.container is not None:
-        words.append(f"network {view.container.network_mode}")
+        kind, colon, shared = view.container.network_mode.partition(":")
+        words.append(f"network {kind}{colon}{shared[:SHORT_ID]}")
     words += dict.fromkeys(map(_arrow, view.ports))
     return "  ".join(words)
 
