@@ -54,10 +54,12 @@ def _from_environment(name: str) -> Path | None:
 
 def _foreign_netns() -> int | None:
     """The inode of our network namespace, unless it is that of pid 1."""
-    ours = Path("/proc/self/ns/net").stat()
+    # every namespace has a /proc/net/dev of its own (proc_create_net), with an inode of its own;
+    # /proc/1/ns/net would need ptrace rights over pid 1, which even root may lack
     try:
-        first = Path("/proc/1/ns/net").stat()
-    except OSError:
-        # an ordinary user may not look, nor may root where pid 1 is confined by a security module
-        return None if ours.st_ino == _NET_NS_INIT_INO else ours.st_ino
-    return None if (ours.st_dev, ours.st_ino) == (first.st_dev, first.st_ino) else ours.st_ino
+        first, ours = (Path(f"/proc/{pid}/net/dev").stat() for pid in ("1", "self"))
+    except OSError:  # pid 1 is hidden (hidepid)
+        return None
+    if (ours.st_dev, ours.st_ino) == (first.st_dev, first.st_ino):
+        return None
+    return Path("/proc/self/ns/net").stat().st_ino

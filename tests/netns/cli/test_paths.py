@@ -1,5 +1,7 @@
 """Each network namespace has folders of its own."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,18 +15,26 @@ def _no_wishes(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(f"GLASSBRIDGE_{name}", raising=False)
 
 
-def test_a_namespace_that_is_not_that_of_pid_1_is_told_apart() -> None:
-    ours, first = (Path(f"/proc/{p}/ns/net").stat().st_ino for p in ("self", "1"))
+def test_namespaces_are_told_apart() -> None:
+    code = "from glassbridge.app.paths import Paths; print(Paths.here().run_dir)"
+    inside = ["unshare", "--net", "--pid", "--fork", "--mount-proc"]
+    # pid 1 of a new pid namespace, hence in the namespace of pid 1 whichever that is
+    assert _output([*inside, sys.executable, "-c", code]) == "/run/glassbridge"
+    script = f"unshare --net {sys.executable} -c '{code}'; true"
+    assert _output([*inside, "sh", "-c", script]).startswith("/run/glassbridge/4026")
+
+
+def _output(command: list[str]) -> str:
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def test_the_first_namespace_has_the_plain_folders(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("glassbridge.app.paths._foreign_netns", lambda: None)
     paths = Paths.here()
-    if ours == first:
-        assert (paths.run_dir, paths.state_dir) == (
-            Path("/run/glassbridge"),
-            Path("/var/lib/glassbridge"),
-        )
-    else:
-        assert paths.run_dir == Path("/run/glassbridge", str(ours))
-        assert paths.state_dir == paths.run_dir / "state"
-    assert not paths.lab
+    assert (paths.run_dir, paths.state_dir) == (
+        Path("/run/glassbridge"),
+        Path("/var/lib/glassbridge"),
+    )
 
 
 def test_the_environment_wins(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
