@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Collection, Sequence
+from concurrent.futures import Future
 
 from msgspec.structs import replace
 
@@ -16,9 +17,9 @@ from glassbridge.model.container import NetworkWish
 from glassbridge.model.endpoint import Endpoint, EndpointState, PortWish, Sandbox
 from glassbridge.model.network import Network
 from glassbridge.model.views import SandboxView
-from glassbridge.plan.endpoint import plan_attach, plan_gateway_move
+from glassbridge.plan.endpoint import LOOPBACK, plan_attach, plan_gateway_move
 from glassbridge.plan.gateway import choose_gateway
-from glassbridge.plan.operations import Operation
+from glassbridge.plan.operations import BringUp, Operation
 from glassbridge.store.store import Store
 
 
@@ -26,9 +27,15 @@ class Attach(Job[SandboxView]):
     """Give a namespace its endpoints."""
 
     def __init__(
-        self, sandbox: Sandbox, wishes: Sequence[NetworkWish], ports: Sequence[PortWish]
+        self,
+        sandbox: Sandbox,
+        wishes: Sequence[NetworkWish],
+        ports: Sequence[PortWish],
+        realised: Sequence[Future[Network]] = (),
     ) -> None:
+        """Attach; `realised` are jobs that were queued ahead, for bridges that it needs."""
         super().__init__()
+        self._realised = realised
         self._sandbox = sandbox
         self._wishes = wishes
         self._ports = ports
@@ -37,6 +44,8 @@ class Attach(Job[SandboxView]):
         self._executor: Executor | None = None
 
     def plan(self, state: State, executor: Executor) -> tuple[Operation, ...]:
+        for bridge in self._realised:
+            bridge.result()
         self._executor = executor
         self._sandbox = _identify(state, executor, self._sandbox)
         self._leases = leases = Leases(state, time.monotonic())
@@ -48,6 +57,8 @@ class Attach(Job[SandboxView]):
             raise
         self._endpoints = tuple(e for _, e in pairs)
         state.put_sandbox(self._sandbox)
+        if not pairs:
+            return (BringUp(LOOPBACK, self._sandbox.netns),)
         for endpoint in self._endpoints:
             state.put_endpoint(endpoint)
         return tuple(

@@ -24,14 +24,13 @@ from glassbridge.engine.networks import (
     unused_networks,
 )
 from glassbridge.engine.shutdown import TakeDown
-from glassbridge.engine.views import all_sandboxes, network_view
+from glassbridge.engine.views import all_sandboxes, network_view, sandbox_view
 from glassbridge.engine.wishes import foreign_sandbox
 from glassbridge.engine.writer import Writer
 from glassbridge.errors import Conflict
 from glassbridge.kernel.executor import Executor
 from glassbridge.model.container import ContainerState, NetworkWish
 from glassbridge.model.kernel_names import DEFAULT_NETWORK
-from glassbridge.model.names import resolve
 from glassbridge.model.network import Network
 from glassbridge.model.requests import (
     AttachRequest,
@@ -187,9 +186,9 @@ class Engine:
     def submit_attach(self, request: AttachRequest) -> Future[SandboxView]:
         """Queue an attach."""
         wishes = request.networks or (NetworkWish(network=DEFAULT_NETWORK),)
-        for wish in wishes:
-            self._realise(wish.network)
-        return self._submit(Attach(foreign_sandbox(self._state, request), wishes, request.ports))
+        sandbox = foreign_sandbox(self._state, request)
+        realised = [self._submit_realise(wish.network) for wish in wishes]
+        return self._submit(Attach(sandbox, wishes, request.ports, realised))
 
     def submit_detach(self, ref: str) -> Future[SandboxView]:
         """Queue a detach; containers of the runtime are stopped instead."""
@@ -207,8 +206,7 @@ class Engine:
 
     def sandbox(self, ref: str) -> SandboxView:
         """One of them by name, id or unique prefix."""
-        views = {v.sandbox.id: v for v in all_sandboxes(self._state)}
-        return views[resolve(ref, (v.sandbox for v in views.values())).id]
+        return sandbox_view(self._state, self._state.find(ref))
 
     def run(self, request: RunRequest) -> SandboxView:
         """Create and start a container."""
@@ -235,10 +233,15 @@ class Engine:
 
     def _realise(self, ref: str) -> Network:
         """Find a network and see that its bridge stands."""
+        return self._submit_realise(ref).result()
+
+    def _submit_realise(self, ref: str) -> Future[Network]:
         network = self._state.network(ref)
-        if network.id in self._state.realised:
-            return network
-        return self._submit(Realise(network.id, self._host)).result()
+        if network.id not in self._state.realised:
+            return self._submit(Realise(network.id, self._host))
+        stands: Future[Network] = Future()
+        stands.set_result(network)
+        return stands
 
     def _define_default(self) -> None:
         """Docker's default network exists from the beginning, with the first subnet that is free.

@@ -20,6 +20,7 @@ from glassbridge.model.endpoint import (
     Sandbox,
     SandboxId,
 )
+from glassbridge.model.names import Identified, resolve
 from glassbridge.model.network import Ifname, Network, NetworkId
 
 
@@ -142,6 +143,17 @@ class State:
     def container(self, ref: str) -> Container:
         """Find a container of our runtime; raises NotFound or Conflict."""
         return self.containers.find(ref)
+
+    def find(self, ref: str) -> SandboxId:
+        """Find a sandbox or a stopped container; raises NotFound or Conflict."""
+        known: Sandbox | Container | None
+        for registry in (self.sandboxes, self.containers):
+            known = registry.get(ref) or registry.named(ref)
+            if known is not None:
+                return known.id
+        items: list[Identified] = list(self.sandboxes)
+        items += [c for c in self.containers if c.id not in self.sandboxes]
+        return SandboxId(resolve(ref, items).id)
 
     def check_name_is_free(self, name: str) -> None:
         """Names are shared by containers and attached namespaces; raises Conflict."""

@@ -27,7 +27,7 @@ from glassbridge.plan.operations import (
     SetPortFlags,
 )
 
-_LOOPBACK = Ifname("lo")
+LOOPBACK = Ifname("lo")
 
 
 def plan_attach(
@@ -135,7 +135,7 @@ def _stack(network: Network, endpoint: Endpoint, netns: str) -> Iterable[Operati
     ifname = endpoint.ifname
     if endpoint.ipv6 is None:
         yield DisableLinkLocal(ifname, netns)
-    yield BringUp(_LOOPBACK, netns)
+    yield BringUp(LOOPBACK, netns)
     yield BringUp(ifname, netns)
     for address in endpoint.interfaces:
         yield AddAddress(ifname, address, netns)
