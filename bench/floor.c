@@ -25,7 +25,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define GROUP 0x6c617373u
+#define GROUP 0x666c6f72u /* not ours: a daemon that heals would sweep the links away */
 #define ADDR_GEN_MODE_NONE 1
 
 struct batch {

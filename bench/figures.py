@@ -1,0 +1,88 @@
+"""From samples to figures: quantiles, growth, and what the issue aims at; arithmetic only."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import ceil
+from statistics import fmean
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """What one case took, in microseconds, in the order in which it was measured.
+
+    Several runs of the same burst stay apart: growth is a property of one run.
+    """
+
+    label: str
+    runs: tuple[tuple[float, ...], ...]
+    per_second: float | None = None
+    """Of a burst: its size by its wall time."""
+
+    @property
+    def samples(self) -> tuple[float, ...]:
+        return tuple(s for run in self.runs for s in run)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the table."""
+
+    label: str
+    n: int
+    p50_us: float
+    p99_us: float
+    growth: float
+    of_floor: float
+    """p50 by the p50 of the floor in the same run."""
+    per_second: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Aim:
+    """One target: at most `limit`, or at least."""
+
+    label: str
+    limit: float
+    unit: str
+    at_least: bool = False
+
+    def is_met(self, measured: float) -> bool:
+        return measured >= self.limit if self.at_least else measured <= self.limit
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A target beside what was measured."""
+
+    aim: Aim
+    measured: float
+
+    @property
+    def is_met(self) -> bool:
+        return self.aim.is_met(self.measured)
+
+
+def quantile(samples: Sequence[float], share: float) -> float:
+    """The smallest sample that at least `share` of all are not greater than (nearest rank)."""
+    ordered = sorted(samples)
+    return ordered[max(0, ceil(share * len(ordered)) - 1)]
+
+
+def growth(samples: Sequence[float]) -> float:
+    """Mean of the last decile by mean of the first."""
+    decile = max(1, len(samples) // 10)
+    return fmean(samples[-decile:]) / fmean(samples[:decile])
+
+
+def row(series: Series, floor: Series) -> Row:
+    """Condense a series; `floor` was measured in between its samples."""
+    p50 = quantile(series.samples, 0.5)
+    return Row(
+        label=series.label,
+        n=len(series.samples),
+        p50_us=p50,
+        p99_us=quantile(series.samples, 0.99),
+        growth=fmean(growth(run) for run in series.runs),
+        of_floor=p50 / quantile(floor.samples, 0.5),
+        per_second=series.per_second,
+    )
