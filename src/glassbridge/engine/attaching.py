@@ -72,12 +72,13 @@ class Attach(Job[SandboxView]):
             )
         )
 
-    def intend(self, state: State, store: Store) -> None:
-        store.put_sandbox(self._sandbox)
-        for endpoint in self._endpoints:
-            store.put_endpoint(endpoint)
-
     def settle(self, state: State, store: Store) -> None:
+        """Write it once, when it stands.
+
+        An attach needs no intent: its links bear our group from their creation, elements are
+        loaded whole, and ports are held by sockets, so whatever a crash leaves is swept.
+        """
+        store.put_sandbox(self._sandbox)
         for endpoint in self._endpoints:
             store.put_endpoint(state.mark(endpoint, state=EndpointState.ATTACHED))
 
@@ -88,9 +89,7 @@ class Attach(Job[SandboxView]):
                 # held when it was chosen, ahead of the plan whose undo releases it otherwise
                 self._executor.ports.release(port)
             state.drop_endpoint(endpoint, time.monotonic())
-            store.delete_endpoint(endpoint.id)
         state.drop_sandbox(self._sandbox.id)
-        store.delete_sandbox(self._sandbox.id)
 
     def result(self, state: State) -> SandboxView:
         return sandbox_view(state, self._sandbox.id)

@@ -7,7 +7,7 @@ has one.
 
 import secrets
 from collections.abc import Callable, Collection
-from ipaddress import IPv4Address, IPv6Address, ip_address, ip_interface
+from ipaddress import IPv4Address, IPv4Interface, IPv6Address, IPv6Interface, ip_address
 
 from glassbridge.engine.state import State
 from glassbridge.errors import Conflict, InvalidRequest
@@ -17,6 +17,12 @@ from glassbridge.model.container_flags import parse_mac
 from glassbridge.model.endpoint import Endpoint, EndpointId, EndpointState, Sandbox
 from glassbridge.model.kernel_names import host_end_name
 from glassbridge.model.network import Ifname, Network
+
+
+_INTERFACES: dict[int, Callable[[tuple[IPAddress, int]], IPInterface]] = {
+    4: IPv4Interface,
+    6: IPv6Interface,
+}
 
 
 class Leases:
@@ -47,7 +53,8 @@ class Leases:
         else:
             leased = pool.lease(holder, self._now)
         self._taken.append((network, leased))
-        return ip_interface(f"{leased}/{pool.subnet.prefix.prefixlen}")
+        # from a pair, not from text: parsing it would cost as much as the rest of the lease
+        return _INTERFACES[version]((leased, pool.subnet.prefix.prefixlen))
 
     def give_back(self) -> None:
         """Return every lease unused: it need not rest."""
