@@ -101,6 +101,8 @@ class Engine:
 
     def status(self) -> Status:
         """How the engine is doing."""
+        last = self._healer.last
+        failed = last.failed if last else ()
         return Status(
             pid=os.getpid(),
             version=__version__,
@@ -112,7 +114,9 @@ class Engine:
             run_dir=str(self._run_dir),
             state_dir=str(self._state_dir),
             started=self._started,
-            last_recovery=self._healer.last,
+            last_recovery=last,
+            healthy=not failed,
+            detail="; ".join(failed),
         )
 
     def up(self) -> Network:

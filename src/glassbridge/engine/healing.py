@@ -4,24 +4,28 @@ A thread of its own looks and has the writer repair; it never changes anything i
 """
 
 import logging
+import queue
 import threading
 import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import assert_never
 
 from glassbridge.engine.detaching import Detach, Disconnect
 from glassbridge.engine.host import Host
-from glassbridge.engine.jobs import Submit
+from glassbridge.engine.jobs import Job, Submit
 from glassbridge.engine.repairs import (
+    HoldPorts,
     LoadFirewall,
-    OpenPaths,
+    OpenClosedPath,
     RestoreEndpoint,
     RestoreNetwork,
     Sweep,
     Unwind,
 )
 from glassbridge.engine.state import State
-from glassbridge.errors import GlassbridgeError, NotFound
+from glassbridge.errors import GlassbridgeError
 from glassbridge.kernel.monitor import Monitor
 from glassbridge.kernel.rtnetlink import RouteSocket
 from glassbridge.kernel.snapshot import read_links
@@ -54,6 +58,15 @@ class Ailment(StrEnum):
     UPLINKS = "routes changed"
 
 
+@dataclass(slots=True)
+class _Work:
+    """What one healing did."""
+
+    restored: list[str] = field(default_factory=list)
+    removed: list[str] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
+
+
 class Healer:
     """Watches links and rules, and has repaired what differs from the state."""
 
@@ -61,9 +74,7 @@ class Healer:
         self._state = state
         self._submit = submit
         self._host = host
-        self._wake = threading.Event()
-        self._ailments: set[Ailment] = set()
-        self._stopping = False
+        self._heard: queue.SimpleQueue[set[Ailment] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="glassbridge-healer")
         self.last: Recovery | None = None
         self._links = RouteSocket()
@@ -80,8 +91,7 @@ class Healer:
     def stop(self) -> None:
         """End both threads; works also when it was never started."""
         self._monitor.stop()
-        self._stopping = True
-        self._wake.set()
+        self._heard.put(None)
         if self._thread.ident is not None:
             self._thread.join()
         self._links.close()
@@ -89,8 +99,7 @@ class Healer:
     def _listen(self, events: tuple[KernelEvent, ...]) -> None:
         ailments = {a for event in events if (a := self._ailment(event)) is not None}
         if ailments:
-            self._ailments |= ailments
-            self._wake.set()
+            self._heard.put(ailments)
 
     def _ailment(self, event: KernelEvent) -> Ailment | None:
         """What an event may mean; attaches and detaches of our own mean nothing."""
@@ -116,19 +125,26 @@ class Healer:
         if endpoint is not None:
             return endpoint.state is EndpointState.ATTACHED
         realised = tuple(self._state.realised)
-        return any(self._state.networks[n].bridge == ifname for n in realised)
+        return any(n.bridge == ifname for n in self._state.networks if n.id in realised)
 
     def _run(self) -> None:
-        while True:
-            self._wake.wait()
-            if self._stopping:
-                return
-            self._wake.clear()
-            ailments, self._ailments = self._ailments, set()
+        while (ailments := self._next_ailments()) is not None:
             try:
                 self._heal(ailments, ", ".join(sorted(ailments)))
-            except GlassbridgeError as error:
-                _log.warning("healing, %s: %s", ", ".join(ailments), error)
+            except Exception:  # noqa: BLE001 - one bad look must not end the watch
+                _log.exception("healing, %s", ", ".join(ailments))
+
+    def _next_ailments(self) -> set[Ailment] | None:
+        """Wait for something to be wrong, and take all that is; None: there will be no more."""
+        ailments: set[Ailment] = set()
+        found = self._heard.get()
+        while found is not None:
+            ailments |= found
+            try:
+                found = self._heard.get_nowait()
+            except queue.Empty:
+                return ailments
+        return None
 
     def _recover_unfinished(self) -> None:
         """What a crash left between intent and settlement is taken away: nobody was answered."""
@@ -155,52 +171,62 @@ class Healer:
 
     def _heal(self, ailments: set[Ailment], trigger: str) -> None:
         began = time.monotonic()
-        restored: list[str] = []
-        removed: list[str] = []
-        if Ailment.UPLINKS in ailments and self._host.look_for_uplinks(self._state):
+        work = _Work()
+        if Ailment.UPLINKS in ailments and self._host.look_for_uplinks(self._state, self._links):
             ailments = {*ailments, Ailment.FIREWALL}
-        if Ailment.FIREWALL in ailments and self._submit(LoadFirewall(self._host)).result():
-            restored.append("firewall")
+        if Ailment.FIREWALL in ailments:
+            self._repair([("firewall", LoadFirewall(self._host))], work)
         if {Ailment.PATHS, Ailment.FIREWALL} & ailments:
-            self._submit(OpenPaths(self._host.closed_paths(self._state))).result()
+            self._open_paths(work)
         if Ailment.LINKS in ailments:
-            self._heal_links(restored, removed)
-            self._drop_dead(removed)
-        if restored or removed or trigger == "start":
+            self._heal_links(work)
+            self._drop_dead(work)
+        work.failed += self._submit(HoldPorts()).result()
+        was_ill = self.last is not None and bool(self.last.failed)
+        if work.restored or work.removed or work.failed or was_ill or trigger == "start":
             self.last = Recovery(
                 at=time.time(),
                 trigger=trigger,
-                restored=tuple(restored),
-                removed=tuple(removed),
+                restored=tuple(work.restored),
+                removed=tuple(work.removed),
+                failed=tuple(work.failed),
                 duration_ms=round((time.monotonic() - began) * 1000, 1),
             )
-            _log.info("%s: restored %s, removed %s", trigger, restored, removed)
+            _log.info("%s: %s", trigger, work)
 
-    def _heal_links(self, restored: list[str], removed: list[str]) -> None:
+    def _open_paths(self, work: _Work) -> None:
+        try:
+            closed = self._host.closed_paths(self._state)
+        except GlassbridgeError as error:
+            work.failed.append(str(error))
+        else:
+            self._repair([(str(c), OpenClosedPath(c)) for c in closed], work)
+
+    def _heal_links(self, work: _Work) -> None:
         state = self._state
-        networks = [state.networks[n] for n in tuple(state.realised)]
+        networks = [n for n in state.networks if n.id in state.realised]
+        # one that is just being attached is not missing, and its link is no stray: the order of
+        # the looks and each job's own look at its turn see to that
         endpoints = tuple(state.endpoints.values())
         difference = compare(networks, endpoints, read_links(self._links))
-        restored += [
-            network.bridge
-            for network in difference.missing_networks
-            if self._submit(RestoreNetwork(network.id)).result()
-        ]
+        self._repair([(n.bridge, RestoreNetwork(n.id)) for n in difference.missing_networks], work)
         loose = (*difference.missing_endpoints, *difference.unplugged_endpoints)
-        for endpoint, future in [(e, self._submit(RestoreEndpoint(e.id))) for e in loose]:
-            try:
-                if future.result():
-                    restored.append(endpoint.host_end)
-            except NotFound:
-                continue  # its sandbox is gone; _drop_dead takes it
-            except GlassbridgeError as error:
-                _log.warning("%s cannot be put back: %s", endpoint.host_end, error)
+        self._repair([(e.host_end, RestoreEndpoint(e.id)) for e in loose], work)
         strays = (*difference.stray_links, *difference.stray_bridges)
         if strays:
-            self._submit(Sweep(difference.stray_links, difference.stray_bridges)).result()
-            removed += strays
+            work.removed += self._submit(Sweep(strays)).result()
 
-    def _drop_dead(self, removed: list[str]) -> None:
+    def _repair(self, jobs: Sequence[tuple[str, Job[bool]]], work: _Work) -> None:
+        """Have them all done, and note which were needed and which could not be done."""
+        for what, future in [(what, self._submit(job)) for what, job in jobs]:
+            try:
+                if future.result():
+                    work.restored.append(what)
+            except GlassbridgeError as error:
+                _log.warning("%s cannot be put back: %s", what, error)
+                work.failed.append(f"{what}: {error}")
+
+    def _drop_dead(self, work: _Work) -> None:
         """Attached namespaces that ended without a detach; containers have their own watch."""
         for sandbox in self._state.sandboxes:
             if sandbox.kind is SandboxKind.FOREIGN and not self._host.is_alive(sandbox):
@@ -209,4 +235,4 @@ class Healer:
                 except GlassbridgeError as error:
                     _log.warning("dropping %s: %s", sandbox.name, error)
                     continue
-                removed.append(sandbox.name)
+                work.removed.append(sandbox.name)

@@ -115,13 +115,15 @@ class Host:
         self._recorded = {}
         store.set_setting(RECORDED_SYSCTLS, None)
 
-    def look_for_uplinks(self, state: State) -> bool:
+    def look_for_uplinks(self, state: State, links: RouteSocket | None = None) -> bool:
         """Find the bridges through which the host itself reaches the world; true if they changed.
 
-        Our containers may leave by them, although they are bridges that are not ours.
+        Our containers may leave by them, although they are bridges that are not ours. Another
+        thread than the writer brings a socket of its own.
         """
         ours = {n.bridge for n in state.networks}
-        found = uplink_bridges(self._read_links(), read_routes(self._links), ours)
+        links = links or self._links
+        found = uplink_bridges(tuple(read_links(links)), read_routes(links), ours)
         changed = found != self._uplinks
         self._uplinks = found
         return changed

@@ -16,6 +16,7 @@ from typing import Generic, Protocol, TypeVar
 from glassbridge.engine.state import State
 from glassbridge.kernel.executor import Executor
 from glassbridge.model.endpoint import Endpoint
+from glassbridge.model.network import Ifname
 from glassbridge.plan.operations import Operation
 from glassbridge.store.store import Store
 
@@ -31,8 +32,8 @@ class Job(ABC, Generic[T]):
         self.future: Future[T] = Future()
         self.doomed: tuple[Endpoint, ...] = ()
         """Endpoints whose links the reaper must delete before the answer."""
-        self.sweeps = False
-        """Links of no endpoint were doomed: the reaper is needed all the same."""
+        self.swept: tuple[Ifname, ...] = ()
+        """Links of no endpoint that the reaper must delete, too."""
 
     @abstractmethod
     def plan(self, state: State, executor: Executor) -> tuple[Operation, ...]:

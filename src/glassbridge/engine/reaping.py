@@ -16,7 +16,6 @@ from glassbridge.engine.state import State
 from glassbridge.errors import GlassbridgeError
 from glassbridge.kernel.executor import Executor
 from glassbridge.kernel.reaper import LinkReaper
-from glassbridge.model.endpoint import Endpoint
 from glassbridge.plan.endpoint import plan_forget
 from glassbridge.plan.operations import Operation
 from glassbridge.store.store import Store
@@ -58,10 +57,15 @@ class Reaped(Job[None]):
         if fault is not None:
             _log.warning("links are gone, but: %s", fault)
         for job in self._jobs:
-            if self._state is None:
-                job.future.set_exception(fault or RuntimeError("not settled"))
-            else:
-                job.future.set_result(job.result(self._state))
+            try:
+                if self._state is None:
+                    job.future.set_exception(fault or RuntimeError("not settled"))
+                else:
+                    job.future.set_result(job.result(self._state))
+            except Exception as own_fault:  # noqa: BLE001 - one job's fault must not leave the others waiting
+                _log.exception("answering %s", type(job).__name__)
+                if not job.future.done():
+                    job.future.set_exception(own_fault)
 
 
 class Reaper:
@@ -109,9 +113,10 @@ class Reaper:
             batch += more
 
     def _reap(self, links: LinkReaper, jobs: list[Job[Any]]) -> None:
-        doomed: list[Endpoint] = [e for job in jobs for e in job.doomed]
+        doomed = {e.host_end for job in jobs for e in job.doomed}
+        doomed |= {link for job in jobs for link in job.swept}
         try:
-            links.delete({e.host_end for e in doomed})
+            links.delete(doomed)
         except GlassbridgeError as error:
             # the store still says detaching: the next start, or healing, completes it
             _log.warning("links could not be deleted: %s", error)

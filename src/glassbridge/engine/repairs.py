@@ -8,22 +8,16 @@ from collections.abc import Iterable, Sequence
 from glassbridge.engine.host import Host
 from glassbridge.engine.jobs import Job
 from glassbridge.engine.state import State
-from glassbridge.errors import NotFound
+from glassbridge.errors import GlassbridgeError, NotFound
 from glassbridge.kernel.executor import Executor
-from glassbridge.model.endpoint import Endpoint, EndpointId, EndpointState
+from glassbridge.model.endpoint import Endpoint, EndpointId, EndpointState, Sandbox
 from glassbridge.model.firewall import Element
 from glassbridge.model.network import Ifname, NetworkId
-from glassbridge.plan.endpoint import plan_attach, plan_plug
+from glassbridge.plan.endpoint import held_ports, plan_cable, plan_plug
 from glassbridge.plan.firewall import endpoint_elements, network_elements
 from glassbridge.plan.foreign_firewall import ForeignChain
 from glassbridge.plan.network import plan_realise
-from glassbridge.plan.operations import (
-    DeleteLink,
-    DoomLink,
-    LoadRuleset,
-    OpenPath,
-    Operation,
-)
+from glassbridge.plan.operations import DoomLink, LoadRuleset, OpenPath, Operation
 from glassbridge.store.store import Store
 
 
@@ -48,18 +42,46 @@ class LoadFirewall(Job[bool]):
         return bool(state.realised)
 
 
-class OpenPaths(Job[None]):
-    """Let our bridges pass chains of others that drop what they do not know."""
+class OpenClosedPath(Job[bool]):
+    """Let our bridges pass a chain of others that drops what it does not know.
 
-    def __init__(self, closed: Sequence[ForeignChain]) -> None:
+    False: it was open already, or nothing of ours needs it.
+    """
+
+    def __init__(self, closed: ForeignChain) -> None:
         super().__init__()
         self._closed = closed
 
     def plan(self, state: State, executor: Executor) -> tuple[Operation, ...]:
-        return tuple(OpenPath(c) for c in self._closed) if state.realised else ()
+        return (OpenPath(self._closed),) if state.realised else ()
 
-    def result(self, state: State) -> None:
-        return
+    def result(self, state: State) -> bool:
+        return False
+
+
+class HoldPorts(Job[tuple[str, ...]]):
+    """Hold every published port again; returns why some could not be held.
+
+    Such a port is still translated: packets that come for it never reach who took it.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._failed: list[str] = []
+
+    def plan(self, state: State, executor: Executor) -> tuple[Operation, ...]:
+        for endpoint in state.endpoints.values():
+            # one that is being attached holds its own already, one being detached lets go of them
+            if endpoint.state is EndpointState.ATTACHED:
+                for port in held_ports(state.networks[endpoint.network], endpoint):
+                    try:
+                        executor.ports.hold(port)
+                    except GlassbridgeError as error:
+                        self._failed.append(f"{state.sandboxes[endpoint.sandbox].name}: {error}")
+        return ()
+
+    def result(self, state: State) -> tuple[str, ...]:
+        return tuple(self._failed)
 
 
 class RestoreNetwork(Job[bool]):
@@ -86,7 +108,7 @@ class RestoreNetwork(Job[bool]):
 class RestoreEndpoint(Job[bool]):
     """Put a vanished cable back, or plug a loose one in; true if it was needed.
 
-    Raises NotFound when the sandbox itself is gone: then there is nothing to be restored.
+    The namespace may be gone as well: then there is nothing to be restored.
     """
 
     def __init__(self, endpoint: EndpointId) -> None:
@@ -99,13 +121,15 @@ class RestoreEndpoint(Job[bool]):
         if endpoint is None or endpoint.state is not EndpointState.ATTACHED:
             return ()
         sandbox = state.sandboxes[endpoint.sandbox]
-        if executor.cookie(sandbox.netns) != sandbox.netns_cookie:
-            raise NotFound(f"the namespace of {sandbox.name} is gone")
         network = state.networks[endpoint.network]
+        if not _is_alive(sandbox, executor) or executor.is_plugged(
+            endpoint.host_end, network.bridge
+        ):
+            return ()
         self._needed = True
         if executor.has_link(endpoint.host_end):
             return plan_plug(network, endpoint)
-        return plan_attach(network, endpoint, sandbox.netns, announce=True)
+        return plan_cable(network, endpoint, sandbox.netns)
 
     def result(self, state: State) -> bool:
         return self._needed
@@ -132,28 +156,30 @@ class Unwind(Job[None]):
         return
 
 
-class Sweep(Job[None]):
-    """Delete links that bear our mark and belong to no endpoint and no network."""
+class Sweep(Job[tuple[Ifname, ...]]):
+    """Delete links that bear our mark and belong to no endpoint and no network; returns them."""
 
     alone = True  # a link of an endpoint in the same batch is not a stray
 
-    def __init__(self, host_ends: Sequence[Ifname], bridges: Sequence[Ifname]) -> None:
+    def __init__(self, strays: Sequence[Ifname]) -> None:
         super().__init__()
-        self._host_ends = host_ends
-        self._bridges = bridges
+        self._strays = strays
 
     def plan(self, state: State, executor: Executor) -> tuple[Operation, ...]:
         known = {e.host_end for e in state.endpoints.values()}
         known |= {state.networks[n].bridge for n in state.realised}
-        strays = [h for h in self._host_ends if h not in known]
-        self.sweeps = bool(strays)
-        return (
-            *(DoomLink(h) for h in strays),
-            *(DeleteLink(b) for b in self._bridges if b not in known),
-        )
+        self.swept = tuple(s for s in self._strays if s not in known)
+        return tuple(DoomLink(s) for s in self.swept)
 
-    def result(self, state: State) -> None:
-        return
+    def result(self, state: State) -> tuple[Ifname, ...]:
+        return self.swept
+
+
+def _is_alive(sandbox: Sandbox, executor: Executor) -> bool:
+    try:
+        return executor.cookie(sandbox.netns) == sandbox.netns_cookie
+    except NotFound:
+        return False
 
 
 def _all_elements(state: State) -> Iterable[Element]:

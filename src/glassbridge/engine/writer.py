@@ -128,7 +128,7 @@ class Writer:
         for (job, _), error in zip(planned, outcomes, strict=True):
             if error is not None:
                 self._refuse(job, error)
-            elif job.doomed or job.sweeps:
+            elif job.doomed or job.swept:
                 doomed.append(job)
             else:
                 job.future.set_result(job.result(self._state))

@@ -5,7 +5,7 @@ Each `perform` takes one run of operations per plan and answers per operation: N
 
 from collections.abc import Callable, Sequence
 
-from glassbridge.errors import Conflict, GlassbridgeError, KernelRefused
+from glassbridge.errors import Conflict, GlassbridgeError, KernelRefused, NotFound
 from glassbridge.kernel import announce, sysctl
 from glassbridge.kernel.channels import Channel
 from glassbridge.kernel.conntrack import Conntrack
@@ -52,6 +52,7 @@ Outcome = GlassbridgeError | None
 
 _ENOENT, _ENODEV, _ESRCH, _EEXIST, _EADDRNOTAVAIL = 2, 19, 3, 17, 99
 _GONE = (_ENODEV, _ESRCH, _EADDRNOTAVAIL)
+_REMOVALS = DeleteLink | DoomLink | RemoveAddress | RemoveRoute
 
 
 class Doors:
@@ -134,6 +135,9 @@ class Doors:
             for operation in run:
                 try:
                     own = requests_of(operation, ifindex, lambda p: self.sandbox(p).fd)
+                except NotFound as error:
+                    entries.append((operation, 0) if isinstance(operation, _REMOVALS) else error)
+                    continue
                 except GlassbridgeError as error:
                     entries.append(error)
                     continue
@@ -240,9 +244,7 @@ def _judge(operation: Operation, replies: Sequence[Refusal | None]) -> Outcome:
     refusal = next((r for r in replies if r is not None), None)
     if refusal is None:
         return None
-    if refusal.errno in _GONE and isinstance(
-        operation, DeleteLink | DoomLink | RemoveAddress | RemoveRoute
-    ):
+    if refusal.errno in _GONE and isinstance(operation, _REMOVALS):
         return None
     if refusal.errno == _EEXIST:
         return Conflict(f"{describe(operation)}: it exists already")

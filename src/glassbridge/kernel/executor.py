@@ -98,6 +98,14 @@ class Executor:
             return False
         return True
 
+    def is_plugged(self, host_end: str, bridge: str) -> bool:
+        """Whether a link is up and a port of that bridge."""
+        try:
+            link = self._doors.link(host_end)
+            return link.is_up and link.master == self._doors.ifindex(bridge)
+        except NotFound:
+            return False
+
     def kind_of(self, ifname: str) -> str:
         """What a link is (`bridge`, `veth`), empty for a physical one; raises NotFound."""
         return self._doors.link(ifname).kind

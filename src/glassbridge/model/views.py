@@ -42,6 +42,8 @@ class Recovery(Struct, frozen=True, kw_only=True):
     trigger: str
     restored: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
+    failed: tuple[str, ...] = ()
+    """What could not be put right, and why."""
     duration_ms: float = 0.0
 
 

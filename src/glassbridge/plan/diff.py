@@ -8,7 +8,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from glassbridge.model.endpoint import Endpoint
-from glassbridge.model.kernel_names import ALIAS_PREFIX, LINK_GROUP
+from glassbridge.model.kernel_names import ALIAS_PREFIX, DOOMED_GROUP, LINK_GROUP
 from glassbridge.model.network import Ifname, Network, NetworkId
 from glassbridge.model.topology import Link
 
@@ -67,7 +67,7 @@ def _strays(
         link
         for link in links
         if link.ifname not in known
-        and (link.group == LINK_GROUP or (link.alias or "").startswith(ALIAS_PREFIX))
+        and (link.group in (LINK_GROUP, DOOMED_GROUP) or link.alias.startswith(ALIAS_PREFIX))
     ]
     return (
         tuple(Ifname(s.ifname) for s in strays if s.kind == "veth"),

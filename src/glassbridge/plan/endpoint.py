@@ -44,6 +44,15 @@ def plan_attach(
     )
 
 
+def plan_cable(network: Network, endpoint: Endpoint, netns: str) -> tuple[Operation, ...]:
+    """Make a cable again that vanished; ports and firewall elements stand all the while."""
+    return (
+        *_cable(network, endpoint, netns),
+        *_stack(network, endpoint, netns),
+        _announce(endpoint, netns),
+    )
+
+
 def held_ports(network: Network, endpoint: Endpoint) -> tuple[PublishedPort, ...]:
     """The ports that occupy one of the host: in routed mode the container's own is reached."""
     return tuple(

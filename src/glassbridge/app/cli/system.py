@@ -91,6 +91,7 @@ def _recovery(last: Recovery | None) -> tuple[str, ...]:
         when,
         *(f"restored {what}" for what in last.restored),
         *(f"removed {what}" for what in last.removed),
+        *(f"could not restore {what}" for what in last.failed),
     )
 
 
