@@ -1,0 +1,67 @@
+"""What the kernel's own tools say, and waiting until they say it."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from glassbridge.kernel.netns import inside
+
+SOON = 1.0
+"""Within how many seconds a thing that vanished must be back."""
+_PATIENCE = 5.0
+"""How long a slow machine is waited for before it counts as never."""
+
+
+def show(*command: str) -> Any:
+    """What a tool answers in JSON."""
+    return json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
+
+
+def run(*command: str) -> str:
+    """What a tool answers in text."""
+    return subprocess.run(command, check=True, capture_output=True, text=True, timeout=20).stdout
+
+
+def link(ifname: str, netns: str = "") -> dict[str, Any]:
+    """One link as `ip` shows it, empty when there is none."""
+    within = ("-n", Path(netns).name) if netns else ()
+    found = (k for k in show("ip", *within, "-j", "-d", "addr") if k.get("ifname") == ifname)
+    return next(found, {})
+
+
+def addresses(ifname: str, netns: str = "") -> set[str]:
+    """Its addresses with their prefix, but for link-local ones."""
+    shown = link(ifname, netns).get("addr_info", ())
+    return {f"{a['local']}/{a['prefixlen']}" for a in shown if a["scope"] != "link"}
+
+
+def pings(netns: str, to: str) -> bool:
+    """Whether a namespace reaches an address."""
+    command = ("ip", "netns", "exec", Path(netns).name, "ping", "-c1", "-W2", to)
+    return subprocess.run(command, check=False, capture_output=True, timeout=20).returncode == 0
+
+
+def open_socket(
+    netns: str, kind: int = socket.SOCK_STREAM, family: int = socket.AF_INET
+) -> socket.socket:
+    """A socket in a namespace, used from here; "" is the host."""
+    if not netns:
+        return socket.socket(family, kind)
+    with Path(netns).open() as opened, inside(opened.fileno()):
+        return socket.socket(family, kind)
+
+
+def eventually(holds: Callable[[], object], within: float = SOON) -> None:
+    """Wait until it holds, and fail when that took longer than it may."""
+    began = time.monotonic()
+    while not holds():
+        assert time.monotonic() - began < _PATIENCE, "it never came to be"
+        time.sleep(0.02)
+    took = time.monotonic() - began
+    assert took < within, f"it took {took:.2f} s"
