@@ -97,6 +97,8 @@ def test_addresses_and_routes(heard: Heard) -> None:
     heard.wait(lambda: AddressChanged(1) in heard.all(AddressChanged))  # type: ignore[arg-type]  # plain number
     before = len(heard.all(RouteChanged))
     ip("route add 203.0.113.0/24 via 198.51.100.9")
+    assert len(heard.all(RouteChanged)) == before, "only the way out is told"
+    ip("route add default via 198.51.100.9")
     heard.wait(lambda: len(heard.all(RouteChanged)) > before)
 
 

@@ -2,7 +2,7 @@
 
 import errno
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from glassbridge.errors import KernelRefused
 from glassbridge.kernel.rtnetlink import NETLINK_NETFILTER, NetlinkSocket
@@ -20,6 +20,8 @@ from glassbridge.wire.netlink import Request
 from glassbridge.wire.sockets import IPPROTO_UDP
 
 _PRESENT = "/proc/sys/net/netfilter/nf_conntrack_count"
+_FEW = 4
+"""Up to so many the kernel's filter is cheaper than one listing."""
 _NO_FILTER = (errno.EINVAL, errno.EOPNOTSUPP)
 
 
@@ -45,7 +47,7 @@ class Conntrack:
         udp = [p for p in ports if p.protocol is Protocol.UDP]
         if not (addresses or udp) or not os.path.exists(_PRESENT):  # noqa: PTH110 - hot path
             return
-        if self._kernel_filters:
+        if self._kernel_filters and len(addresses) + len(udp) <= _FEW:
             answers = self._socket.send_batch([*_requests(addresses, udp)])
             refused = next((a for a in answers if a is not None), None)
             if refused is None:
@@ -58,11 +60,12 @@ class Conntrack:
     def _forget_one_by_one(
         self, addresses: Sequence[IPAddress], udp: Sequence[PublishedPort]
     ) -> None:
-        """For kernels before 6.8: list all, and delete what matches."""
+        """List all, and delete what matches: for many at once, and for kernels before 6.8."""
+        meant = {a.packed for a in addresses}
         for version in {a.version for a in (*addresses, *(p.host_address for p in udp))}:
             bodies = self._socket.dump(dump_flows(version), "list connections", torn=True)
             flows = [decode_flow(body) for body in bodies]
-            doomed = [delete_flow(version, f) for f in flows if _is_meant(f, addresses, udp)]
+            doomed = [delete_flow(version, f) for f in flows if _is_meant(f, meant, udp)]
             for refused in self._socket.send_batch(doomed):
                 if refused is not None and refused.errno != errno.ENOENT:
                     raise KernelRefused("forget a connection", refused.errno, refused.text)
@@ -78,12 +81,17 @@ def _requests(addresses: Iterable[IPAddress], udp: Iterable[PublishedPort]) -> I
         yield delete_by_port(port.host_address, IPPROTO_UDP, port.host_port)
 
 
-def _is_meant(flow: Flow, addresses: Iterable[IPAddress], udp: Iterable[PublishedPort]) -> bool:
-    ends = (flow.original_source, flow.reply_source)
-    return any(a.packed in ends for a in addresses) or any(
-        flow.protocol == IPPROTO_UDP
-        and flow.destination_port == p.host_port
-        and p.host_address.version == (4 if len(flow.original_source) == 4 else 6)  # noqa: PLR2004 - octets
-        and (p.host_address.is_unspecified or p.host_address.packed == flow.original_destination)
-        for p in udp
+def _is_meant(flow: Flow, addresses: Collection[bytes], udp: Iterable[PublishedPort]) -> bool:
+    return (
+        flow.original_source in addresses
+        or flow.reply_source in addresses
+        or any(
+            flow.protocol == IPPROTO_UDP
+            and flow.destination_port == p.host_port
+            and p.host_address.version == (4 if len(flow.original_source) == 4 else 6)  # noqa: PLR2004 - octets
+            and (
+                p.host_address.is_unspecified or p.host_address.packed == flow.original_destination
+            )
+            for p in udp
+        )
     )

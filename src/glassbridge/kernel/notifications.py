@@ -27,7 +27,7 @@ from glassbridge.wire.links import (
     link_header,
 )
 from glassbridge.wire.netlink import Message, attributes, find_attribute, number, text
-from glassbridge.wire.routes import RTM_DELROUTE, RTM_NEWROUTE
+from glassbridge.wire.routes import RTM_DELROUTE, RTM_NEWROUTE, route_header
 
 # linux/netfilter/nf_tables.h; every message but NEWGEN begins its attributes with the table's name
 _NFT_MSG_NEWGEN = 10 << 8 | 15
@@ -51,7 +51,8 @@ def route_events(received: Iterable[Message]) -> list[KernelEvent]:
         elif kind in (RTM_NEWADDR, RTM_DELADDR):
             addresses.add(address_header.unpack_from(message.body)[4])
         elif kind in (RTM_NEWROUTE, RTM_DELROUTE):
-            routes = True
+            # each link that goes up brings ff00::/8: only the way out is of interest
+            routes |= route_header.unpack_from(message.body)[1] == 0
     events: list[KernelEvent] = [_link_event(i, m) for i, m in links.items()]
     events += [AddressChanged(Ifindex(i)) for i in addresses]
     return [*events, RouteChanged()] if routes else events

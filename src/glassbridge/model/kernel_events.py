@@ -30,7 +30,7 @@ class AddressChanged(Struct, frozen=True):
 
 
 class RouteChanged(Struct, frozen=True):
-    """Some route came or went."""
+    """A default route came or went."""
 
 
 class RulesetChanged(Struct, frozen=True):
