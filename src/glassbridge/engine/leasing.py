@@ -18,7 +18,6 @@ from glassbridge.model.endpoint import Endpoint, EndpointId, EndpointState, Sand
 from glassbridge.model.kernel_names import host_end_name
 from glassbridge.model.network import Ifname, Network
 
-
 _INTERFACES: dict[int, Callable[[tuple[IPAddress, int]], IPInterface]] = {
     4: IPv4Interface,
     6: IPv6Interface,
