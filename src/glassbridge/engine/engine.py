@@ -27,7 +27,7 @@ from glassbridge.engine.shutdown import TakeDown
 from glassbridge.engine.views import all_sandboxes, network_view, sandbox_view
 from glassbridge.engine.wishes import foreign_sandbox
 from glassbridge.engine.writer import Writer
-from glassbridge.errors import Conflict
+from glassbridge.errors import Conflict, NotFound
 from glassbridge.kernel.executor import Executor
 from glassbridge.model.container import ContainerState, NetworkWish
 from glassbridge.model.kernel_names import DEFAULT_NETWORK
@@ -63,7 +63,7 @@ class Engine:
         """Open the engine in the calling thread's namespace and recover what was left.
 
         `before` is called ahead of each kernel operation: tests refuse or kill there.
-        Raises Conflict when another engine has the folders.
+        Raises Conflict when another engine has the folders, Unavailable without libnftables.
         """
         self._run_dir, self._state_dir = run_dir, state_dir
         self._started = time.time()
@@ -72,9 +72,7 @@ class Engine:
         try:
             self._state = load_state(self._store)
             self._host = Host(self._store)
-            self._writer = Writer(
-                self._state, self._store, lambda: Executor(before), time.monotonic
-            )
+            self._writer = Writer(self._state, self._store, Executor(before), time.monotonic)
         except BaseException:
             self._store.close()
             raise
@@ -161,7 +159,7 @@ class Engine:
         for network in unused_networks(self._state):
             try:
                 removed.append(self.remove_network(network.id))
-            except Conflict:  # joined meanwhile
+            except (Conflict, NotFound):  # joined, or removed, meanwhile
                 continue
         return tuple(removed)
 

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from glassbridge.engine.jobs import Job
 from glassbridge.engine.reaping import Reaper
 from glassbridge.engine.state import State
-from glassbridge.errors import GlassbridgeError
+from glassbridge.errors import GlassbridgeError, Unavailable
 from glassbridge.kernel.executor import Executor
 from glassbridge.store.store import Store
 
@@ -25,14 +25,17 @@ class Writer:
         self,
         state: State,
         store: Store,
-        make_executor: Callable[[], Executor],
+        executor: Executor,
         now: Callable[[], float],
     ) -> None:
         self._state = state
         self._store = store
-        self._make_executor = make_executor
+        self._executor = executor
         self._queue: queue.SimpleQueue[Job[Any] | None] = queue.SimpleQueue()
-        self._reaper = Reaper(self.submit, now)
+        self._closing = False
+        # a request is either ahead of the end of the queue or refused, never forgotten behind it
+        self._door = threading.Lock()
+        self._reaper = Reaper(self._enqueue, now)
         self._thread = threading.Thread(target=self._run, name="glassbridge-writer")
 
     def start(self) -> None:
@@ -42,13 +45,17 @@ class Writer:
 
     def submit(self, job: Job[T]) -> Future[T]:
         """Queue a job; its future carries the answer or a GlassbridgeError."""
-        self._queue.put(job)
+        with self._door:
+            if not self._closing:
+                return self._enqueue(job)
+        job.future.set_exception(Unavailable("the engine is closing"))
         return job.future
 
     def stop(self) -> None:
-        """Finish what is queued, then end both threads."""
-        self._reaper.stop()
-        self._queue.put(None)
+        """Finish what is queued, then end both threads; what comes later is refused."""
+        with self._door:
+            self._closing = True
+            self._queue.put(None)
         self._thread.join()
 
     @property
@@ -57,15 +64,24 @@ class Writer:
         return self._queue.qsize()
 
     def _run(self) -> None:
-        executor = self._make_executor()
         try:
-            while (job := self._queue.get()) is not None:
-                for batch in self._batches(job):
-                    if batch is None:
-                        return
-                    self._commit_or_refuse(batch, executor)
+            self._serve()
+            self._reaper.stop()
+            self._queue.put(None)
+            self._serve()  # what the reaper had finished
         finally:
-            executor.close()
+            self._executor.close()
+
+    def _serve(self) -> None:
+        while (job := self._queue.get()) is not None:
+            for batch in self._batches(job):
+                if batch is None:
+                    return
+                self._commit_or_refuse(batch, self._executor)
+
+    def _enqueue(self, job: Job[T]) -> Future[T]:
+        self._queue.put(job)
+        return job.future
 
     def _batches(self, first: Job[Any]) -> "list[Sequence[Job[Any]] | None]":
         """Everything that waits, cut where a job must stand alone; a final None ends the thread."""
@@ -77,7 +93,9 @@ class Writer:
                 if shared:
                     batches.append(shared)
                     shared = []
-                batches.append(None if job is None else [job])
+                if job is None:
+                    return [*batches, None]
+                batches.append([job])
             else:
                 shared.append(job)
             try:
