@@ -79,7 +79,7 @@ def test_interface_names(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "why"),
     [
-        ("abcdefghijklmnop", "16 bytes, the kernel takes 15"),
+        ("abcdefghijklmnop", "it is 16 bytes long, the kernel allows 15"),
         ("éééééééé", "16 bytes"),
         (".", "itself"),
         ("..", "itself"),
@@ -178,4 +178,6 @@ def test_every_prefix_finds_its_item_or_says_why_not(numbers: list[int], length:
 
 def test_closest() -> None:
     assert closest("mtv", ["mtu", "icc"]) == "did you mean mtu?"
+    assert closest("web", ["web1", "web2"]) == "did you mean web2 or web1?"
+    assert closest("web", ["web1", "web2", "web3"]) == "did you mean web3, web2 or web1?"
     assert closest("zzzz", ["mtu"]) == ""

@@ -66,7 +66,7 @@ def test_nothing_given_is_every_default() -> None:
         (BRIDGE + "host_binding_ipv4", "::", "Expected 4 octets"),
         (BRIDGE + "host_binding_ipv4", "224.0.0.1", "multicast"),
         (BRIDGE + "trusted_host_interfaces", "eth0::eth1", "bad interface name"),
-        (BRIDGE + "name", "abcdefghijklmnop", "16 bytes, the kernel takes 15"),
+        (BRIDGE + "name", "abcdefghijklmnop", "it is 16 bytes long, the kernel allows 15"),
         (BRIDGE + "name", "all", "kernel uses"),
         (BRIDGE + "name", "", "1 to 15"),
         ("com.docker.network.driver.mtu", "67", "68 to 65535"),

@@ -55,7 +55,7 @@ def test_what_docker_takes(text: str, expected: list[PortWish]) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("0", "bad container port 0: 1 to 65535"),
+        ("0", "bad container port 0: must be 1 to 65535"),
         ("70000", "bad container port 70000"),
         ("70000:80", "bad host port 70000"),
         ("0:80", "bad host port 0"),

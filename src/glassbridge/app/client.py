@@ -129,7 +129,7 @@ class Client:
         if not chunk:
             raise Unavailable(
                 "the daemon closed the connection before it answered",
-                hint="glassbridge status shows whether it is well; its log is in its run folder",
+                hint="glassbridge status shows how it is doing; its log is in its run folder",
             )
         return chunk
 

@@ -103,7 +103,7 @@ class ContainerStacks:
         if shared is None or shared.state is not ContainerState.RUNNING:
             name = shared.name if shared else owner[:12]
             raise Conflict(
-                f"container {name}, whose network is to be shared, does not run",
+                f"container {name}, whose network is to be shared, is not running",
                 hint=f"start it first: glassbridge start {name}",
             )
         if shared.network_mode == "host":

@@ -173,7 +173,7 @@ class Containers:
         if request.ports:
             raise InvalidRequest(
                 f"ports cannot be published with --network {mode}",
-                hint="leave -p away: the container has no address of its own to publish",
+                hint="omit -p: the container has no address of its own to publish",
             )
         if mode.startswith("container:"):
             return f"container:{self._state.container(mode.partition(':')[2]).id}"

@@ -46,7 +46,7 @@ class Leases:
             if (owner := pool.holder_of(leased)) is not None:
                 raise Conflict(
                     f"address {leased} on network {network.name} is in use by {owner}",
-                    hint="choose another, or leave --ip away to get the next free one",
+                    hint="choose another, or omit --ip to get the next free one",
                 )
             pool.reserve(leased, holder)
         else:

@@ -209,7 +209,7 @@ def _locate_named(target: str, known: Sequence[SandboxView]) -> tuple[str, str]:
         if mode == "container":
             return _locate_named(other, known)[0], sandbox.name
     raise NotFound(
-        f"{sandbox.name} does not run, so it has no network stack",
+        f"{sandbox.name} is not running, so it has no network stack",
         hint=f"start it: glassbridge start {sandbox.name}",
     )
 
@@ -218,4 +218,4 @@ def _hint(known: Sequence[SandboxView]) -> str:
     others = "pid:N, netns:PATH or host"
     if known:
         return f"glassbridge ps shows the names; or give {others}"
-    return f"no daemon runs here to ask for names; give {others}"
+    return f"no daemon is running here to ask for names; give {others}"

@@ -76,7 +76,7 @@ def _check_families(
 ) -> None:
     if not wants4 and 4 in wished:  # noqa: PLR2004 - the IP version
         raise InvalidRequest(
-            f"subnet {wished[4].subnet} for a network without IPv4", hint="leave --ipv4=false away"
+            f"subnet {wished[4].subnet} for a network without IPv4", hint="omit --ipv4=false"
         )
     if not wants4 and not wants6:
         raise InvalidRequest("a network needs IPv4 or IPv6", hint="add --ipv6")
@@ -124,7 +124,7 @@ def _named(wish: SubnetWish | None, in_use: tuple[InUse, ...]) -> IPNetwork | No
         if use.prefix.version == prefix.version and use.prefix.overlaps(prefix):
             raise Conflict(
                 f"subnet {prefix} overlaps {use}",
-                hint="choose another --subnet, or leave it away to get a free one",
+                hint="choose another --subnet, or omit it to get a free one",
             )
     return prefix
 
@@ -141,7 +141,7 @@ def _build(prefix: IPNetwork, wish: SubnetWish | None, has_gateway: bool) -> Sub
             raise InvalidRequest(
                 f"gateway {wish.gateway}: an isolated network has none, nor has an internal one "
                 "whose bridge has no address",
-                hint="leave --gateway away",
+                hint="omit --gateway",
             )
         gateway = _parse_inside(wish.gateway, prefix, "gateway")
     elif has_gateway:

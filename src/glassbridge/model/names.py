@@ -80,7 +80,9 @@ def check_ifname(name: str, what: str = "interface name") -> Ifname:
     """Return a name under which we may create or mention a link; raises InvalidRequest."""
     size = len(name.encode(errors="surrogatepass"))
     if size > IFNAME_MAX:
-        raise InvalidRequest(f"bad {what} {name!r}: {size} bytes, the kernel takes {IFNAME_MAX}")
+        raise InvalidRequest(
+            f"bad {what} {name!r}: it is {size} bytes long, the kernel allows {IFNAME_MAX}"
+        )
     if name in _IFNAMES_REFUSED:
         raise InvalidRequest(f"bad {what} {name!r}: the kernel uses this name itself")
     if not _IFNAME.fullmatch(name):
@@ -136,4 +138,7 @@ def resolve(reference: str, items: Iterable[T], what: str = "container") -> T:
 def closest(word: str, known: Collection[str]) -> str:
     """`did you mean ...?` for a misspelt word, or empty."""
     near = get_close_matches(word, sorted(known), n=3, cutoff=0.6)
-    return f"did you mean {' or '.join(near)}?" if near else ""
+    if not near:
+        return ""
+    *first, last = near
+    return f"did you mean {', '.join(first)} or {last}?" if first else f"did you mean {last}?"

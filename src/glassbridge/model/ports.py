@@ -134,7 +134,7 @@ def _parse_port(text: str, part: str, whole: str) -> int:
     # a number of a thousand digits is compared by its length: int() refuses to convert it
     if len(text.lstrip("0")) > len(str(PORT_MAX)) or not 0 < int(text) <= PORT_MAX:
         raise InvalidRequest(
-            f"published port {whole!r}: bad {part} {text[:20]}: 1 to {PORT_MAX} exist"
+            f"published port {whole!r}: bad {part} {text[:20]}: must be 1 to {PORT_MAX}"
         )
     return int(text)
 

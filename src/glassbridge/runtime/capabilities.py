@@ -30,7 +30,7 @@ def kept_capabilities(spec: ContainerSpec) -> frozenset[str]:
     missing = added - ours - {ALL_CAPABILITIES}
     if missing:
         raise PermissionRefused(
-            f"cannot add {', '.join(sorted(missing))}: this process has not got it itself",
+            f"cannot add {', '.join(sorted(missing))}: this process does not have it itself",
             hint="run as root, outside of a restricted container",
         )
     return _tweaked(added, dropped) & ours

@@ -4,7 +4,7 @@ import os
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from enum import StrEnum
+from enum import Enum
 from pathlib import Path
 from threading import RLock
 from typing import TypeVar
@@ -18,11 +18,21 @@ from glassbridge.store.tables import APPLICATION_ID, SCHEMA_VERSION, Table
 T = TypeVar("T")
 
 
-class Durability(StrEnum):
-    """PRAGMA synchronous: what a commit survives."""
+class Durability(Enum):
+    """What a commit survives, and the pragmas that make it so, in their order.
 
-    POWER_CUT = "FULL"
-    DEATH_OF_THE_PROCESS = "OFF"
+    Without a sync a rollback journal is the cheaper one: nobody checkpoints it, and it is told to
+    be empty by overwriting its head. Half a transaction in the file is undone by the next open,
+    for `kill -9` leaves the journal as it leaves the file. The lock is never let go: readers come
+    through this connection.
+    """
+
+    POWER_CUT = ("journal_mode = WAL", "synchronous = FULL")
+    DEATH_OF_THE_PROCESS = (
+        "locking_mode = EXCLUSIVE",
+        "journal_mode = PERSIST",
+        "synchronous = OFF",
+    )
 
 
 class Database:
@@ -42,8 +52,8 @@ class Database:
         except sqlite3.Error as error:
             raise _explained(error, path) from error
         try:
-            self._connection.execute("PRAGMA journal_mode = WAL")
-            self._connection.execute(f"PRAGMA synchronous = {durability}")
+            for pragma in durability.value:
+                self._connection.execute(f"PRAGMA {pragma}")
             self._check_or_lay_out(layout)
         except BaseException as error:
             self._connection.close()
@@ -86,7 +96,7 @@ class Database:
         except msgspec.MsgspecError as error:
             raise Unavailable(
                 f"database {self.path}: a row of {table.name} cannot be read: {error}",
-                hint=f"move {self.path} away and start again",
+                hint=f"move {self.path} aside, then start again",
             ) from error
 
     @contextmanager
@@ -127,18 +137,18 @@ class Database:
         if application != APPLICATION_ID:
             raise Unavailable(
                 f"database {self.path} belongs to another program (id {application:#x})",
-                hint="name another folder, or move the file away",
+                hint="name another folder, or move the file aside",
             )
         if version != SCHEMA_VERSION:
             raise Unavailable(
                 f"database {self.path} has layout {version}, this version reads {SCHEMA_VERSION}",
-                hint="run the version of glassbridge that wrote it, or move it away",
+                hint="run the version of glassbridge that wrote it, or move it aside",
             )
         answer = self._connection.execute("PRAGMA quick_check(1)").fetchone()[0]
         if answer != "ok":
             raise Unavailable(
                 f"database {self.path} is damaged: {answer}",
-                hint=f"move {self.path} away and start again",
+                hint=f"move {self.path} aside, then start again",
             )
 
 
@@ -149,7 +159,7 @@ def _explained(error: sqlite3.Error, path: Path) -> Conflict | Unavailable:
     # a DB-API error of the module itself, e.g. a closed connection, carries no code
     match getattr(error, "sqlite_errorcode", None):
         case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB:
-            hint = f"move {path} away and start again"
+            hint = f"move {path} aside, then start again"
         case sqlite3.SQLITE_FULL:
             hint = "make room on that file system"
         case _:

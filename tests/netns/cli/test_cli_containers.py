@@ -126,7 +126,7 @@ def test_start_stop_rm(gb: Glassbridge) -> None:
     gb.refused(4, "rm", "web")
     assert gb("stop", "-t", "0", "web") == "web\n"
     assert gb.json("ps") == []
-    assert "does not run" in gb.refused(3, "stack", "web")
+    assert "is not running" in gb.refused(3, "stack", "web")
     assert gb("start", "web") == "web\n"
     assert [v["sandbox"]["name"] for v in gb.json("ps")] == ["web"]
     assert gb("rm", "-f", "web") == "web\n"
