@@ -177,7 +177,7 @@ def test_each_error_has_its_documented_code(
         ("netwrok ls", 2, "did you mean network"),
         ("ps --wide", 2, "--wide"),
         ("run -d nginx", 9, "images are not supported"),
-        ("run -d --rootfs /", 2, "command is missing"),
+        ("run -d --rootfs /", 2, "no command given"),
         ("run -d --rootfs / --restart always x", 9, "--restart is not supported"),
         ("run -d --rootfs / -m 1g x", 9, "--memory is not supported"),
         ("run -d --rootfs / --cpus=2 x", 9, "--cpus is not supported"),
@@ -235,7 +235,7 @@ def test_status_starts_no_daemon(
 ) -> None:
     monkeypatch.setenv("GLASSBRIDGE_RUN_DIR", str(tmp_path))
     assert run_command_line(["status"]) == 7
-    assert "no daemon runs here" in capsys.readouterr().err
+    assert "no daemon is running here" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
 
 

@@ -68,7 +68,7 @@ def test_sigterm_leaves_networks_as_they_are(gb: Glassbridge) -> None:
     gb.end()
     assert links() == before
     assert not (gb.run_dir / "glassbridge.sock").exists()
-    assert "no daemon runs here" in gb.refused(7, "status")
+    assert "no daemon is running here" in gb.refused(7, "status")
     assert gb("network", "ls").splitlines()[1].startswith("bridge")
 
 

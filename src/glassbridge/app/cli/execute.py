@@ -25,8 +25,8 @@ _NOT_OURS = {
 )
 @click.argument("name", type=Sandbox())
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED, metavar="COMMAND...")
-@click.option("-i", "--interactive", is_flag=True, help="Its input is ours.")
-@click.option("-t", "--tty", is_flag=True, help="In a terminal.")
+@click.option("-i", "--interactive", is_flag=True, help="Pass input on to it.")
+@click.option("-t", "--tty", is_flag=True, help="Give it a terminal.")
 @click.option(
     "-e",
     "--env",
@@ -35,9 +35,15 @@ _NOT_OURS = {
     metavar="NAME[=VALUE]",
     help="An environment variable. Repeatable.",
 )
-@click.option("--env-file", "env_files", multiple=True, metavar="FILE", help="Many of them.")
+@click.option(
+    "--env-file",
+    "env_files",
+    multiple=True,
+    metavar="FILE",
+    help="Read variables from FILE. Repeatable.",
+)
 @click.option("-w", "--workdir", default="", metavar="DIR", help="Where the command starts.")
-@click.option("-u", "--user", default="", metavar="USER[:GROUP]", help="As whom it runs.")
+@click.option("-u", "--user", default="", metavar="USER[:GROUP]", help="The user to run as.")
 @refused(_NOT_OURS)
 def execute(
     *,

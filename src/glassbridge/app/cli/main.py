@@ -52,13 +52,13 @@ SECTIONS: Mapping[str, Mapping[str, Entry]] = {
     },
     "Networks": {
         "network": Entry("networks", "network", "Create, list, remove and join networks."),
-        "up": Entry("system", "up", "Make the default network's bridge present."),
+        "up": Entry("system", "up", "Create the default network's bridge."),
         "down": Entry("system", "down", "Take everything off the host again."),
     },
     "Look inside": {
         "stack": Entry("looking", "stack", "One whole network stack, on one screen."),
         "bridge": Entry("looking", "bridge", "A bridge: ports, and what it has learned."),
-        "status": Entry("system", "status", "How the daemon is."),
+        "status": Entry("system", "status", "How the daemon is doing."),
     },
     "The program itself": {
         "daemon": Entry("system", "daemon", "Run the daemon in the foreground."),

@@ -95,7 +95,9 @@ def network() -> None:
     metavar="KEY=VALUE",
     help="A driver option, with Docker's keys. Repeatable.",
 )
-@click.option("--driver", "-d", default="bridge", metavar="bridge", help="Only bridge exists.")
+@click.option(
+    "--driver", "-d", default="bridge", metavar="bridge", help="The only driver is bridge."
+)
 @refused(_NOT_OURS)
 def create(
     *,
@@ -113,7 +115,9 @@ def create(
 ) -> None:  # fmt: skip
     """Create a network and its bridge."""
     if driver != "bridge":
-        raise Unsupported(f"network driver {driver!r} is not supported", hint="only bridge is")
+        raise Unsupported(
+            f"network driver {driver!r} is not supported", hint="the only driver is bridge"
+        )
     request = NetworkRequest(
         name=name,
         subnets=subnet_wishes(subnets, gateways, ranges, key_values(reserved, "--aux-address")),
@@ -181,7 +185,10 @@ def remove_network(names: tuple[str, ...]) -> None:
 @network.command(cls=Shown, example=["glassbridge network prune"])
 @click.option("--force", "-f", is_flag=True, help="As in Docker; glassbridge never asks.")
 def prune(force: bool) -> None:  # noqa: ARG001 - taken for Docker's scripts
-    """Remove every network that nobody is on, except the default one."""
+    """Remove every network that nobody is on.
+
+    The default one stays.
+    """
     with connect() as daemon:
         for gone in daemon.post("/v1/prune", None, tuple[Network, ...]):
             click.echo(gone.name)

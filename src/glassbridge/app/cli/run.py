@@ -53,7 +53,7 @@ _NOT_OURS = {
     "--dns-search": (True, "use full names"),
     "--dns-option": (True, "set it in a resolv.conf of your own: -v FILE:/etc/resolv.conf:ro"),
     "--sysctl": (True, "set it from outside: nsenter --net=... sysctl -w ..."),
-    "--security-opt": (True, "the seccomp filter always applies; see --cap-add, --privileged"),
+    "--security-opt": (True, "the seccomp filter applies unless --privileged"),
     "--userns": (True, "containers have no user namespace of their own on a host"),
     "--pid": (True, "a container always has its own process namespace"),
     "--ipc": (True, "a container always has its own IPC namespace"),
@@ -96,10 +96,12 @@ _SETTINGS = {"allow_interspersed_args": False, "help_option_names": ["--help"]}
     help="The container's files; / shares the host's, read-only.",
 )
 @click.option("-d", "--detach", is_flag=True, help="In the background; else its output is shown.")
-@click.option("-i", "--interactive", is_flag=True, help="Its input is ours; with -d, a pipe.")
-@click.option("-t", "--tty", is_flag=True, help="With -i: in a terminal.")
+@click.option(
+    "-i", "--interactive", is_flag=True, help="Pass input on to it; with -d, keep its input open."
+)
+@click.option("-t", "--tty", is_flag=True, help="With -i: give it a terminal.")
 @click.option("--rm", "remove", is_flag=True, help="Remove it when it ends.")
-@click.option("--name", default="", help="How it is called. Default: invented.")
+@click.option("--name", default="", help="Its name. Default: a made-up one.")
 @click.option("-h", "--hostname", default="", help="Its own host name. Default: its id.")
 @network_flags
 @publish_flag
@@ -111,9 +113,15 @@ _SETTINGS = {"allow_interspersed_args": False, "help_option_names": ["--help"]}
     metavar="NAME[=VALUE]",
     help="An environment variable. Repeatable.",
 )
-@click.option("--env-file", "env_files", multiple=True, metavar="FILE", help="Many of them.")
+@click.option(
+    "--env-file",
+    "env_files",
+    multiple=True,
+    metavar="FILE",
+    help="Read variables from FILE. Repeatable.",
+)
 @click.option("-w", "--workdir", default="", metavar="DIR", help="Where the command starts.")
-@click.option("-u", "--user", default="", metavar="USER[:GROUP]", help="As whom it runs.")
+@click.option("-u", "--user", default="", metavar="USER[:GROUP]", help="The user to run as.")
 @click.option(
     "-v",
     "--volume",
@@ -130,8 +138,8 @@ _SETTINGS = {"allow_interspersed_args": False, "help_option_names": ["--help"]}
     metavar="NAME:ADDRESS",
     help="A line of /etc/hosts. Repeatable.",
 )
-@click.option("--cap-add", multiple=True, metavar="CAP", help="A capability more, or ALL.")
-@click.option("--cap-drop", multiple=True, metavar="CAP", help="A capability less, or ALL.")
+@click.option("--cap-add", multiple=True, metavar="CAP", help="Add a capability, or ALL.")
+@click.option("--cap-drop", multiple=True, metavar="CAP", help="Drop a capability, or ALL.")
 @click.option("--privileged", is_flag=True, help="With every capability and no seccomp filter.")
 @refused(_NOT_OURS)
 def run(*, detach: bool, remove: bool, **flags: Any) -> None:  # noqa: ANN401 - see below
@@ -160,13 +168,13 @@ def _check(
     **_: object,
 ) -> None:
     if not rootfs:
-        given = f": {command[0]!r} cannot be one" if command else ""
+        given = f": {command[0]!r} was taken for a command" if command else ""
         raise Unsupported(
             f"images are not supported{given}",
             hint=f"name the container's files: --rootfs / {' '.join(command[:1]) or 'COMMAND'}",
         )
     if not command:
-        raise InvalidRequest("what shall run in it? the command is missing", hint=_EXAMPLE)
+        raise InvalidRequest("no command given: what should run in the container?", hint=_EXAMPLE)
     if tty and detach:
         raise Unsupported(
             "a terminal (-t) in the background (-d) is not supported", hint="leave one of them out"

@@ -32,7 +32,7 @@ from glassbridge.model.views import SandboxView
     metavar="PATH",
     help="This namespace, e.g. /run/netns/NAME of `ip netns add NAME`.",
 )
-@click.option("--name", default="", help="How we call it. Default: invented.")
+@click.option("--name", default="", help="Its name. Default: a made-up one.")
 @network_flags
 @publish_flag
 def attach(

@@ -151,7 +151,7 @@ def _neighbour_rows(
             if n.address.version == version and n.state is not NeighbourState.NOARP
         )
         if lines or version == 4:  # noqa: PLR2004 - IPv4
-            yield label, lines or ("nobody was asked yet",)
+            yield label, lines or ("empty: nobody has been asked yet",)
 
 
 def _neighbour(neighbour: Neighbour, names: dict[str, str]) -> str:
@@ -193,7 +193,7 @@ def _rule_lines(rulesets: tuple[Ruleset, ...], *, all_rules: bool) -> Iterator[s
             tables = [line.rstrip(" {") for line in ruleset.lines if line.startswith("table ")]
             tables += [f"table {line[1:]}" for line in ruleset.lines if line.startswith("*")]
             yield f"{ruleset.tool}: {len(ruleset.lines)} lines in {', '.join(tables)}"
-            yield "  all of them: --rules"
+            yield "all of them: --rules"
 
 
 def _flow(words: Iterable[str]) -> Iterator[str]:

@@ -23,7 +23,7 @@ _SHELLS = ("bash", "zsh", "fish")
 
 @click.command(cls=Shown, example=["glassbridge up && ip address show gb0"])
 def up() -> None:
-    """Make the default network's bridge present; every other command does so when it needs to."""
+    """Create the default network's bridge; every other command does so when it needs to."""
     with connect() as daemon:
         made = daemon.post("/v1/up", None, Network)
     addresses = "  ".join(map(str, made.gateway_interfaces))
@@ -50,11 +50,11 @@ def down(force: bool) -> None:
 @click.command(cls=Shown, example=["glassbridge status"])
 @as_json
 def status(as_json: bool) -> None:
-    """Show how the daemon is: what it serves, what waits, what it last had to mend."""
+    """Show how the daemon is doing: what it serves, what waits, what it last had to mend."""
     daemon = connect_if_running()
     if daemon is None:
         raise NotRunning(
-            f"no daemon runs here ({Paths.here().socket})",
+            f"no daemon is running here ({Paths.here().socket})",
             hint="the first command that needs it starts it, e.g. glassbridge up",
         )
     with daemon:
@@ -71,7 +71,7 @@ def status(as_json: bool) -> None:
     click.echo(
         sheet(
             [
-                ("health", "well" if found.healthy else f"NOT well: {found.detail}"),
+                ("health", "good" if found.healthy else f"NOT good: {found.detail}"),
                 ("daemon", f"version {found.version}, pid {found.pid}, up {up_for}"),
                 ("has", ", ".join(counts)),
                 ("queue", f"{counted(found.queue, 'request')} waiting"),

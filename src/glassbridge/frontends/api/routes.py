@@ -89,7 +89,7 @@ ROUTES = (
         "POST",
         "/v1/up",
         "up",
-        "Make the default network's bridge present.",
+        "Create the default network's bridge.",
         lambda engine, _ref, _: engine.up(),
         Network,
     ),
