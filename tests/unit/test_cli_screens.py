@@ -74,7 +74,8 @@ STACK = Stack(
             address=ip_address("172.17.0.3"),
             mac=PEER,
             state=NeighbourState.REACHABLE,
-            confirmed_seconds=12.4,
+            confirmed_seconds=72.4,
+            updated_seconds=12.4,
         ),
         Neighbour(
             ifindex=ETH0, address=ip_address("172.17.0.9"), mac=None, state=NeighbourState.FAILED

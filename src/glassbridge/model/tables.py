@@ -125,7 +125,9 @@ class Neighbour(Struct, frozen=True, kw_only=True):
     """We answer for it."""
     used_seconds: float = 0.0
     confirmed_seconds: float = 0.0
+    """Since it last answered; from before it was made where it never has."""
     updated_seconds: float = 0.0
+    """Since its MAC or state last changed: the age that `ip -s neigh` puts last."""
 
 
 class FdbEntry(Struct, frozen=True, kw_only=True):

@@ -161,11 +161,10 @@ def _neighbour(neighbour: Neighbour, names: dict[str, str]) -> str:
         return f"{neighbour.address} has not answered ({neighbour.state})"
     name = names.get(str(neighbour.address)) or names.get(neighbour.mac)
     who = f" ({name})" if name else ""
-    age = (
-        ""
-        if neighbour.state is NeighbourState.PERMANENT
-        else (f", {duration(neighbour.confirmed_seconds)}")
-    )
+    # how long it has been so; `confirmed` starts a minute in the past (___neigh_create), hence not
+    # that
+    known = neighbour.state is not NeighbourState.PERMANENT
+    age = f", {duration(neighbour.updated_seconds)}" if known else ""
     return f"{neighbour.address} is {neighbour.mac}{who}, {neighbour.state}{age}"
 
 
