@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -38,3 +39,28 @@ def inside() -> Callable[..., subprocess.CompletedProcess[str]]:
         )
 
     return run
+
+
+@dataclass(frozen=True)
+class Outside:
+    """Somebody on the other side of the uplink, who sends answers for any address to the host."""
+
+    netns: str
+    address: str = "198.51.100.9"
+
+
+@pytest.fixture
+def outside(make_netns: Callable[[str], str]) -> Outside:
+    """198.51.100.1 is the host, on `up0`."""
+    netns = make_netns("out")
+    for command in (
+        "link add up0 type veth peer name up0 netns out",
+        "addr add 198.51.100.1/24 dev up0",
+        "link set up0 up",
+        "route add default via 198.51.100.9",
+        "-n out addr add 198.51.100.9/24 dev up0",
+        "-n out link set up0 up",
+        "-n out route add default via 198.51.100.1",
+    ):
+        subprocess.run(["ip", *command.split()], check=True)
+    return Outside(netns)

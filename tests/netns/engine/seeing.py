@@ -6,9 +6,12 @@ import json
 import socket
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from tests.netns.firewall.answering import Answering
 
 from glassbridge.kernel.netns import inside
 
@@ -41,9 +44,9 @@ def addresses(ifname: str, netns: str = "") -> set[str]:
     return {f"{a['local']}/{a['prefixlen']}" for a in shown if a["scope"] != "link"}
 
 
-def pings(netns: str, to: str) -> bool:
+def pings(netns: str, to: str, *, patience: float = 2.0) -> bool:
     """Whether a namespace reaches an address."""
-    command = ("ip", "netns", "exec", Path(netns).name, "ping", "-c1", "-W2", to)
+    command = ("ip", "netns", "exec", Path(netns).name, "ping", "-c1", f"-W{patience}", to)
     return subprocess.run(command, check=False, capture_output=True, timeout=20).returncode == 0
 
 
@@ -65,3 +68,31 @@ def eventually(holds: Callable[[], object], within: float = SOON) -> None:
         time.sleep(0.02)
     took = time.monotonic() - began
     assert took < within, f"it took {took:.2f} s"
+
+
+@contextmanager
+def listening(netns: str, port: int, kind: int = socket.SOCK_STREAM) -> Iterator[None]:
+    """A server that tells each client the address that it sees; "" is the host."""
+    answering = Answering()
+    answering.listen("server", open_socket(netns, kind), port)
+    answering.start()
+    try:
+        yield
+    finally:
+        answering.close()
+
+
+def ask(
+    netns: str, address: str, port: int, kind: int = socket.SOCK_STREAM, *, patience: float = 2.0
+) -> str:
+    """What a server answers to a client in a namespace: the client's address; "" if it does not."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with open_socket(netns, kind, family) as client:
+        client.settimeout(patience)
+        try:
+            client.connect((address, port))
+            if kind == socket.SOCK_DGRAM:
+                client.send(b"who")
+            return client.recv(200).decode().partition(" ")[2]
+        except OSError:
+            return ""
