@@ -56,6 +56,7 @@ class EngineStandIn:
     def __init__(self) -> None:
         self.views: dict[str, SandboxView] = {}
         self.made: dict[str, Network] = {"bridge": BRIDGE}
+        self.asked: dict[str, NetworkRequest] = {}
         self.fault: Exception | None = None
         self.released = threading.Event()
         self.downs: list[bool] = []
@@ -116,6 +117,7 @@ class EngineStandIn:
             ipv4=Subnet(prefix=ip_network("10.9.0.0/24")),
         )
         self.made[request.name] = network
+        self.asked[request.name] = request
         return network
 
     def networks(self) -> tuple[NetworkView, ...]:

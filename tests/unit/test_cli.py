@@ -138,6 +138,27 @@ def test_network_commands(engine: EngineStandIn, capsys: pytest.CaptureFixture[s
     assert run_command_line(["network", "rm", "backend"]) == 3
 
 
+@pytest.mark.parametrize(
+    ("flags", "families"),
+    [
+        ("", (True, False)),
+        ("--ipv6", (True, True)),
+        ("--ipv6=true", (True, True)),
+        ("--ipv6=false", (True, False)),
+        ("--ipv4=false --ipv6=1", (False, True)),
+        ("--ipv4=true", (True, False)),
+        ("--no-ipv4 --ipv6", (False, True)),
+    ],
+)
+def test_a_flag_takes_a_value_as_in_docker(
+    flags: str, families: tuple[bool, bool], engine: EngineStandIn
+) -> None:
+    assert run_command_line(["network", "create", *flags.split(), "backend", "--internal=0"]) == 0
+    asked = engine.asked["backend"]
+    assert (asked.ipv4, asked.ipv6) == families
+    assert not asked.internal
+
+
 def test_an_error_is_two_lines_and_a_code(
     engine: EngineStandIn, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -201,6 +222,8 @@ def test_each_error_has_its_documented_code(
         ("network create x --gateway 10.0.0.1", 2, "belongs to no --subnet"),
         ("network create x --subnet 10.0.0.0/24 --subnet 10.0.1.0/24", 2, "one of IPv4"),
         ("network create x --attachable", 9, "--attachable"),
+        ("network create x --ipv4=maybe", 2, "--ipv4=maybe: true or false"),
+        ("network create -- --ipv6=true x", 2, "unexpected extra argument"),
         ("network create x -o mtu", 2, "--opt 'mtu' is not KEY=VALUE"),
         ("network connect bridge web --gw-priority high", 2, "'high'"),
         ("exec -d web sh", 9, "--detach is not supported"),

@@ -66,6 +66,15 @@ def render_options(
     return shown
 
 
+def parse_flag(value: str, where: str) -> bool:
+    """Read true or false in the words of Go's strconv.ParseBool, hence Docker's."""
+    if value in {"1", "t", "T", "TRUE", "true", "True"}:
+        return True
+    if value in {"0", "f", "F", "FALSE", "false", "False"}:
+        return False
+    raise InvalidRequest(f"{where}: true or false is needed")
+
+
 def _refusal(key: str) -> InvalidRequest | Unsupported:
     hint = _UNSUPPORTED.get(key)
     if hint is not None:
@@ -76,15 +85,6 @@ def _refusal(key: str) -> InvalidRequest | Unsupported:
             hint="it belongs to an endpoint, not to a network",
         )
     return InvalidRequest(f"unknown option {key}", hint=closest(key, (*_KEYS, BRIDGE_NAME)))
-
-
-def _parse_flag(value: str, where: str) -> bool:
-    # the words of Go's strconv.ParseBool, hence Docker's
-    if value in {"1", "t", "T", "TRUE", "true", "True"}:
-        return True
-    if value in {"0", "f", "F", "FALSE", "false", "False"}:
-        return False
-    raise InvalidRequest(f"{where}: true or false is needed")
 
 
 def _parse_mode(value: str, where: str) -> GatewayMode:
@@ -163,12 +163,12 @@ def _render_flag(value: bool) -> str:
 
 
 _KEYS: dict[str, tuple[str, Callable[[str, str], object], Callable[[Any], str]]] = {
-    "com.docker.network.bridge.enable_icc": ("icc", _parse_flag, _render_flag),
-    "com.docker.network.bridge.enable_ip_masquerade": ("masquerade", _parse_flag, _render_flag),
+    "com.docker.network.bridge.enable_icc": ("icc", parse_flag, _render_flag),
+    "com.docker.network.bridge.enable_ip_masquerade": ("masquerade", parse_flag, _render_flag),
     "com.docker.network.bridge.host_binding_ipv4": ("host_binding", _parse_binding, str),
     "com.docker.network.bridge.gateway_mode_ipv4": ("gateway_mode4", _parse_mode, str),
     "com.docker.network.bridge.gateway_mode_ipv6": ("gateway_mode6", _parse_mode, str),
-    "com.docker.network.bridge.inhibit_ipv4": ("inhibit_ipv4", _parse_flag, _render_flag),
+    "com.docker.network.bridge.inhibit_ipv4": ("inhibit_ipv4", parse_flag, _render_flag),
     "com.docker.network.bridge.trusted_host_interfaces": (
         "trusted_interfaces",
         _parse_interfaces,
