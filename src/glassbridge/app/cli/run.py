@@ -67,7 +67,7 @@ _NOT_OURS = {
     "-l/--label": (True, "containers have no labels; networks do"),
     "--label-file": (True, "containers have no labels; networks do"),
     "--cidfile": (True, "use --name"),
-    "--init": (False, "bubblewrap reaps what is left over already"),
+    "--init": (False, "the command is process 1: put an init before it, e.g. tini -- COMMAND"),
     "--stop-signal": (True, "stop sends SIGTERM, then SIGKILL"),
     "--stop-timeout": (True, "give it to stop: glassbridge stop -t SECONDS NAME"),
     "-a/--attach": (True, "without -d the output is shown; with -it it is a terminal"),
