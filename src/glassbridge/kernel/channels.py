@@ -1,7 +1,8 @@
 """Through which door of the kernel an operation goes: operations of one door share a send."""
 
+from collections.abc import Mapping
 from enum import Enum, auto
-from typing import assert_never
+from typing import Final
 
 from glassbridge.plan.operations import (
     AddAddress,
@@ -45,38 +46,44 @@ class Channel(Enum):
     ANNOUNCEMENTS = auto()
 
 
-def channel_of(operation: Operation) -> Channel:  # noqa: PLR0911 - one arm a channel
-    """Say through which door an operation goes."""
-    match operation:
-        case (
-            CreateBridge()
-            | CreateVeth()
-            | PlugPort()
-            | SetPortFlags()
-            | DeleteLink()
-            | DoomLink()
-            | SpareLink()
-        ):
-            return Channel.HOST_LINKS
-        case (
-            DisableLinkLocal(netns=netns)
-            | BringUp(netns=netns)
-            | AddAddress(netns=netns)
-            | RemoveAddress(netns=netns)
-            | AddRoute(netns=netns)
-            | RemoveRoute(netns=netns)
-        ):
-            return Channel.SANDBOX_LINKS if netns else Channel.HOST_LINKS
-        case LoadRuleset() | DeleteRuleset() | AddElements() | RemoveElements():
-            return Channel.FIREWALL
-        case OpenPath() | ClosePath():
-            return Channel.FOREIGN_FIREWALL
-        case SetSysctl():
-            return Channel.SYSCTL
-        case HoldPort() | ReleasePort():
-            return Channel.PORTS
-        case ForgetFlows():
-            return Channel.FLOWS
-        case Announce():
-            return Channel.ANNOUNCEMENTS
-    assert_never(operation)
+# a dict, not a match: every operation is looked up twice, and a match tries its arms in turn
+CHANNELS: Final[Mapping[type[Operation], Channel]] = {
+    CreateBridge: Channel.HOST_LINKS,
+    CreateVeth: Channel.HOST_LINKS,
+    PlugPort: Channel.HOST_LINKS,
+    SetPortFlags: Channel.HOST_LINKS,
+    DeleteLink: Channel.HOST_LINKS,
+    DoomLink: Channel.HOST_LINKS,
+    SpareLink: Channel.HOST_LINKS,
+    DisableLinkLocal: Channel.SANDBOX_LINKS,
+    BringUp: Channel.SANDBOX_LINKS,
+    AddAddress: Channel.SANDBOX_LINKS,
+    RemoveAddress: Channel.SANDBOX_LINKS,
+    AddRoute: Channel.SANDBOX_LINKS,
+    RemoveRoute: Channel.SANDBOX_LINKS,
+    LoadRuleset: Channel.FIREWALL,
+    DeleteRuleset: Channel.FIREWALL,
+    AddElements: Channel.FIREWALL,
+    RemoveElements: Channel.FIREWALL,
+    OpenPath: Channel.FOREIGN_FIREWALL,
+    ClosePath: Channel.FOREIGN_FIREWALL,
+    SetSysctl: Channel.SYSCTL,
+    HoldPort: Channel.PORTS,
+    ReleasePort: Channel.PORTS,
+    ForgetFlows: Channel.FLOWS,
+    Announce: Channel.ANNOUNCEMENTS,
+}
+
+
+def channel_of(operation: Operation) -> Channel:
+    """Say through which door an operation goes; one on a sandbox's links without one is ours."""
+    channel = CHANNELS[type(operation)]
+    if channel is Channel.SANDBOX_LINKS and not netns_of(operation):
+        return Channel.HOST_LINKS
+    return channel
+
+
+def netns_of(operation: Operation) -> str:
+    """The namespace of an operation on a sandbox's links; empty for the host's."""
+    netns: str = getattr(operation, "netns")  # noqa: B009 - this channel's all have one
+    return netns

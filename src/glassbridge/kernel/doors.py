@@ -4,10 +4,11 @@ Each `perform` takes one run of operations per plan and answers per operation: N
 """
 
 from collections.abc import Callable, Sequence
+from functools import cache
 
 from glassbridge.errors import Conflict, GlassbridgeError, KernelRefused, NotFound
 from glassbridge.kernel import announce, sysctl
-from glassbridge.kernel.channels import Channel
+from glassbridge.kernel.channels import Channel, netns_of
 from glassbridge.kernel.conntrack import Conntrack
 from glassbridge.kernel.foreign_firewall import close_path, open_path
 from glassbridge.kernel.link_requests import requests_of
@@ -97,10 +98,14 @@ class Doors:
             found = self._sandboxes[path] = OpenSandbox(path)
         return found
 
-    def ifindex(self, ifname: str, netns: str = "") -> int:
+    def ifindex(self, ifname: str) -> int:
         """The index of a link by name; raises NotFound."""
+        return self._links.ifindex(ifname)
+
+    def has_link(self, ifname: str, netns: str = "") -> bool:
+        """Whether a link of that name exists, here or in a sandbox."""
         socket = self.sandbox(netns).links if netns else self._links
-        return socket.ifindex(ifname)
+        return socket.find_ifindex(ifname) is not None
 
     def link(self, ifname: str) -> Link:
         """One link by name; raises NotFound."""
@@ -111,23 +116,21 @@ class Doors:
         return self._performers[channel](runs)
 
     def _host_links(self, runs: Sequence[Run]) -> list[list[Outcome]]:
-        return self._send(self._links, self._links.ifindex, runs)
+        return self._send(self._links, runs)
 
     def _sandbox_links(self, runs: Sequence[Run]) -> list[list[Outcome]]:
         answers: list[list[Outcome]] = []
         for run in runs:
-            path: str = getattr(run[0], "netns")  # noqa: B009 - this channel's all have one
             try:
-                links = self.sandbox(path).links
+                links = self.sandbox(netns_of(run[0])).links
             except GlassbridgeError as error:
                 answers.append([error] * len(run))
                 continue
-            answers += self._send(links, links.ifindex, [run])
+            answers += self._send(links, [run])
         return answers
 
-    def _send(
-        self, socket: RouteSocket, ifindex: Callable[[str], int], runs: Sequence[Run]
-    ) -> list[list[Outcome]]:
+    def _send(self, socket: RouteSocket, runs: Sequence[Run]) -> list[list[Outcome]]:
+        ifindex = cache(socket.ifindex)  # many plans plug into one bridge
         requests: list[Request] = []
         encoded: list[list[tuple[Operation, int] | GlassbridgeError]] = []
         for run in runs:

@@ -92,11 +92,7 @@ class Executor:
 
     def has_link(self, ifname: str, netns: str = "") -> bool:
         """Whether a link of that name exists, here or in a sandbox."""
-        try:
-            self._doors.ifindex(ifname, netns)
-        except NotFound:
-            return False
-        return True
+        return self._doors.has_link(ifname, netns)
 
     def is_plugged(self, host_end: str, bridge: str) -> bool:
         """Whether a link is up and a port of that bridge."""

