@@ -18,7 +18,7 @@ from glassbridge.model.endpoint import Endpoint, EndpointId, EndpointState, Sand
 from glassbridge.model.kernel_names import host_end_name
 from glassbridge.model.network import Ifname, Network
 
-_INTERFACES: dict[int, Callable[[tuple[IPAddress, int]], IPInterface]] = {
+_INTERFACES: dict[int, Callable[[tuple[int, int]], IPInterface]] = {
     4: IPv4Interface,
     6: IPv6Interface,
 }
@@ -52,8 +52,8 @@ class Leases:
         else:
             leased = pool.lease(holder, self._now)
         self._taken.append((network, leased))
-        # from a pair, not from text: parsing it would cost as much as the rest of the lease
-        return _INTERFACES[version]((leased, pool.subnet.prefix.prefixlen))
+        # from numbers: ipaddress would parse the text of an address, too
+        return _INTERFACES[version]((int(leased), pool.subnet.prefix.prefixlen))
 
     def give_back(self) -> None:
         """Return every lease unused: it need not rest."""
@@ -141,8 +141,8 @@ def _choose_mac(
             name = state.sandboxes[holders[mac].sandbox].name
             raise Conflict(f"MAC address {mac} is used by {name}", hint="choose another")
         return mac
-    if ipv4 is not None:
-        return mac_of(IPv4Address(ipv4.ip))
+    if isinstance(ipv4, IPv4Interface):
+        return mac_of(ipv4.ip)
     mac = mac_without_ipv4(network.id, endpoint_id)
     while mac in holders:
         mac = mac_without_ipv4(network.id, secrets.token_hex(32))
