@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from struct import Struct as Layout
+from typing import NamedTuple
 
 from glassbridge.model.address import Mac, format_mac
 from glassbridge.model.network import Ifname
@@ -33,7 +34,14 @@ from glassbridge.wire.links import (
     IFLA_MTU,
     link_header,
 )
-from glassbridge.wire.netlink import attribute_list, attributes, number, signed, text
+from glassbridge.wire.netlink import (
+    attribute_list,
+    attributes,
+    find_attribute,
+    number,
+    signed,
+    text,
+)
 
 _IFLA_LINK, _IFLA_QDISC, _IFLA_OPERSTATE, _IFLA_STATS64 = 5, 6, 16, 23
 _IFLA_LINK_NETNSID, _IFLA_XDP, _IFLA_XDP_ATTACHED = 37, 43, 2
@@ -88,6 +96,25 @@ def decode_link(body: bytes) -> Link:
         counters=_decode_counters(found.get(_IFLA_STATS64)),
         bridge=_decode_bridge(info[IFLA_INFO_DATA]) if kind == "bridge" else None,
         port=_decode_port(info) if IFLA_INFO_SLAVE_KIND in info else None,
+    )
+
+
+class Member(NamedTuple):
+    """A link of a group, as far as its owner is asked for."""
+
+    ifindex: Ifindex
+    ifname: Ifname
+    alias: str
+
+
+def decode_member(body: bytes) -> Member:
+    """What Member holds, of one among a thousand: the rest of it would cost three times as much."""
+    start = link_header.size
+    _family, _type, ifindex, _flags, _change = link_header.unpack_from(body)
+    return Member(
+        ifindex=Ifindex(ifindex),
+        ifname=Ifname(text(find_attribute(body, IFLA_IFNAME, start) or b"")),
+        alias=text(find_attribute(body, IFLA_IFALIAS, start) or b""),
     )
 
 

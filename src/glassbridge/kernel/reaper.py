@@ -4,11 +4,11 @@ import logging
 from collections.abc import Collection
 
 from glassbridge.errors import KernelRefused
+from glassbridge.kernel.links import Member
 from glassbridge.kernel.rtnetlink import RouteSocket
 from glassbridge.kernel.snapshot import read_group
 from glassbridge.model.kernel_names import ALIAS_PREFIX, DOOMED_GROUP
 from glassbridge.model.network import Ifname
-from glassbridge.model.topology import Link
 from glassbridge.wire.links import delete_group, delete_link
 
 _ENODEV = 19
@@ -43,6 +43,6 @@ class LinkReaper:
                 raise KernelRefused("delete doomed links", refusal.errno, refusal.text)
 
 
-def _is_ours(link: Link, doomed: Collection[Ifname]) -> bool:
+def _is_ours(link: Member, doomed: Collection[Ifname]) -> bool:
     """By its alias; one whose attach broke off before the alias was set, by its name."""
     return link.alias.startswith(ALIAS_PREFIX) or link.ifname in doomed

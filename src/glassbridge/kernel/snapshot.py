@@ -10,7 +10,7 @@ from glassbridge.errors import NotFound
 from glassbridge.kernel import sysctl
 from glassbridge.kernel.addresses import decode_address
 from glassbridge.kernel.discovery import describe_netns
-from glassbridge.kernel.links import decode_link
+from glassbridge.kernel.links import Member, decode_link, decode_member
 from glassbridge.kernel.neighbours import decode_fdb_entry, decode_neighbour
 from glassbridge.kernel.netns import CURRENT, open_netns
 from glassbridge.kernel.routes import decode_route, decode_rule
@@ -59,7 +59,7 @@ def read_links(route: RouteSocket, master: int | None = None) -> tuple[Link, ...
     return _read(route, dump_links(master), "list links", decode_link)
 
 
-def read_group(route: RouteSocket, group: int) -> tuple[Link, ...]:
+def read_group(route: RouteSocket, group: int) -> tuple[Member, ...]:
     """The links of one group; the others, among thousands, are not decoded.
 
     Raises KernelRefused rather than leave one out: a group is deleted on the strength of this.
@@ -67,7 +67,7 @@ def read_group(route: RouteSocket, group: int) -> tuple[Link, ...]:
     wanted = group.to_bytes(4, sys.byteorder)
     bodies = route.dump(dump_links(), f"list links of group {group}")
     return tuple(
-        decode_link(body)
+        decode_member(body)
         for body in bodies
         if find_attribute(body, IFLA_GROUP, link_header.size) == wanted
     )
