@@ -11,6 +11,7 @@ from typing import NamedTuple
 import click
 from click.exceptions import NoArgsIsHelpError
 
+from glassbridge import __version__
 from glassbridge.app.cli.exits import (
     INTERRUPTED,
     CommandEnded,
@@ -121,6 +122,7 @@ class Overview(ShownGroup):
     options_metavar="",
     subcommand_metavar="COMMAND [ARGS]...",
 )
+@click.version_option(__version__, message="%(prog)s %(version)s")
 def glassbridge() -> None:
     """Container networking you can see through.
 
