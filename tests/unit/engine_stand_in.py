@@ -33,7 +33,9 @@ BRIDGE = Network(
 )
 
 
-def endpoint_of(sandbox: SandboxId, number: int, *ports: PublishedPort) -> EndpointView:
+def endpoint_of(
+    sandbox: SandboxId, number: int, *ports: PublishedPort, routed: tuple[int, ...] = ()
+) -> EndpointView:
     endpoint = Endpoint(
         id=EndpointId(f"{number:064x}"),
         network=BRIDGE.id,
@@ -47,7 +49,7 @@ def endpoint_of(sandbox: SandboxId, number: int, *ports: PublishedPort) -> Endpo
         ports=ports,
         is_gateway=True,
     )
-    return EndpointView(endpoint=endpoint, network="bridge", bridge="gb0")
+    return EndpointView(endpoint=endpoint, network="bridge", bridge="gb0", routed=routed)
 
 
 class EngineStandIn:
@@ -58,6 +60,7 @@ class EngineStandIn:
         self.made: dict[str, Network] = {"bridge": BRIDGE}
         self.asked: dict[str, NetworkRequest] = {}
         self.fault: Exception | None = None
+        self.routed: tuple[int, ...] = ()
         self.released = threading.Event()
         self.downs: list[bool] = []
 
@@ -76,7 +79,7 @@ class EngineStandIn:
         )
         view = SandboxView(
             sandbox=sandbox,
-            endpoints=(endpoint_of(sandbox_id, number, *ports),),
+            endpoints=(endpoint_of(sandbox_id, number, *ports, routed=self.routed),),
             container=container,
         )
         self.views[name] = view

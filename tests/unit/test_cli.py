@@ -110,6 +110,27 @@ def test_run_attach_and_ps(engine: EngineStandIn, capsys: pytest.CaptureFixture[
     assert capsys.readouterr().out == "0.0.0.0:8080\n[::]:8080\n"
 
 
+def test_a_routed_port_is_shown_at_the_container(
+    engine: EngineStandIn, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """IPv4 is translated, IPv6 routed: there no port of the host leads to the container."""
+    engine.routed = (6,)
+    arguments = ["run", "-d", "--name", "web", "-p", "8080:80", "--rootfs", "/", "nginx"]
+    assert run_command_line(arguments) == 0
+    assert capsys.readouterr().out.endswith("8080 -> 80/tcp  [fd00::2]:80 -> 80/tcp\n")
+    assert run_command_line(["port", "web"]) == 0
+    assert capsys.readouterr().out == "80/tcp -> 0.0.0.0:8080\n80/tcp -> [fd00::2]:80\n"
+    assert run_command_line(["ports"]) == 0
+    assert [line.split() for line in capsys.readouterr().out.splitlines()[1:]] == [
+        ["80/tcp", "fd00::2", "web", "80"],
+        ["8080/tcp", "0.0.0.0", "web", "80"],
+    ]
+    assert run_command_line(["ps"]) == 0
+    shown = capsys.readouterr().out.splitlines()
+    assert "8080->80" in shown[1]
+    assert "[fd00::2]:80->80" in shown[2]
+
+
 @pytest.mark.parametrize(
     "arguments",
     [["ps"], ["ports"], ["port", "web"], ["status"], ["network", "ls"],

@@ -11,8 +11,10 @@ from glassbridge.kernel.ports import ephemeral_ports, ephemeral_range
 from glassbridge.model.address import IPAddress
 from glassbridge.model.endpoint import Endpoint, PortWish, PublishedPort
 from glassbridge.model.network import GatewayMode, Network
+from glassbridge.plan.endpoint import held_ports
 
 _ANY6 = IPv6Address("::")
+_ROUTED = GatewayMode.ROUTED
 
 
 def publish(
@@ -43,7 +45,7 @@ def _publish_one(
     mine: Sequence[PublishedPort],
 ) -> Sequence[PublishedPort]:
     addresses = _host_addresses(network, endpoint, wish)
-    if all(network.gateway_mode(a) is GatewayMode.ROUTED for a in addresses):
+    if all(network.gateway_mode(a) is _ROUTED for a in addresses):
         # routed: reached at the container's own address, no host port is involved
         return [_port(a, wish.container_port, wish) for a in addresses]
     first, last = wish.host_ports or ephemeral_range()
@@ -51,10 +53,11 @@ def _publish_one(
     refusal: GlassbridgeError | None = None
     for number in candidates:
         ports = [_port(a, number, wish) for a in addresses]
+        of_host = [p for p in ports if network.gateway_mode(p.host_address) is not _ROUTED]
         try:
-            for port in ports:
+            for port in of_host:
                 _refuse_taken(state, port, mine)
-            executor.ports.hold_all(ports)
+            executor.ports.hold_all(of_host)
         except Conflict as error:
             refusal = error
             continue
@@ -103,7 +106,7 @@ def _refuse_taken(state: State, port: PublishedPort, mine: Sequence[PublishedPor
         if _overlap(port, other):
             raise Conflict(f"host port {port.host_port}/{port.protocol} is asked for twice")
     for endpoint in state.publishers(port):
-        for other in endpoint.ports:
+        for other in held_ports(state.networks[endpoint.network], endpoint):
             if _overlap(port, other):
                 name = state.sandboxes[endpoint.sandbox].name
                 ago = _ago(time.time() - endpoint.created)

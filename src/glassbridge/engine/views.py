@@ -2,8 +2,8 @@
 
 from glassbridge.engine.state import State
 from glassbridge.errors import NotFound
-from glassbridge.model.endpoint import Sandbox, SandboxId, SandboxKind
-from glassbridge.model.network import Network
+from glassbridge.model.endpoint import Endpoint, Sandbox, SandboxId, SandboxKind
+from glassbridge.model.network import GatewayMode, Network
 from glassbridge.model.views import EndpointView, NetworkView, SandboxView
 
 
@@ -27,9 +27,20 @@ def sandbox_view(state: State, sandbox_id: SandboxId) -> SandboxView:
         network = state.networks.get(endpoint.network)
         if network is not None:
             endpoints.append(
-                EndpointView(endpoint=endpoint, network=network.name, bridge=network.bridge)
+                EndpointView(
+                    endpoint=endpoint,
+                    network=network.name,
+                    bridge=network.bridge,
+                    routed=_routed_versions(network, endpoint),
+                )
             )
     return SandboxView(sandbox=sandbox, endpoints=tuple(endpoints), container=container)
+
+
+def _routed_versions(network: Network, endpoint: Endpoint) -> tuple[int, ...]:
+    return tuple(
+        a.version for a in endpoint.addresses if network.gateway_mode(a) is GatewayMode.ROUTED
+    )
 
 
 def all_sandboxes(state: State) -> tuple[SandboxView, ...]:

@@ -1,6 +1,7 @@
 """What the engine tells about its own objects: answers of the API, rows of `ps`."""
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from glassbridge.model.container import Container
 from glassbridge.model.endpoint import Endpoint, PublishedPort, Sandbox
@@ -13,6 +14,19 @@ class EndpointView(Struct, frozen=True, kw_only=True):
     endpoint: Endpoint
     network: str
     bridge: str
+    routed: tuple[int, ...] = ()
+    """The IP versions in which no port of the host leads to it (gateway mode routed)."""
+
+    @property
+    def ports(self) -> tuple[PublishedPort, ...]:
+        """Where its published ports are reached; when routed, at its own address and port."""
+        own = {a.version: a for a in self.endpoint.addresses if a.version in self.routed}
+        return tuple(
+            replace(p, host_address=own[p.host_address.version], host_port=p.container_port)
+            if p.host_address.version in own
+            else p
+            for p in self.endpoint.ports
+        )
 
 
 class SandboxView(Struct, frozen=True, kw_only=True):
@@ -24,8 +38,8 @@ class SandboxView(Struct, frozen=True, kw_only=True):
 
     @property
     def ports(self) -> tuple[PublishedPort, ...]:
-        """Every published port of the sandbox."""
-        return tuple(p for e in self.endpoints for p in e.endpoint.ports)
+        """Where every published port of the sandbox is reached."""
+        return tuple(p for e in self.endpoints for p in e.ports)
 
 
 class NetworkView(Struct, frozen=True, kw_only=True):

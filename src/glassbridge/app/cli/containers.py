@@ -103,7 +103,11 @@ def port(name: str, private: str | None, as_json: bool) -> None:
 @click.command(cls=Shown, example=["glassbridge ports"])
 @as_json
 def ports(as_json: bool) -> None:
-    """Show every published port and whose it is."""
+    """Show every published port and whose it is.
+
+    It is a port of the host, but in a network of gateway mode routed: there no port of the host
+    leads to a container, whose own address and port are shown instead.
+    """
     with connect() as daemon:
         views = daemon.get("/v1/sandboxes", _SANDBOXES)
     if as_json:
@@ -116,7 +120,7 @@ def ports(as_json: bool) -> None:
     )
     click.echo(
         table(
-            ("HOST PORT", "ON", "CONTAINER", "CONTAINER PORT"),
+            ("PORT", "ON", "CONTAINER", "CONTAINER PORT"),
             [(f"{h}/{p}", on, shorten(who), str(c)) for h, p, on, who, c in rows],
         )
     )
