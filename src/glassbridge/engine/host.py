@@ -83,9 +83,8 @@ class Host:
         if not state.realised:
             self.look_for_uplinks(state)
             operations.append(LoadRuleset(self.elements()))
-            operations += [
-                OpenPath(c) for c in find_dropping_chains() if c.backend is not Backend.NFT
-            ]
+        # with every network: the kernel announces no change of legacy iptables
+        operations += [OpenPath(c) for c in _closed_paths()]
         if needs_forwarding(network):
             for subnet in network.subnets:
                 operations += self._forwarding(subnet.prefix.version)
@@ -98,7 +97,7 @@ class Host:
     def restore(self, state: State) -> tuple[tuple[Operation, ...], tuple[str, ...]]:
         """Give recorded values back, and say what is left alone and why."""
         current = sysctl.read_present(self._recorded)
-        ours = {n.bridge for n in state.networks}
+        ours = {n.bridge for n in state.networks if not n.adopted}
         foreign = [k.ifname for k in self._read_links() if k.kind == "bridge"]
         foreign = [name for name in foreign if name not in ours]
         changed = {k for k, v in self._recorded.items() if current.get(k, v) != v}
@@ -133,9 +132,7 @@ class Host:
 
         Native nft ones are left out: they are the administrator's to open.
         """
-        if not state.realised:
-            return ()
-        return tuple(c for c in find_dropping_chains() if c.backend is not Backend.NFT)
+        return _closed_paths() if state.realised else ()
 
     def close_paths(self) -> tuple[Operation, ...]:
         """Take our accepts out of foreign chains."""
@@ -168,6 +165,10 @@ class Host:
 
     def _read_links(self) -> tuple[Link, ...]:
         return tuple(read_links(self._links))
+
+
+def _closed_paths() -> tuple[ForeignChain, ...]:
+    return tuple(c for c in find_dropping_chains() if c.backend is not Backend.NFT)
 
 
 def encode_realised(realised: Iterable[NetworkId]) -> str:
