@@ -51,13 +51,13 @@ def pings(netns: str, to: str, *, patience: float = 2.0) -> bool:
 
 
 def open_socket(
-    netns: str, kind: int = socket.SOCK_STREAM, family: int = socket.AF_INET
+    netns: str, kind: int = socket.SOCK_STREAM, family: int = socket.AF_INET, protocol: int = 0
 ) -> socket.socket:
     """A socket in a namespace, used from here; "" is the host."""
     if not netns:
-        return socket.socket(family, kind)
+        return socket.socket(family, kind, protocol)
     with Path(netns).open() as opened, inside(opened.fileno()):
-        return socket.socket(family, kind)
+        return socket.socket(family, kind, protocol)
 
 
 def eventually(holds: Callable[[], object], within: float = SOON) -> None:
