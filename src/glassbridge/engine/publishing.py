@@ -11,6 +11,7 @@ from glassbridge.kernel.ports import ephemeral_ports, ephemeral_range
 from glassbridge.model.address import IPAddress
 from glassbridge.model.endpoint import Endpoint, PortWish, PublishedPort
 from glassbridge.model.network import GatewayMode, Network
+from glassbridge.model.ports import check_wish
 from glassbridge.plan.endpoint import held_ports
 
 _ANY6 = IPv6Address("::")
@@ -28,8 +29,8 @@ def publish(
     held: list[PublishedPort] = []
     try:
         for wish in wishes:
-            held += _publish_one(state, executor, network, endpoint, wish, held)
-    except GlassbridgeError:
+            held += _publish_one(state, executor, network, endpoint, check_wish(wish), held)
+    except BaseException:
         for port in held:
             executor.ports.release(port)
         raise

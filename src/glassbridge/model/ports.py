@@ -81,6 +81,24 @@ def format_ports(wish: PortWish) -> str:
     return ":".join([*parts, str(wish.container_port)]) + suffix
 
 
+def check_wish(wish: PortWish) -> PortWish:
+    """Refuse what no `-p` can say, from callers that send numbers; raises InvalidRequest."""
+    where = f"published port {format_ports(wish)!r}"
+    first, last = wish.host_ports or (1, 1)
+    for part, port in (
+        ("container port", wish.container_port),
+        ("host port", first),
+        ("host port", last),
+    ):
+        if not 0 < port <= PORT_MAX:
+            raise InvalidRequest(f"{where}: bad {part} {port}: 1 to {PORT_MAX} exist")
+    if last < first:
+        raise InvalidRequest(f"{where}: host port range {first}-{last} runs backwards")
+    if wish.host_address is not None:
+        check_host_address(wish.host_address, where)
+    return wish
+
+
 def check_host_address(address: IPAddress, where: str) -> IPAddress:
     """Refuse an address that no port can be published on; raises InvalidRequest."""
     if address == IPv6Address("::1"):
