@@ -2,15 +2,24 @@
 
 import pytest
 
+from glassbridge.model.kernel_names import DEFAULT_BRIDGE, bridge_name
 from glassbridge.plan.foreign_firewall import (
+    Backend,
+    ForeignChain,
     Hook,
     accepts,
     chain_to_open,
+    how_to_open,
+    knows_us,
     opened_chains,
     parse_save,
     position,
     why_dropping,
+    why_native_dropping,
 )
+
+IF_ETH0 = {"match": {"left": {"meta": {"key": "iifname"}}, "op": "==", "right": "eth0"}}
+LOG, REJECT = {"log": {"prefix": "x"}}, {"reject": {"type": "icmpx"}}
 
 
 def a_table(*rules: str, policy: str = "ACCEPT") -> str:
@@ -63,3 +72,48 @@ def test_our_rules_are_found_again_by_their_comment() -> None:
     assert opened_chains(parse_save(a_table(*quoted))) == ("FORWARD",)
     strange = '-A FORWARD -m comment --comment "not glassbridge" -j ACCEPT'
     assert opened_chains(parse_save(a_table(strange))) == ()
+
+
+@pytest.mark.parametrize(
+    ("policy", "rules", "reason"),
+    [
+        ("accept", [], ""),
+        ("drop", [], "policy drop"),
+        ("accept", [[IF_ETH0, REJECT]], ""),
+        ("accept", [[IF_ETH0, {"accept": None}], [LOG, {"counter": None}, REJECT]], "rule reject"),
+        ("accept", [[{"drop": None}]], "rule drop"),
+        ("drop", [[{"accept": None}]], ""),
+        ("drop", [[IF_ETH0, {"accept": None}]], "policy drop"),
+        ("drop", [[{"return": None}]], "policy drop"),
+        ("accept", [[{"return": None}], [REJECT]], ""),
+        ("accept", [[{"jump": {"target": "zones"}}], [REJECT]], "rule reject"),
+    ],
+)
+def test_whether_a_chain_of_nft_drops(
+    policy: str, rules: list[list[dict[str, object]]], reason: str
+) -> None:
+    assert why_native_dropping(policy, rules) == reason
+
+
+@pytest.mark.parametrize(
+    ("words", "known"),
+    [
+        ("-j ACCEPT", False),
+        ("-i gb0 -j ACCEPT", False),
+        ("-i gb0 gb-12345678", True),
+        ("-i gb+ -j ACCEPT", True),
+        ("iifname gb*", True),
+        ("+ *", False),
+        ("--src-group 0x6c617373", True),
+        ("iifgroup 1818325875", True),
+    ],
+)
+def test_whether_somebody_has_thought_of_us(words: str, known: bool) -> None:
+    assert knows_us(words.split(), (DEFAULT_BRIDGE, bridge_name("12345678"))) is known
+
+
+def test_a_chain_is_opened_in_its_owners_language() -> None:
+    firewalld = ForeignChain(Backend.NFT, 4, "inet firewalld", "filter_INPUT", Hook.INPUT, "")
+    assert how_to_open(firewalld, (DEFAULT_BRIDGE,)) == (
+        "firewall-cmd --zone=trusted --add-interface=gb0"
+    )

@@ -23,6 +23,7 @@ from glassbridge.engine.networks import (
     default_network_request,
     unused_networks,
 )
+from glassbridge.engine.obstacles import find_obstacles
 from glassbridge.engine.shutdown import TakeDown
 from glassbridge.engine.views import all_sandboxes, network_view, sandbox_view
 from glassbridge.engine.wishes import foreign_sandbox
@@ -115,6 +116,7 @@ class Engine:
             last_recovery=last,
             healthy=not failed,
             detail="; ".join(failed),
+            obstacles=find_obstacles(self._state),
         )
 
     def up(self) -> Network:

@@ -6,8 +6,10 @@ run once the kernel says that its table exists. Native nft rules in a table of i
 """
 
 import errno
+import json
+import re
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ from typing import Any
 from glassbridge.errors import KernelRefused, Unavailable, Unsupported
 from glassbridge.kernel.nft import Nft
 from glassbridge.model.kernel_names import NFT_TABLE
+from glassbridge.model.network import Ifname
 from glassbridge.plan.foreign_firewall import (
     Backend,
     ForeignChain,
@@ -22,10 +25,13 @@ from glassbridge.plan.foreign_firewall import (
     SavedTable,
     accepts,
     chain_to_open,
+    knows_us,
     opened_chains,
     parse_save,
     position,
     why_dropping,
+    why_native_dropping,
+    words_of_others,
 )
 
 _PREFIX = {4: "iptables", 6: "ip6tables"}
@@ -53,6 +59,23 @@ def find_opened_chains() -> tuple[ForeignChain, ...]:
         for backend, version, saved in _saved_tables(_nft_chains())
         for chain in opened_chains(saved)
     )
+
+
+def find_closed_chains(bridges: Iterable[Ifname]) -> tuple[ForeignChain, ...]:
+    """Dropping chains that we do not open, and in which nobody has thought of these bridges.
+
+    INPUT guards the host itself, and a native nft table is somebody's configuration.
+    """
+    ours = tuple(bridges)
+    chains = _nft_chains()
+    found = [
+        ForeignChain(backend, version, "filter", Hook.INPUT, Hook.INPUT, reason)
+        for backend, version, saved in _saved_tables(chains)
+        if (reason := why_dropping(saved, Hook.INPUT))
+        and not knows_us(words_of_others(saved), ours)
+    ]
+    native = (chain for hook in Hook for chain in _native_chains(chains, hook))
+    return (*found, *(c for c in native if not knows_us(_words_of_table(c.table), ours)))
 
 
 def open_path(chain: ForeignChain) -> None:
@@ -96,11 +119,7 @@ def _saved_tables(chains: list[dict[str, Any]]) -> Iterator[tuple[Backend, int, 
 
 def _nft_chains() -> list[dict[str, Any]]:
     """Chains without their rules: nft cannot read those that iptables made."""
-    nft = Nft()
-    try:
-        return [o["chain"] for o in nft.list_json("chains") if "chain" in o]
-    finally:
-        nft.close()
+    return [o["chain"] for o in _list_json("chains") if "chain" in o]
 
 
 def _has_nft_table(chains: list[dict[str, Any]], version: int) -> bool:
@@ -118,13 +137,39 @@ def _has_legacy_table(version: int) -> bool:
 
 
 def _native_chains(chains: list[dict[str, Any]], hook: Hook) -> Iterator[ForeignChain]:
+    """Those of nft itself, and those of an iptables that is not installed."""
     for chain in chains:
+        version = 6 if chain["family"] == "ip6" else 4
         by_iptables = chain["table"] == "filter" and chain["name"] in set(Hook)
-        dropping = chain.get("hook") == hook.lower() and chain.get("policy") == "drop"
-        if dropping and not by_iptables and chain["table"] != NFT_TABLE:
-            version = 6 if chain["family"] == "ip6" else 4
+        if (
+            chain.get("hook") == hook.lower()
+            and chain["table"] != NFT_TABLE
+            and not (by_iptables and _tool(Backend.IPTABLES_NFT, version))
+            and (reason := why_native_dropping(chain.get("policy", "accept"), _native_rules(chain)))
+        ):
             table = f"{chain['family']} {chain['table']}"
-            yield ForeignChain(Backend.NFT, version, table, chain["name"], hook, "policy drop")
+            yield ForeignChain(Backend.NFT, version, table, chain["name"], hook, reason)
+
+
+def _native_rules(chain: dict[str, Any]) -> list[list[dict[str, Any]]]:
+    try:
+        listed = _list_json(f"chain {chain['family']} {chain['table']} {chain['name']}")
+    except KernelRefused:  # it went since the chains were listed
+        return []
+    return [o["rule"]["expr"] for o in listed if "rule" in o]
+
+
+def _words_of_table(table: str) -> set[str]:
+    return set(re.findall(r"[\w.*-]+", json.dumps(_list_json(f"table {table}"))))
+
+
+def _list_json(what: str) -> list[dict[str, Any]]:
+    nft = Nft()
+    try:
+        listed: list[dict[str, Any]] = nft.list_json(what)
+        return listed
+    finally:
+        nft.close()
 
 
 def _exists(chain: ForeignChain) -> bool:

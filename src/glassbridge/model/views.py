@@ -61,6 +61,14 @@ class Recovery(Struct, frozen=True, kw_only=True):
     duration_ms: float = 0.0
 
 
+class Obstacle(Struct, frozen=True, kw_only=True):
+    """What stands in the way of our packets and is not ours to change."""
+
+    what: str
+    remedy: str
+    """The command with which its owner lets them pass."""
+
+
 class Status(Struct, frozen=True, kw_only=True):
     """`glassbridge status`."""
 
@@ -78,3 +86,5 @@ class Status(Struct, frozen=True, kw_only=True):
     last_recovery: Recovery | None = None
     healthy: bool = True
     detail: str = ""
+    obstacles: tuple[Obstacle, ...] = ()
+    """Firewalls of others; they may be meant so, hence they make nothing unhealthy."""

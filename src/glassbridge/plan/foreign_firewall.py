@@ -5,12 +5,15 @@ They let our bridges and those of others meet as far as that chain is concerned:
 apart is our own `forward` chain, which no accept elsewhere can overrule.
 """
 
+from collections.abc import Collection, Iterable, Mapping
 from enum import StrEnum
+from fnmatch import fnmatchcase
 from itertools import pairwise
 
 from msgspec import Struct
 
 from glassbridge.model.kernel_names import LINK_GROUP
+from glassbridge.model.network import Ifname
 
 COMMENT = "glassbridge"
 """On every rule of ours in a chain of others: that is how it is found again."""
@@ -18,6 +21,9 @@ COMMENT = "glassbridge"
 DOCKER_USER = "DOCKER-USER"
 _DROPPING = ("DROP", "REJECT")
 _FINAL = ("ACCEPT", "RETURN", *_DROPPING)
+_FIREWALLD = "inet firewalld"
+_SILENT_STATEMENTS = {"counter", "log"}
+"""What may stand before a verdict of nft without making it conditional."""
 
 
 class Hook(StrEnum):
@@ -51,7 +57,9 @@ class ForeignChain(Struct, frozen=True):
     """`policy DROP`, or the rule at its end."""
 
     def __str__(self) -> str:
-        tool = "nft" if self.backend is Backend.NFT else f"iptables ({self.backend})"
+        if self.backend is Backend.NFT:
+            return f"nft, table {self.table}, chain {self.chain}: {self.reason}"
+        tool = f"iptables ({self.backend})"
         return f"{tool}, IPv{self.version}, table {self.table}, chain {self.hook}: {self.reason}"
 
 
@@ -89,6 +97,45 @@ def why_dropping(saved: SavedTable, hook: Hook) -> str:
     return "policy DROP" if saved.policies.get(hook) == "DROP" else ""
 
 
+def why_native_dropping(policy: str, rules: Iterable[Iterable[Mapping[str, object]]]) -> str:
+    """The same of a chain of nft: its policy, and the statements of each of its rules."""
+    for statements in rules:
+        words = {word for statement in statements for word in statement} - _SILENT_STATEMENTS
+        match sorted(words):
+            case ["drop" | "reject" as verdict]:
+                return f"rule {verdict}"
+            case ["accept" | "return" | "goto" as verdict]:
+                return "policy drop" if verdict == "return" and policy == "drop" else ""
+            case _:
+                continue
+    return "policy drop" if policy == "drop" else ""
+
+
+def knows_us(words: Collection[str], bridges: Iterable[Ifname]) -> bool:
+    """Whether rules name our link group, or each of our bridges: somebody has thought of us.
+
+    Names may end in a wildcard, `+` of iptables or `*` of nft.
+    """
+    if {f"{LINK_GROUP:#x}", str(LINK_GROUP)} & set(words):
+        return True
+    patterns = [w[:-1] + "*" if w.endswith("+") else w for w in words if w.strip("+*")]
+    return all(any(fnmatchcase(bridge, pattern) for pattern in patterns) for bridge in bridges)
+
+
+def how_to_open(chain: ForeignChain, bridges: Iterable[Ifname]) -> str:
+    """The command with which whoever owns a chain lets our bridges pass it."""
+    group = f"{LINK_GROUP:#x}"
+    if chain.table == _FIREWALLD:
+        return " && ".join(f"firewall-cmd --zone=trusted --add-interface={b}" for b in bridges)
+    if chain.backend is Backend.NFT:
+        keys = ("iifgroup", "oifgroup") if chain.hook is Hook.FORWARD else ("iifgroup",)
+        place = f"{chain.table} {chain.chain}"
+        return f"nft '{'; '.join(f'insert rule {place} {key} {group} accept' for key in keys)}'"
+    tool = "iptables" if chain.version == 4 else "ip6tables"  # noqa: PLR2004 - IPv4
+    suffix = "nft" if chain.backend is Backend.IPTABLES_NFT else "legacy"
+    return f"{tool}-{suffix} -I {chain.chain} -m devgroup --src-group {group} -j ACCEPT"
+
+
 def chain_to_open(saved: SavedTable) -> str:
     """Where the administrator's own rules go on a host with Docker, else FORWARD itself."""
     jumps = (_unconditional(rule) for rule in saved.rules.get(Hook.FORWARD, ()))
@@ -122,6 +169,12 @@ def opened_chains(saved: SavedTable) -> tuple[str, ...]:
     return tuple(
         chain for chain, rules in saved.rules.items() if any(_has_comment(rule) for rule in rules)
     )
+
+
+def words_of_others(saved: SavedTable) -> set[str]:
+    """Every word of the rules that are not ours."""
+    every = (rule for rules in saved.rules.values() for rule in rules)
+    return {word for rule in every if not _has_comment(rule) for word in rule.split()}
 
 
 def _has_comment(rule: str) -> bool:

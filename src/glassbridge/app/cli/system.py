@@ -1,6 +1,7 @@
 """Commands about the whole: up, down, status, daemon, completion, version."""
 
 import time
+from collections.abc import Iterator
 
 import click
 
@@ -16,7 +17,7 @@ from glassbridge.app.service import connect, connect_if_running
 from glassbridge.errors import InvalidRequest
 from glassbridge.frontends.api.bodies import DownAnswer, DownRequest
 from glassbridge.model.network import Network
-from glassbridge.model.views import Recovery, Status
+from glassbridge.model.views import Obstacle, Recovery, Status
 
 _SHELLS = ("bash", "zsh", "fish")
 
@@ -78,9 +79,15 @@ def status(as_json: bool) -> None:
                 ("serves", f"network namespace {found.netns}"),
                 ("folders", f"{found.run_dir} (run), {found.state_dir} (state)"),
                 ("recovery", _recovery(found.last_recovery)),
+                *_obstacles(found.obstacles),
             ]
         )
     )
+
+
+def _obstacles(obstacles: tuple[Obstacle, ...]) -> Iterator[tuple[str, tuple[str, ...]]]:
+    for found in obstacles:
+        yield "note", (found.what, *([f"to open it: {found.remedy}"] if found.remedy else []))
 
 
 def _recovery(last: Recovery | None) -> tuple[str, ...]:
