@@ -6,7 +6,7 @@ import os
 import select
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -100,14 +100,14 @@ class Monitor:
                 _log.exception("kernel events: %s", events)
 
     def _read_route(self) -> list[KernelEvent]:
-        received, lost = _drain(self._route)
-        events = route_events(received)
-        return [*events, EventsLost("links")] if lost else events
+        waiting = _Waiting(self._route)
+        events = route_events(waiting)
+        return [*events, EventsLost("links")] if waiting.lost else events
 
     def _read_ruleset(self) -> list[KernelEvent]:
-        received, lost = _drain(self._nft)
-        events: list[KernelEvent] = [*ruleset_events(received, self._is_ours)]
-        return [*events, EventsLost("ruleset")] if lost else events
+        waiting = _Waiting(self._nft)
+        events: list[KernelEvent] = [*ruleset_events(waiting, self._is_ours)]
+        return [*events, EventsLost("ruleset")] if waiting.lost else events
 
     def _is_ours(self, port_id: int) -> bool:
         if port_id not in self._own_ports:
@@ -148,16 +148,23 @@ def _open(protocol: int, groups: int) -> socket.socket:
     return opened
 
 
-def _drain(source: socket.socket) -> tuple[list[Message], bool]:
-    """All that waits, and whether the kernel had to drop some."""
-    found: list[Message] = []
-    lost = False
-    while True:
-        try:
-            found += messages(source.recv(_LARGEST_DATAGRAM, socket.MSG_DONTWAIT))
-        except BlockingIOError:
-            return found, lost
-        except OSError as error:
-            if error.errno != errno.ENOBUFS:
-                raise
-            lost = True
+class _Waiting:
+    """All messages that wait, and whether the kernel had to drop some.
+
+    One datagram is held at a time: a burst waits with more than the daemon itself takes.
+    """
+
+    def __init__(self, source: socket.socket) -> None:
+        self._source = source
+        self.lost = False
+
+    def __iter__(self) -> Iterator[Message]:
+        while True:
+            try:
+                yield from messages(self._source.recv(_LARGEST_DATAGRAM, socket.MSG_DONTWAIT))
+            except BlockingIOError:
+                return
+            except OSError as error:
+                if error.errno != errno.ENOBUFS:
+                    raise
+                self.lost = True
