@@ -110,7 +110,7 @@ def _load() -> ctypes.CDLL:
         library = ctypes.CDLL(_LIBRARY)
     except OSError as error:
         raise Unavailable(
-            f"{_LIBRARY} is missing: {error}", hint="apt install libnftables1"
+            f"cannot load libnftables: {error}", hint="apt install libnftables1"
         ) from error
     context = ctypes.c_void_p
     for name, result, arguments in (

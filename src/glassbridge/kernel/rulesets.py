@@ -47,7 +47,7 @@ def _listed(netns: int, tool: str, command: list[str]) -> Ruleset:
                 command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
             )
     except FileNotFoundError:
-        return Ruleset(tool=tool, lines=(), complaint=f"{command[0]} is not installed")
+        return Ruleset(tool=tool, lines=(), complaint=f"the program {command[0]} is not installed")
     listed, complaint = child.communicate()
     if child.returncode:
         return Ruleset(tool=tool, lines=(), complaint=complaint.strip().partition("\n")[0])
