@@ -35,7 +35,7 @@ def _undo(kernel: FakeKernel, operations: Sequence[Operation]) -> None:
 def test_a_network_taken_away_leaves_nothing(network: Network) -> None:
     kernel = FakeKernel()
     _perform(kernel, plan_realise(network))
-    _perform(kernel, plan_unrealise(network))
+    _perform(kernel, plan_unrealise(network, stands=True))
     facts, elements = kernel.snapshot()
     assert not elements
     assert all(f[0] == "sysctl" and network.bridge in str(f[1]) for f in facts)

@@ -139,7 +139,9 @@ class RemoveNetwork(Job[Network]):
                 hint="take its bridge away with everything else: glassbridge down",
             )
         _refuse_members(state, network)
-        return plan_unrealise(network) if network.id in state.realised else ()
+        if network.id not in state.realised:
+            return ()
+        return plan_unrealise(network, stands=executor.has_link(network.bridge))
 
     def intend(self, state: State, store: Store) -> None:
         """Keep the definition until the bridge is gone: the next start must know what it was."""

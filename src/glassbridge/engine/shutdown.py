@@ -24,7 +24,12 @@ class TakeDown(Job[tuple[str, ...]]):
         if state.endpoints:
             raise Conflict(f"{len(state.endpoints)} endpoints are still attached")
         restore, self._notes = self._host.restore(state)
-        bridges = [o for n in sorted(state.realised) for o in plan_unrealise(state.networks[n])]
+        networks = [state.networks[n] for n in sorted(state.realised)]
+        bridges = [
+            operation
+            for network in networks
+            for operation in plan_unrealise(network, stands=executor.has_link(network.bridge))
+        ]
         # bridges first: with forwarding off and rules gone there must be nothing left to reach
         return (*bridges, *restore, *self._host.close_paths(), DeleteRuleset())
 

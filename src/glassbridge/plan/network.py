@@ -40,16 +40,20 @@ def plan_realise(network: Network) -> tuple[Operation, ...]:
     return tuple(operations)
 
 
-def plan_unrealise(network: Network) -> tuple[Operation, ...]:
+def plan_unrealise(network: Network, *, stands: bool) -> tuple[Operation, ...]:
     """Take firewall elements and bridge away; what cannot be undone comes last.
 
-    An adopted bridge only loses our addresses.
+    An adopted bridge only loses what is ours on it, if it still `stands`.
     """
     elements = RemoveElements(network_elements(network))
-    if network.adopted:
-        ours = (RemoveAddress(network.bridge, a) for a in network.gateway_interfaces)
-        return (elements, *ours)
-    return (elements, DeleteLink(network.bridge))
+    if not network.adopted:
+        return (elements, DeleteLink(network.bridge))
+    if not stands:
+        return (elements,)
+    ours = (RemoveAddress(network.bridge, a) for a in network.gateway_interfaces)
+    localnet = (SetSysctl(k, "0", "1") for k in _route_localnet(network))
+    # ahead of the firewall's loopback guard, which goes with the last network
+    return (*localnet, elements, *ours)
 
 
 def needs_forwarding(network: Network) -> bool:
@@ -73,13 +77,26 @@ def needs_hairpin(endpoint: Endpoint) -> bool:
 
 def _sysctls(network: Network) -> list[Operation]:
     bridge = network.bridge
-    keys: list[Operation] = [SetSysctl(link_key("ipv6", bridge, "accept_ra"), "0")]
+    keys: list[Operation] = [SetSysctl(k, "1", "0") for k in _route_localnet(network)]
+    if network.adopted:  # the rest is its owner's, who may live on router advertisements
+        return keys
+    keys.append(SetSysctl(link_key("ipv6", bridge, "accept_ra"), "0"))
+    if network.ipv6 is not None:
+        # the host asks for no neighbour before the bridge's link-local address is probed: a second
+        # in which nothing is forwarded to the first container; nobody else may have that address
+        keys.append(SetSysctl(link_key("ipv6", bridge, "accept_dad"), "0"))
+    return keys
+
+
+def _route_localnet(network: Network) -> tuple[str, ...]:
+    """Lets 127.0.0.1:port lead into the bridge.
+
+    The firewall's loopback guard stands already, else containers could reach the host's own.
+    """
     nat4 = network.ipv4 is not None and network.options.gateway_mode4 in (
         GatewayMode.NAT,
         GatewayMode.NAT_UNPROTECTED,
     )
-    if nat4 and not network.internal:
-        # 127.0.0.1:port leads into the bridge only where the bridge may carry loopback addresses;
-        # the firewall's loopback guard stands already, else containers could reach the host's.
-        keys.append(SetSysctl(link_key("ipv4", bridge, "route_localnet"), "1"))
-    return keys
+    if not nat4 or network.internal:
+        return ()
+    return (link_key("ipv4", network.bridge, "route_localnet"),)
