@@ -71,10 +71,12 @@ def eventually(holds: Callable[[], object], within: float = SOON) -> None:
 
 
 @contextmanager
-def listening(netns: str, port: int, kind: int = socket.SOCK_STREAM) -> Iterator[None]:
+def listening(
+    netns: str, port: int, kind: int = socket.SOCK_STREAM, family: int = socket.AF_INET
+) -> Iterator[None]:
     """A server that tells each client the address that it sees; "" is the host."""
     answering = Answering()
-    answering.listen("server", open_socket(netns, kind), port)
+    answering.listen("server", open_socket(netns, kind, family), port)
     answering.start()
     try:
         yield

@@ -66,23 +66,26 @@ def test_bridge_name(engine: Engine, create: Create) -> None:
 
 
 def test_an_adopted_bridge_is_left_as_it_was(engine: Engine, create: Create, join: Join) -> None:
+    run("sysctl", "-qw", "net.ipv4.ip_forward=1")  # not what this is about
     run("ip", "link", "add", "br9", "address", "02:00:00:00:00:09", "type", "bridge")
     run("ip", "link", "set", "br9", "up")
     run("ip", "addr", "add", "192.0.2.7/24", "dev", "br9")
-    before = {k: v for k, v in link("br9").items() if k in ("ifindex", "address", "mtu", "group")}
+    before = of_others("br9")
     network = create(options={BRIDGE + "name": "br9"})
     assert network.adopted
     assert addresses("br9") == {"192.0.2.7/24", "10.9.0.1/24"}
-    join("box")
+    join("box", "net", WEB)
     assert pings("/run/netns/box", "10.9.0.1")
+    with listening("/run/netns/box", 80):
+        assert ask("", "127.0.0.1", 8080)
     engine.detach("box")
     engine.remove_network("net")
-    assert addresses("br9") == {"192.0.2.7/24"}
-    assert before.items() <= link("br9").items()
+    assert of_others("br9") == before
     create(options={BRIDGE + "name": "br9"})
     engine.down()
-    assert addresses("br9") == {"192.0.2.7/24"}
-    assert before.items() <= link("br9").items()
+    assert of_others("br9") == before
+    run("ip", "link", "del", "br9")
+    engine.remove_network("net")
 
 
 def test_no_icc(engine: Engine, create: Create, join: Join) -> None:
@@ -306,3 +309,14 @@ def test_a_refused_wish_costs_nothing(
     with pytest.raises(InvalidRequest, match="ports cannot be published"):
         join("third", "closed", WEB)
     assert str(join("fourth", "closed").ipv4) == "10.3.0.2/24"
+
+
+def of_others(bridge: str) -> dict[str, object]:
+    """What the owner of a bridge set: addresses, MAC, and every sysctl of it."""
+    shown = link(bridge)
+    keys = ("ifindex", "address", "mtu", "group", "ifalias")
+    return {
+        "addresses": addresses(bridge),
+        "sysctls": run("sysctl", "-a", "--pattern", rf"^net\.ipv[46]\.conf\.{bridge}\."),
+        **{key: shown.get(key) for key in keys},
+    }
