@@ -226,6 +226,8 @@ with store.transaction():
     store.delete_network(NETWORK.id)
     store.put_sandbox(sandbox(2)); store.put_endpoint(endpoint(2))
     store.delete_endpoint(endpoint(1).id)
+    for number in range(1500):  # more than SQLite keeps in memory: part of it is in the file
+        store.set_setting(str(number), "x" * 4000)
     print("in the middle", flush=True)
     time.sleep(60)
 """
@@ -256,7 +258,9 @@ def test_kill_9_in_the_middle_of_a_transaction_leaves_the_state_before_it(
 ) -> None:
     os.kill(child.pid, signal.SIGKILL)
     child.wait()
+    assert (folders[0] / f"runtime-{BOOT}-{COOKIE}.db").stat().st_size > 1 << 20
     with Store.open(*folders, BOOT, COOKIE) as store:
+        assert store.list_settings() == {}
         assert store.list_networks() == (NETWORK,)
         assert store.list_sandboxes() == (sandbox(1),)
         assert store.list_endpoints() == (endpoint(1),)
