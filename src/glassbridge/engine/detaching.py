@@ -11,7 +11,7 @@ from glassbridge.model.endpoint import Endpoint, EndpointState, Sandbox, Sandbox
 from glassbridge.model.views import SandboxView
 from glassbridge.plan.endpoint import plan_detach, plan_gateway_move
 from glassbridge.plan.gateway import choose_gateway
-from glassbridge.plan.operations import Operation
+from glassbridge.plan.operations import DoomLink, Operation
 from glassbridge.store.store import Store
 
 
@@ -32,11 +32,9 @@ class Detach(Job[SandboxView]):
             raise Conflict(f"{sandbox.name} is {busy[0].state} just now", hint="try again")
         self._view = sandbox_view(state, sandbox.id)
         self.doomed = tuple(state.mark(e, state=EndpointState.DETACHING) for e in endpoints)
-        return tuple(
-            operation
-            for endpoint in endpoints
-            for operation in plan_detach(state.networks[endpoint.network], endpoint)
-        )
+        operations = [o for e in endpoints for o in plan_detach(state.networks[e.network], e)]
+        # what is doomed may be reaped with the batch before, so nothing that can fail comes after
+        return tuple(sorted(operations, key=lambda o: isinstance(o, DoomLink)))
 
     def intend(self, state: State, store: Store) -> None:
         for endpoint in self.doomed:
@@ -82,6 +80,8 @@ class Disconnect(Job[SandboxView]):
         leaving = next((e for e in siblings if e.network == network.id), None)
         if leaving is None:
             raise NotFound(f"{sandbox.name} is not connected to network {network.name}")
+        if leaving.state is not EndpointState.ATTACHED and not self._again:
+            raise Conflict(f"{sandbox.name} is leaving network {network.name} just now")
         self._before = (leaving,)
         move = self._move_gateway(state, leaving, siblings, sandbox) if leaving.is_gateway else ()
         self.doomed = (state.mark(leaving, state=EndpointState.DETACHING),)
@@ -90,7 +90,11 @@ class Disconnect(Job[SandboxView]):
     def _move_gateway(
         self, state: State, leaving: Endpoint, siblings: tuple[Endpoint, ...], sandbox: Sandbox
     ) -> tuple[Operation, ...]:
-        rest = [(state.networks[e.network], e) for e in siblings if e.id != leaving.id]
+        rest = [
+            (state.networks[e.network], e)
+            for e in siblings
+            if e.id != leaving.id and e.state is EndpointState.ATTACHED
+        ]
         heir = choose_gateway(rest)
         for network, endpoint in rest:
             if endpoint.id == heir:

@@ -107,21 +107,24 @@ def plan_gateway_move(
     """Move the default routes and published ports of a sandbox from one endpoint to another.
 
     `leaving` is as it was with its ports, `arriving` as it will be; what is pulled out anyway
-    needs no leaving part. With `again` the routes may stand already.
+    needs no leaving part. With `again` a crash may have left any of it done: routes may stand
+    already, and elements are left to the loading of the whole firewall that follows.
     """
     operations: list[Operation] = []
     if leaving is not None:
         network, before = leaving
-        after = before.without_ports()
         operations += [RemoveRoute(None, g, before.ifname, netns) for g in _gateways(*leaving)]
-        operations.append(RemoveElements(_difference(network, before, after)))
-        operations += [ReleasePort(p) for p in held_ports(network, before)]
-        operations += _hairpin_change(network, before, after)
+        if not again:
+            after = before.without_ports()
+            operations.append(RemoveElements(_difference(network, before, after)))
+            operations += [ReleasePort(p) for p in held_ports(network, before)]
+            operations += _hairpin_change(network, before, after)
     if arriving is not None:
         network, after = arriving
         before = after.without_ports()
         operations += [HoldPort(p) for p in held_ports(network, after)]
-        operations.append(AddElements(_difference(network, after, before)))
+        if not again:
+            operations.append(AddElements(_difference(network, after, before)))
         operations += _hairpin_change(network, before, after)
         for gateway in _gateways(*arriving):
             if again:
