@@ -30,6 +30,9 @@ class Job(ABC, Generic[T]):
 
     def __init__(self) -> None:
         self.future: Future[T] = Future()
+        # a caller that goes away must not cancel it: the answer would then fail, in the writer,
+        # and with it the other jobs of the batch
+        self.future.set_running_or_notify_cancel()
         self.doomed: tuple[Endpoint, ...] = ()
         """Endpoints whose links the reaper must delete before the answer."""
         self.swept: tuple[Ifname, ...] = ()

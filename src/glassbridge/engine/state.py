@@ -52,6 +52,7 @@ class State:
         self.realised.discard(network.id)
         for version in (4, 6):
             self._pools.pop((network.id, version), None)
+        self._last_mac = {k: mac for k, mac in self._last_mac.items() if k[0] != network.id}
 
     def pool(self, network: Network, version: int) -> Pool | None:
         """The pool of a family, None where the network lacks the family."""
@@ -70,8 +71,14 @@ class State:
         self.endpoints[endpoint.id] = endpoint
 
     def drop_endpoint(self, endpoint: Endpoint, now: float) -> None:
-        """Forget an endpoint; its addresses rest from now on."""
-        self._unpublish(self.endpoints.pop(endpoint.id, endpoint))
+        """Forget an endpoint; its addresses rest from now on. Already gone is success.
+
+        Then its addresses may be another's by now, and are left alone.
+        """
+        known = self.endpoints.pop(endpoint.id, None)
+        if known is None:
+            return
+        self._unpublish(known)
         self._by_host_end.pop(endpoint.host_end, None)
         held = tuple(e for e in self._by_sandbox.get(endpoint.sandbox, ()) if e != endpoint.id)
         if held:
