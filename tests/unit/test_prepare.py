@@ -44,7 +44,8 @@ def prepare(checkout: Path) -> Prepare:
     programs.mkdir()
     for folder in ("/usr/bin", "/bin"):
         for found in Path(folder).iterdir():
-            if found.name not in HIDDEN and not (programs / found.name).exists():
+            # a link may lead nowhere, and still be there
+            if found.name not in HIDDEN and not os.path.lexists(programs / found.name):
                 (programs / found.name).symlink_to(found)
     log = checkout / "log"
     log.touch()
