@@ -34,7 +34,7 @@ from glassbridge.runtime.process import Process, process_now
 from glassbridge.runtime.rootfs import Identity, Rootfs
 from glassbridge.runtime.sandbox import hostname_of, sandbox_arguments
 from glassbridge.runtime.seccomp import seccomp_program
-from glassbridge.runtime.spawn import Streams, bubblewrap_command, launch_command, spawn
+from glassbridge.runtime.spawn import SHELL, Streams, bubblewrap_command, launch_command, spawn
 
 _START_SECONDS = 10.0
 _RESOLVED = Path("/run/systemd/resolve/resolv.conf")
@@ -216,7 +216,12 @@ def _command(container: Container, folder: Path, netns: str | None) -> list[str]
     spec = container.spec
     identity = Rootfs(Path(spec.rootfs)).identity(spec.user)
     confined = not identity.uid and not spec.privileged
-    inner = bubblewrap_command(bubblewrap(), spec.command, has_filter=not spec.privileged)
+    inner = bubblewrap_command(
+        bubblewrap(),
+        spec.command,
+        has_filter=not spec.privileged,
+        takes_terminal=_takes_terminal(container),
+    )
     # in a user namespace of one uid bubblewrap itself stays root, and maps that to the user
     becomes_user = identity.uid and is_mapped(identity.uid)
     groups = ",".join(map(str, identity.groups))
@@ -229,10 +234,17 @@ def _command(container: Container, folder: Path, netns: str | None) -> list[str]
     )
 
 
+def _takes_terminal(container: Container) -> bool:
+    """Without a shell in it, bubblewrap's session has the terminal, and ends at Ctrl-C."""
+    shell = Rootfs(Path(container.spec.rootfs)).on_host(SHELL)
+    return bool(container.spec.tty) and os.access(shell, os.X_OK)
+
+
 def _streams(container: Container, folder: Path) -> Streams:
     spec = container.spec
     if spec.tty:
-        return Streams(spec.tty, spec.tty, is_terminal=True)
+        ours = not _takes_terminal(container)
+        return Streams(spec.tty, spec.tty, is_terminal=True, is_ours=ours)
     log = str(folder / "log")
     if spec.interactive and not spec.stdin:
         return Streams(str(folder / "stdin"), log, is_endless=True)

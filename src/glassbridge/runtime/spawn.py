@@ -16,6 +16,9 @@ _STATUS, _ARGUMENTS, _SECCOMP = 3, 4, 5
 _PRIVATE = 0o600
 _LAUNCH = "glassbridge.runtime.launch"
 
+SHELL = "/bin/sh"
+"""What takes the terminal inside, where the container has it."""
+
 
 def program(module: str, *arguments: str) -> list[str]:
     """The command that runs a module's `main(arguments)` without site packages: 10 ms."""
@@ -38,11 +41,21 @@ def launch_command(
     return program(_LAUNCH, netns, *user, mask, *command)
 
 
-def bubblewrap_command(bubblewrap: str, command: Sequence[str], *, has_filter: bool) -> list[str]:
-    """Bubblewrap with the descriptors that `spawn` gives it."""
+def bubblewrap_command(
+    bubblewrap: str, command: Sequence[str], *, has_filter: bool, takes_terminal: bool
+) -> list[str]:
+    """Bubblewrap with the descriptors that `spawn` gives it.
+
+    With `takes_terminal` a shell inside leads a session of its own and opens the terminal, which
+    thereby controls that one: in bubblewrap's session Ctrl-C would end bubblewrap as well, and
+    with it the container.
+    """
     options = ["--args", str(_ARGUMENTS), "--json-status-fd", str(_STATUS)]
     if has_filter:
         options += ["--seccomp", str(_SECCOMP)]
+    if takes_terminal:
+        options.append("--new-session")
+        command = [SHELL, "-c", 'exec "$@" <>/dev/console >&0 2>&0', "sh", *command]
     return [bubblewrap, *options, "--", *command]
 
 
@@ -52,6 +65,8 @@ class Streams(NamedTuple):
     input: str
     output: str
     is_terminal: bool = False
+    is_ours: bool = True
+    """The terminal shall control the session that `spawn` makes, not one further inside."""
     is_endless: bool = False
     """A FIFO that is held open for writing, so that it never ends."""
 
@@ -59,15 +74,16 @@ class Streams(NamedTuple):
 def spawn(command: Sequence[str], folder: Path, streams: Streams) -> int:
     """Start bubblewrap_command's words; returns the pid.
 
-    A terminal becomes the session's own by being opened: the child leads a session without one.
+    A terminal becomes a session's own by being opened: the child leads a session without one.
     """
     create = os.O_CREAT | os.O_WRONLY
+    control = 0 if streams.is_ours else os.O_NOCTTY
     own = [] if streams.is_terminal else [_open_input(streams)]
     files = [
         (os.POSIX_SPAWN_DUP2, own[0], 0)
         if own
-        else (os.POSIX_SPAWN_OPEN, 0, streams.input, os.O_RDWR, 0),
-        (os.POSIX_SPAWN_OPEN, 1, streams.output, create | os.O_APPEND, _PRIVATE),
+        else (os.POSIX_SPAWN_OPEN, 0, streams.input, os.O_RDWR | control, 0),
+        (os.POSIX_SPAWN_OPEN, 1, streams.output, create | os.O_APPEND | control, _PRIVATE),
         (os.POSIX_SPAWN_DUP2, 1, 2),
         (os.POSIX_SPAWN_OPEN, _STATUS, str(folder / "status"), create | os.O_TRUNC, _PRIVATE),
         (os.POSIX_SPAWN_OPEN, _ARGUMENTS, str(folder / "arguments"), os.O_RDONLY, 0),

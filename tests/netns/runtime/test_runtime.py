@@ -343,6 +343,30 @@ def test_terminal_belongs_to_it(runtime: Runtime, netns: str) -> None:
         os.close(slave)
 
 
+def test_ctrl_c_reaches_the_command_alone(runtime: Runtime, netns: str) -> None:
+    """Bubblewrap is in another session: the command may live on, and its own code is told."""
+    master, slave = os.openpty()
+    try:
+        script = "trap 'echo heard; exit 5' INT; echo ready; while :; do sleep 0.05; done"
+        box = container_of(script, tty=os.ttyname(slave))
+        with running(runtime, box, netns) as up:
+            _read_until(master, b"ready")
+            os.write(master, b"\x03")
+            assert b"heard" in _read_until(master, b"heard")
+            assert process_of(up).wait(5)
+            assert runtime.exit_code(up) == 5
+    finally:
+        os.close(master)
+        os.close(slave)
+
+
+def _read_until(descriptor: int, wanted: bytes) -> bytes:
+    seen = b""
+    while wanted not in seen:
+        seen += os.read(descriptor, 100)
+    return seen
+
+
 def test_ended_container_lets_go_of_deleted_namespaces(
     runtime: Runtime, make_netns: Callable[[str], str]
 ) -> None:
