@@ -43,7 +43,8 @@ class ContainerStacks:
             self._realise(wish.network)
         create_netns(path)
         try:
-            job = Attach(sandbox_of(container, path), wishes, container.ports)
+            # on no network there is no address to publish
+            job = Attach(sandbox_of(container, path), wishes, container.ports if wishes else ())
             self._submit(job).result()
         except BaseException:
             delete_netns(path)

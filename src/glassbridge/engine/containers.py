@@ -8,11 +8,15 @@ import logging
 import secrets
 import threading
 import time
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
+from contextlib import contextmanager, suppress
 
 from msgspec.structs import replace
 
+from glassbridge.engine.attaching import Connect
 from glassbridge.engine.container_stack import ContainerStacks, sandbox_of
+from glassbridge.engine.detaching import Disconnect
 from glassbridge.engine.exits import ExitWatcher
 from glassbridge.engine.jobs import Submit
 from glassbridge.engine.records import ForgetContainer, RecordContainer
@@ -96,7 +100,8 @@ class Containers:
         """SIGTERM, then SIGKILL after `timeout` seconds; stopped already is success."""
         container = self._state.container(ref)
         if container.state is ContainerState.RUNNING:
-            self._runtime.terminate(container)
+            with suppress(NotFound):  # it has ended meanwhile
+                self._runtime.terminate(container)
             if self._await_end(container, timeout) is None:
                 self._runtime.kill(container)
                 self._await_end(container, None)
@@ -132,26 +137,45 @@ class Containers:
         except TimeoutError:
             return None
 
-    def stopped(self, ref: str) -> Container | None:
-        """The container meant, if it is one of the runtime's and does not run."""
-        try:
-            container = self._state.container(ref)
-        except NotFound:
-            return None
-        return None if container.state is ContainerState.RUNNING else container
+    def connect(self, network: Network, ref: str, wish: NetworkWish) -> SandboxView:
+        """Plug in what is running; a container does the same at each later start."""
+        with self._held(ref) as container:
+            if container is None:
+                return self._submit(Connect(network.id, ref, wish)).result()
+            if container.network_mode != "default":
+                raise Conflict(
+                    f"{container.name} cannot join networks: it runs with "
+                    f"--network {container.network_mode}",
+                    hint=f"run another with --network {network.name}",
+                )
+            rest = _without(container, network)
+            if container.state is ContainerState.RUNNING:
+                self._submit(Connect(network.id, container.id, wish)).result()
+            elif len(rest) < len(container.networks):
+                raise Conflict(f"{container.name} is already connected to network {network.name}")
+            return self._change(container, networks=(*rest, wish))
 
-    def add_wish(self, container: Container, network: Network, wish: NetworkWish) -> SandboxView:
-        """Have a stopped container join one more network at its next start."""
-        if any(w.network in (network.name, network.id) for w in container.networks):
-            raise Conflict(f"{container.name} is already connected to network {network.name}")
-        return self._change(container, networks=(*container.networks, wish))
+    def disconnect(self, network: Network, ref: str) -> SandboxView:
+        """Pull out what is running; a container does without the network at later starts, too."""
+        with self._held(ref) as container:
+            if container is None:
+                return self._submit(Disconnect(network.id, ref)).result()
+            rest = _without(container, network)
+            if container.state is ContainerState.RUNNING:
+                self._submit(Disconnect(network.id, container.id)).result()
+            elif len(rest) == len(container.networks):
+                raise NotFound(f"{container.name} is not connected to network {network.name}")
+            return self._change(container, networks=rest)
 
-    def drop_wish(self, container: Container, network: Network) -> SandboxView:
-        """Have a stopped container not join a network at its next start."""
-        rest = tuple(w for w in container.networks if w.network not in (network.name, network.id))
-        if len(rest) == len(container.networks):
-            raise NotFound(f"{container.name} is not connected to network {network.name}")
-        return self._change(container, networks=rest)
+    @contextmanager
+    def _held(self, ref: str) -> Iterator[Container | None]:
+        """The container meant, which neither starts nor ends meanwhile; None: no container."""
+        container_id = self._state.find(ref)
+        if container_id not in self._state.containers:
+            yield None
+            return
+        with self._lock(container_id):
+            yield self._state.container(container_id)
 
     def _create(self, request: RunRequest) -> Container:
         container = Container(
@@ -159,12 +183,15 @@ class Containers:
             name=check_name(request.name) if request.name else free_name(self._state),
             spec=request.spec,
             network_mode=self._network_mode(request),
-            networks=request.networks or (NetworkWish(network=DEFAULT_NETWORK),),
+            networks=self._by_name(request.networks or (NetworkWish(network=DEFAULT_NETWORK),)),
             ports=request.ports,
             created=time.time(),
         )
         self._submit(RecordContainer(container, is_new=True)).result()
         return container
+
+    def _by_name(self, wishes: Sequence[NetworkWish]) -> tuple[NetworkWish, ...]:
+        return tuple(replace(w, network=self._state.network(w.network).name) for w in wishes)
 
     def _network_mode(self, request: RunRequest) -> str:
         mode = request.network_mode
@@ -175,6 +202,8 @@ class Containers:
                 f"ports cannot be published with --network {mode}",
                 hint="omit -p: the container has no address of its own to publish",
             )
+        if request.networks:
+            raise InvalidRequest(f"networks cannot be joined with --network {mode}")
         if mode.startswith("container:"):
             return f"container:{self._state.container(mode.partition(':')[2]).id}"
         if mode not in ("none", "host"):
@@ -186,20 +215,23 @@ class Containers:
         try:
             self._runtime.prepare(container, self._stacks.hosts(container))
             process = self._runtime.start(container, path)
+            running = replace(
+                container,
+                state=ContainerState.RUNNING,
+                pid=process.pid,
+                pid_started=process.started_ticks,
+                exit_code=None,
+                started=time.time(),
+                finished=0.0,
+            )
+            self._ends[container.id] = Future()
+            self._submit(RecordContainer(running)).result()
         except BaseException:
+            # nobody would know of a process that is not recorded
+            self._runtime.kill(container)
+            self._ends.pop(container.id, None)
             self._stacks.drop(container)
             raise
-        running = replace(
-            container,
-            state=ContainerState.RUNNING,
-            pid=process.pid,
-            pid_started=process.started_ticks,
-            exit_code=None,
-            started=time.time(),
-            finished=0.0,
-        )
-        self._ends[container.id] = Future()
-        self._submit(RecordContainer(running)).result()
         self._watch(running)
 
     def _watch(self, container: Container) -> None:
@@ -215,22 +247,29 @@ class Containers:
             container = self._state.containers.get(container_id)
             if container is None or container.state is not ContainerState.RUNNING:
                 return
-            try:
-                self._stacks.drop(container)
-            except GlassbridgeError as error:
-                _log.warning("container %s ended: %s", container.name, error)
             code = self._runtime.exit_code(container)
-            if container.spec.auto_remove:
-                self._forget(container)
-            else:
-                self._change(
-                    container,
-                    state=ContainerState.EXITED,
-                    pid=None,
-                    exit_code=code,
-                    finished=time.time(),
-                )
-        self._ends.pop(container_id).set_result(code or 0)
+            try:
+                self._give_back(container, code)
+            except Exception:  # noqa: BLE001 - who waits for the end must hear of it all the same
+                _log.exception("container %s ended", container.name)
+            # under the lock: the next start brings another future
+            self._ends.pop(container_id).set_result(code or 0)
+
+    def _give_back(self, container: Container, code: int | None) -> None:
+        try:
+            self._stacks.drop(container)
+        except GlassbridgeError as error:
+            _log.warning("container %s ended: %s", container.name, error)
+        if container.spec.auto_remove:
+            self._forget(container)
+        else:
+            self._change(
+                container,
+                state=ContainerState.EXITED,
+                pid=None,
+                exit_code=code,
+                finished=time.time(),
+            )
 
     def _change(self, container: Container, **changes: object) -> SandboxView:
         changed = replace(container, **changes)
@@ -251,3 +290,7 @@ class Containers:
 
     def _lock(self, container_id: SandboxId) -> threading.RLock:
         return self._locks.setdefault(container_id, threading.RLock())
+
+
+def _without(container: Container, network: Network) -> tuple[NetworkWish, ...]:
+    return tuple(w for w in container.networks if w.network != network.name)

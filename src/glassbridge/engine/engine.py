@@ -7,11 +7,13 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import TypeVar
 
+from msgspec.structs import replace
+
 from glassbridge import __version__
-from glassbridge.engine.attaching import Attach, Connect
+from glassbridge.engine.attaching import Attach
 from glassbridge.engine.container_stack import ContainerStacks
 from glassbridge.engine.containers import Containers
-from glassbridge.engine.detaching import Detach, Disconnect
+from glassbridge.engine.detaching import Detach
 from glassbridge.engine.healing import Healer
 from glassbridge.engine.host import Host
 from glassbridge.engine.jobs import Job
@@ -168,16 +170,12 @@ class Engine:
     def connect(self, network_ref: str, request: ConnectRequest) -> SandboxView:
         """Plug a sandbox into one more network; a stopped container joins at its next start."""
         network = self._realise(network_ref)
-        if (stopped := self._containers.stopped(request.container)) is not None:
-            return self._containers.add_wish(stopped, network, request.wish)
-        return self._submit(Connect(network.id, request.container, request.wish)).result()
+        wish = replace(request.wish, network=network.name)
+        return self._containers.connect(network, request.container, wish)
 
     def disconnect(self, network_ref: str, container_ref: str) -> SandboxView:
         """Pull a sandbox out of a network."""
-        network = self._state.network(network_ref)
-        if (stopped := self._containers.stopped(container_ref)) is not None:
-            return self._containers.drop_wish(stopped, network)
-        return self._submit(Disconnect(network.id, container_ref)).result()
+        return self._containers.disconnect(self._state.network(network_ref), container_ref)
 
     def attach(self, request: AttachRequest) -> SandboxView:
         """Give a process or a namespace its network stack."""

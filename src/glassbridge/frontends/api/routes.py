@@ -154,6 +154,7 @@ ROUTES = (
         lambda engine, ref, asked: engine.connect(ref, asked),
         SandboxView,
         body=ConnectRequest,
+        cost=Cost.LONG,
     ),
     Route(
         "POST",
@@ -163,6 +164,7 @@ ROUTES = (
         lambda engine, ref, asked: engine.disconnect(ref, asked.container),
         SandboxView,
         body=DisconnectRequest,
+        cost=Cost.LONG,
     ),
     Route(
         "GET",
