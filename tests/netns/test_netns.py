@@ -99,6 +99,19 @@ def test_what_is_no_network_namespace(fresh_host: None, path: str) -> None:
         netns.open_netns(path)
 
 
+@pytest.mark.timeout(10)
+def test_a_fifo_is_not_waited_for(fresh_host: None, tmp_path: Path) -> None:
+    path = tmp_path / "fifo"
+    os.mkfifo(path)
+    with pytest.raises(InvalidRequest, match="is not a network namespace"):
+        netns.open_netns(str(path))
+
+
+def test_what_is_no_path_at_all(fresh_host: None) -> None:
+    with pytest.raises(InvalidRequest, match="is not a path"):
+        netns.open_netns("/run/netns/\0")
+
+
 def test_the_namespace_of_a_process(fresh_host: None) -> None:
     process = subprocess.Popen(["unshare", "-n", "sleep", "60"])
     try:

@@ -45,9 +45,12 @@ _libc.umount2.argtypes = (ctypes.c_char_p, ctypes.c_int)
 def open_netns(path: str) -> int:
     """Open a namespace by its path; the caller closes the descriptor."""
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        # what is no namespace may be a FIFO, which would be waited for
+        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
         raise _refused(f"open network namespace {path}", error) from error
+    except ValueError as error:
+        raise InvalidRequest(f"{path!r} is not a path: {error}") from error
     try:
         kind = fcntl.ioctl(fd, _NS_GET_NSTYPE)
     except OSError:
