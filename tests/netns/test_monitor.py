@@ -201,3 +201,19 @@ def test_what_happens_before_the_start_is_told(fresh_host: None) -> None:
     opened.start()
     listener.wait(lambda: "gb0" in {e.ifname for e in listener.all(LinkNew)})
     opened.stop()
+
+
+def test_what_cannot_be_read_counts_as_lost(
+    heard: Heard, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_: object) -> list[KernelEvent]:
+        raise KeyError("failed by the test")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(module, "route_events", fail)
+        ip("link add odd type bridge")
+        heard.wait(lambda: heard.all(EventsLost))
+    assert {e.source for e in heard.all(EventsLost)} == {"links", "ruleset"}
+    assert "failed by the test" in caplog.text
+    ip("link add even type bridge")
+    heard.wait(lambda: any(e.ifname == "even" for e in heard.all(LinkNew)))

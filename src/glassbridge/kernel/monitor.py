@@ -91,13 +91,20 @@ class Monitor:
             any_of_them.poll()
             if stop.poll(_GATHER_MILLISECONDS):
                 return
-            events = (*self._read_route(), *self._read_ruleset())
+            events = self._read()
             if not events:
                 continue
             try:
                 self._listener(events)
             except Exception:  # noqa: BLE001 - one bad event must not end the watch
                 _log.exception("kernel events: %s", events)
+
+    def _read(self) -> tuple[KernelEvent, ...]:
+        try:
+            return (*self._read_route(), *self._read_ruleset())
+        except Exception:  # noqa: BLE001 - a message that we cannot read must not end the watch
+            _log.exception("reading kernel events")
+            return (EventsLost("links"), EventsLost("ruleset"))
 
     def _read_route(self) -> list[KernelEvent]:
         waiting = _Waiting(self._route)
