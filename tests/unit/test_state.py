@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 
+import pytest
+
 from glassbridge.engine.records import ForgetContainer
 from glassbridge.engine.state import State
+from glassbridge.engine.wishes import free_name
 from glassbridge.model.address import Mac
 from glassbridge.model.container import Container, ContainerSpec
-from glassbridge.model.endpoint import Endpoint, EndpointId, SandboxId
+from glassbridge.model.endpoint import Endpoint, EndpointId, Sandbox, SandboxId
+from glassbridge.model.names import random_name
 from glassbridge.model.network import Ifname, Network, NetworkId, Subnet
 
 ADDRESS = IPv4Interface("10.0.0.2/24")
@@ -61,3 +65,14 @@ def test_a_caller_that_goes_away_cancels_no_job() -> None:
     spec = ContainerSpec(rootfs="/", command=("true",))
     container = Container(id=SandboxId("c" * 64), name="web", spec=spec)
     assert not ForgetContainer(container).future.cancel()
+
+
+@pytest.mark.timeout(10)
+def test_a_name_is_found_when_every_pair_of_words_is_taken() -> None:
+    state = State()
+    for bits in range(1 << 12):
+        sandbox = Sandbox(
+            id=SandboxId(f"{bits:064x}"), name=random_name(bits), netns="", netns_cookie=bits
+        )
+        state.put_sandbox(sandbox)
+    state.check_name_is_free(free_name(state))

@@ -25,10 +25,16 @@ def foreign_sandbox(state: State, request: AttachRequest) -> Sandbox:
     )
 
 
+_PAIRS_TRIED = 20
+
+
 def free_name(state: State) -> str:
-    """Two words, as Docker gives; another pair when they are taken."""
+    """Two words, as Docker gives; with a number behind them where most pairs are taken."""
+    tried = 0
     while True:
-        name = random_name(secrets.randbits(32))
+        number = str(secrets.randbits(32)) if tried >= _PAIRS_TRIED else ""
+        name = random_name(secrets.randbits(32)) + number
+        tried += 1
         try:
             state.check_name_is_free(name)
         except Conflict:
