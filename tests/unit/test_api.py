@@ -300,3 +300,14 @@ def test_names_survive_the_path(engine: EngineStandIn, api: Path) -> None:
 def test_each_code_has_one_status() -> None:
     assert STATUSES["not_found"] == 404
     assert len(STATUSES) == 9
+
+
+def test_who_cannot_be_checked_is_refused(
+    api: Path, engine: EngineStandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: socket.socket) -> None:
+        raise OSError("failed by the test")
+
+    monkeypatch.setattr(peer, "peer_refusal", fail)
+    with Client(api) as client, pytest.raises(errors.PermissionRefused, match="cannot be checked"):
+        client.get("/v1/status", Status)

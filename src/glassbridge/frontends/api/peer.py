@@ -54,6 +54,9 @@ class PeerCheckedProtocol(HttpToolsProtocol):
         """Look at the peer before its first byte."""
         super().connection_made(transport)
         connection: Any = transport.get_extra_info("socket")
-        refusal = peer_refusal(connection)
+        try:
+            refusal = peer_refusal(connection)
+        except OSError as error:  # asyncio would log it, and serve whoever it is
+            refusal = PermissionRefused(f"the caller cannot be checked: {error}")
         if refusal is not None:
             self.app = cast(Any, refuse_everything(refusal))
