@@ -17,8 +17,6 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import msgspec
-
 from glassbridge.errors import Conflict, NotFound, PermissionRefused, Unavailable
 from glassbridge.model.container import Container
 from glassbridge.runtime.capabilities import capability_mask, kept_capabilities
@@ -31,6 +29,7 @@ from glassbridge.runtime.preflight import (
     shares_host_files,
 )
 from glassbridge.runtime.process import Process, process_now
+from glassbridge.runtime.report import record_init, recorded_init, report_of
 from glassbridge.runtime.rootfs import Identity, Rootfs
 from glassbridge.runtime.sandbox import hostname_of, sandbox_arguments
 from glassbridge.runtime.seccomp import seccomp_program
@@ -114,11 +113,11 @@ class Runtime:
         if monitor.is_running():
             return None
         monitor.reap()
-        reported = self._report(container).get("exit-code")
+        reported = report_of(self.folder(container)).get("exit-code")
         if reported is not None:
             return reported
         # somebody killed bubblewrap, and nobody waits for the container any more
-        init = self._init(container)
+        init = recorded_init(self.folder(container))
         if init is not None:
             init.send(signal.SIGKILL)
         return _KILLED
@@ -134,13 +133,13 @@ class Runtime:
 
     def kill(self, container: Container) -> None:
         """End it now, with all that it has started; it may have ended already."""
-        init = self._init(container) or _monitor(container)
+        init = recorded_init(self.folder(container)) or _monitor(container)
         if init is not None:
             init.send(signal.SIGKILL)
 
     def init(self, container: Container) -> Process:
         """Its first process, as the host sees it; raises NotFound when it does not run."""
-        init = self._init(container)
+        init = recorded_init(self.folder(container))
         if init is None or not init.is_running():
             raise NotFound(
                 f"container {container.name} is not running",
@@ -172,38 +171,23 @@ class Runtime:
         """The filter that it runs under; empty: none."""
         return (self.folder(container) / "seccomp").read_bytes()
 
-    def _init(self, container: Container) -> Process | None:
-        text = _read(self.folder(container) / "init")
-        return msgspec.json.decode(text, type=Process) if text else None
-
-    def _report(self, container: Container) -> dict[str, int]:
-        """Bubblewrap's lines; the exit code is there only if the command was executed."""
-        lines = _read(self.folder(container) / "status").splitlines()
-        report: dict[str, int] = {}
-        for line in lines:
-            try:
-                report |= msgspec.json.decode(line, type=dict[str, int])
-            except msgspec.DecodeError:  # still being written
-                break
-        return report
-
     def _await_command(self, container: Container, monitor: Process) -> bool:
         """Wait until bubblewrap's child has become the command; False if that failed."""
         deadline = time.monotonic() + _START_SECONDS
         init: Process | None = None
         while monitor.is_running() and time.monotonic() < deadline:
-            child = self._report(container).get("child-pid")
+            child = report_of(self.folder(container)).get("child-pid")
             if init is None and child is not None:
                 init = process_now(child)
             if init is not None and init.has_executed():
-                _write_private(self.folder(container) / "init", msgspec.json.encode(init))
+                record_init(self.folder(container), init)
                 return True
             time.sleep(_POLL_SECONDS)
         if monitor.is_running():
             monitor.send(signal.SIGKILL)
             monitor.wait(_START_SECONDS)
         monitor.reap()
-        return "exit-code" in self._report(container)
+        return "exit-code" in report_of(self.folder(container))
 
 
 def _monitor(container: Container) -> Process | None:
