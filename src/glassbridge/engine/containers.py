@@ -23,7 +23,7 @@ from glassbridge.engine.records import ForgetContainer, RecordContainer
 from glassbridge.engine.state import State
 from glassbridge.engine.views import sandbox_view
 from glassbridge.engine.wishes import free_name
-from glassbridge.errors import Conflict, GlassbridgeError, InvalidRequest, NotFound
+from glassbridge.errors import Conflict, GlassbridgeError, InvalidRequest, NotFound, Unavailable
 from glassbridge.kernel.netns import delete_netns
 from glassbridge.model.container import Container, ContainerState, NetworkWish
 from glassbridge.model.endpoint import SandboxId
@@ -62,18 +62,20 @@ class Containers:
             if container.state is ContainerState.RUNNING:
                 self._ends[container.id] = Future()
                 self._watch(container)
-            elif container.state is ContainerState.CREATED:
-                self._runtime.kill(container)
-                self._stacks.drop(container)
+                continue
+            # a process of its own runs where a crash came ahead of the record of it
+            self._runtime.kill(container)
+            self._stacks.drop(container)
+            if container.state is ContainerState.CREATED:
                 self._forget(container)
-            else:
-                self._stacks.drop(container)
         for path in self._stacks.strays():
             delete_netns(path)
 
     def close(self) -> None:
-        """Stop watching; the containers go on."""
+        """Stop watching; the containers go on, and who waits for one is told."""
         self._watcher.stop()
+        for end in self._ends.values():
+            end.set_exception(Unavailable("the engine is closing"))
 
     def run(self, request: RunRequest) -> SandboxView:
         """Create and start a container; a failure leaves nothing of it."""
