@@ -33,8 +33,8 @@ def run(*command: str) -> str:
 
 def link(ifname: str, netns: str = "") -> dict[str, Any]:
     """One link as `ip` shows it, empty when there is none."""
-    within = ("-n", Path(netns).name) if netns else ()
-    found = (k for k in show("ip", *within, "-j", "-d", "addr") if k.get("ifname") == ifname)
+    within = ("nsenter", f"--net={Path('/run/netns', netns)}") if netns else ()
+    found = (k for k in show(*within, "ip", "-j", "-d", "addr") if k.get("ifname") == ifname)
     return next(found, {})
 
 
