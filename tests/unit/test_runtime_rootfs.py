@@ -156,3 +156,10 @@ def test_the_hosts_own_tree_agrees_with_realpath() -> None:
         said = subprocess.check_output(["realpath", "-m", path], text=True).strip()
         if not path.startswith("/proc"):
             assert Rootfs(Path("/")).resolve(path) == said
+
+
+@pytest.mark.timeout(10)
+def test_a_fifo_in_place_of_the_users_is_not_waited_for(tmp_path: Path) -> None:
+    (tmp_path / "etc").mkdir()
+    os.mkfifo(tmp_path / "etc/passwd")
+    assert Rootfs(tmp_path).identity("7").uid == 7

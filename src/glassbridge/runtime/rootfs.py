@@ -102,8 +102,10 @@ class Rootfs:
         return by_name or next((f for f in lines if f[number] == wanted), None)
 
     def _fields(self, file: str, least: int) -> list[list[str]]:
+        place = self.on_host(file)
         try:
-            text = self.on_host(file).read_text(errors="replace")
+            # the files are a stranger's: a FIFO would be waited for
+            text = place.read_text(errors="replace") if place.is_file() else ""
         except OSError:  # an image without users
             return []
         lines = (line.split(":") for line in text.splitlines())
