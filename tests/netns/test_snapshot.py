@@ -6,6 +6,7 @@ import shlex
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from ipaddress import IPv4Address, ip_address, ip_network
 from pathlib import Path
@@ -378,7 +379,14 @@ def learn_a_mac() -> None:
     os.close(fd)
     with frames:
         frames.bind(("eth0", 0))
-        frames.send(b"\xff" * 6 + bytes.fromhex("02000000beef") + b"\x88\xb5" + bytes(46))
+        frame = b"\xff" * 6 + bytes.fromhex("02000000beef") + b"\x88\xb5" + bytes(46)
+        # sent again until it is learned: a link that was just set up may still lack its carrier
+        for _ in range(100):
+            frames.send(frame)
+            if "02:00:00:00:be:ef" in run("bridge fdb show br gb0"):
+                return
+            time.sleep(0.02)
+    raise AssertionError("the bridge learned nothing")
 
 
 LISTENER = """

@@ -113,6 +113,7 @@ class Connect(Job[SandboxView]):
         network = state.network(self._network_ref)
         self._sandbox = sandbox = state.sandbox(self._sandbox_ref)
         siblings = state.endpoints_of(sandbox.id)
+        staying = [e for e in siblings if e.state is EndpointState.ATTACHED]
         if any(e.network == network.id for e in siblings):
             raise Conflict(f"{sandbox.name} is already connected to network {network.name}")
         leases = Leases(state, time.monotonic())
@@ -123,7 +124,7 @@ class Connect(Job[SandboxView]):
         except BaseException:
             leases.give_back()
             raise
-        pairs = [(state.networks[e.network], e) for e in siblings]
+        pairs = [(state.networks[e.network], e) for e in staying]
         winner = choose_gateway([*pairs, (network, new)])
         old = next((p for p in pairs if p[1].is_gateway), None)
         move: tuple[Operation, ...] = ()

@@ -111,7 +111,10 @@ class ContainerStacks:
             return None
         if shared.network_mode.startswith("container:"):
             return self._shared(SandboxId(shared.network_mode.partition(":")[2]))
-        return self._state.sandboxes[shared.id].netns
+        sandbox = self._state.sandboxes.get(shared.id)
+        if sandbox is None:
+            raise Conflict(f"container {shared.name}, whose network is to be shared, is ending")
+        return sandbox.netns
 
 
 def sandbox_of(container: Container, path: str) -> Sandbox:

@@ -32,6 +32,7 @@ from glassbridge.engine.wishes import foreign_sandbox
 from glassbridge.engine.writer import Writer
 from glassbridge.errors import Conflict, NotFound
 from glassbridge.kernel.executor import Executor
+from glassbridge.kernel.netns import unmake_shared_mount
 from glassbridge.model.container import ContainerState, NetworkWish
 from glassbridge.model.kernel_names import DEFAULT_NETWORK
 from glassbridge.model.network import Network
@@ -138,7 +139,9 @@ class Engine:
             self._containers.remove(container.id, force=True)
         for future in [self._submit(Detach(s.id)) for s in self._state.sandboxes]:
             future.result()
-        return self._submit(TakeDown(self._host)).result()
+        notes = self._submit(TakeDown(self._host)).result()
+        unmake_shared_mount(str(self._run_dir / "netns"))
+        return notes
 
     def create_network(self, request: NetworkRequest) -> Network:
         """Define a network and make its bridge."""

@@ -16,6 +16,7 @@ from glassbridge.model.container import NetworkWish
 from glassbridge.model.container_flags import parse_mac
 from glassbridge.model.endpoint import Endpoint, EndpointId, EndpointState, Sandbox
 from glassbridge.model.kernel_names import host_end_name
+from glassbridge.model.names import check_ifname
 from glassbridge.model.network import Ifname, Network
 
 _INTERFACES: dict[int, Callable[[tuple[int, int]], IPInterface]] = {
@@ -102,7 +103,7 @@ def choose_ifname(
     if wish:
         if wish in taken or exists(Ifname(wish)):
             raise Conflict(f"the namespace already has an interface {wish}")
-        return Ifname(wish)
+        return check_ifname(wish)
     index = 0
     while True:
         name = Ifname(f"{network.options.ifname_prefix}{index}")

@@ -11,7 +11,7 @@ from glassbridge.engine.jobs import Job
 from glassbridge.engine.reaping import Reaper
 from glassbridge.engine.state import State
 from glassbridge.errors import GlassbridgeError, Unavailable
-from glassbridge.kernel.executor import Executor
+from glassbridge.kernel.executor import Executor, Outcome, Plan
 from glassbridge.store.store import Store
 
 T = TypeVar("T")
@@ -77,7 +77,7 @@ class Writer:
             for batch in self._batches(job):
                 if batch is None:
                     return
-                self._commit_or_refuse(batch, self._executor)
+                self._commit(batch, self._executor)
 
     def _enqueue(self, job: Job[T]) -> Future[T]:
         self._queue.put(job)
@@ -106,16 +106,6 @@ class Writer:
             batches.append(shared)
         return batches
 
-    def _commit_or_refuse(self, jobs: Sequence[Job[Any]], executor: Executor) -> None:
-        """A fault of ours must neither end the writer nor leave a caller waiting for ever."""
-        try:
-            self._commit(jobs, executor)
-        except Exception as fault:  # noqa: BLE001 - see above; nobody could catch it but us
-            _log.exception("a batch failed half way; the healer repairs what differs")
-            for job in jobs:
-                if not job.future.done():
-                    job.future.set_exception(fault)
-
     def _commit(self, jobs: Sequence[Job[Any]], executor: Executor) -> None:
         planned = []
         for job in jobs:
@@ -125,6 +115,16 @@ class Writer:
                 self._refuse(job, fault)
         if not planned:
             return
+        try:
+            outcomes = self._carry_out(planned, executor)
+        except Exception as fault:  # noqa: BLE001 - nor may a full disk; nobody else could catch it
+            self._give_up([job for job, _ in planned], fault)
+        else:
+            self._answer(planned, outcomes)
+
+    def _carry_out(
+        self, planned: Sequence[tuple[Job[Any], Plan]], executor: Executor
+    ) -> list[Outcome]:
         with self._store.transaction():
             for job, _ in planned:
                 job.intend(self._state, self._store)
@@ -135,12 +135,24 @@ class Writer:
                     job.settle(self._state, self._store)
                 else:
                     job.abandon(self._state, self._store)
-        self._answer(planned, outcomes)
+        return outcomes
+
+    def _give_up(self, jobs: Sequence[Job[Any]], fault: Exception) -> None:
+        """Forget a batch that could not be written; what it left in the kernel is swept later."""
+        _log.error("a batch failed half way", exc_info=fault)
+        for job in jobs:
+            try:
+                with self._store.transaction():
+                    job.abandon(self._state, self._store)
+            except Exception:  # noqa: BLE001 - the others must be answered too
+                _log.exception("%s cannot be taken back", type(job).__name__)
+            if not job.future.done():
+                job.future.set_exception(fault)
 
     def _answer(
         self,
         planned: Sequence[tuple[Job[Any], object]],
-        outcomes: Sequence[GlassbridgeError | None],
+        outcomes: Sequence[Outcome],
     ) -> None:
         doomed = []
         for (job, _), error in zip(planned, outcomes, strict=True):

@@ -59,6 +59,15 @@ class _Progress:
                 self.error = outcome
         self.next += len(operations)
 
+    def give_up(self, operations: Plan, fault: Exception) -> None:
+        """Nobody knows what was carried out: all of it is undone, and what is gone stays gone."""
+        if not isinstance(fault, GlassbridgeError):
+            _log.error("carrying out %s", describe(operations[0]), exc_info=fault)
+            fault = GlassbridgeError(f"{describe(operations[0])}: {fault}")
+        self.error = fault
+        self.done += operations
+        self.next += len(operations)
+
 
 class Executor:
     """Applies plans in the namespace of the thread that made it; one thread uses it.
@@ -122,9 +131,13 @@ class Executor:
             if self._before is not None and (refusal := self._ask(runs[0][0])) is not None:
                 sharers[0].record(runs[0], [refusal])
                 continue
-            for sharer, run, outcomes in zip(
-                sharers, runs, self._doors.perform(channel, runs), strict=True
-            ):
+            try:
+                answers = self._doors.perform(channel, runs)
+            except Exception as fault:  # noqa: BLE001 - a lost answer, a fault of ours: undo all
+                for sharer, run in zip(sharers, runs, strict=True):
+                    sharer.give_up(run, fault)
+                continue
+            for sharer, run, outcomes in zip(sharers, runs, answers, strict=True):
                 sharer.record(run, outcomes)
 
     def _ask(self, operation: Operation) -> Outcome:
@@ -142,6 +155,9 @@ class Executor:
                 back = inverse(operation)
                 if back is None:
                     continue
-                (outcomes,) = self._doors.perform(channel_of(back), [[back]])
+                try:
+                    (outcomes,) = self._doors.perform(channel_of(back), [[back]])
+                except Exception as fault:  # noqa: BLE001 - as above, and the rest must be tried
+                    outcomes = [GlassbridgeError(str(fault))]
                 if outcomes[0] is not None:
                     _log.warning("undo, %s: %s", describe(back), outcomes[0])

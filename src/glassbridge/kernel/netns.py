@@ -180,6 +180,11 @@ def delete_netns(path: str) -> None:
         Path(path).unlink()
 
 
+def unmake_shared_mount(folder: str) -> None:
+    """Take back what the first create_netns below a folder mounted; nothing there is success."""
+    _libc.umount2(folder.encode(), _MNT_DETACH | _UMOUNT_NOFOLLOW)
+
+
 def _unshare_and_bind(path: str, failures: list[OSError]) -> None:
     try:
         if _libc.unshare(_CLONE_NEWNET):

@@ -6,7 +6,7 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
-from glassbridge.errors import InvalidRequest, NotFound, Unavailable
+from glassbridge.errors import InvalidRequest, NotFound, Unavailable, Unsupported
 from glassbridge.model.container import Container, Mount
 from glassbridge.runtime.capabilities import kept_capabilities
 from glassbridge.runtime.rootfs import Identity, Rootfs
@@ -27,6 +27,11 @@ def check_container(container: Container) -> Identity:
         raise InvalidRequest(f"container {container.name}: no command", hint="end with one: sh")
     rootfs = Rootfs(root)
     identity = rootfs.identity(spec.user)
+    if not identity.uid and identity.gid:
+        raise Unsupported(
+            f"user {spec.user!r}: root with group {identity.gid} is not supported",
+            hint="name another user, or leave the group away",
+        )
     workdir = spec.workdir or "/"
     if shares_host_files(spec.rootfs) and not rootfs.on_host(workdir).is_dir():
         raise NotFound(f"working directory {workdir} does not exist in {spec.rootfs}")

@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from glassbridge.errors import InvalidRequest, NotFound
 
+_LARGEST_ID = 0xFFFFFFFE  # the one above means "none" to the kernel
 _SYMLINKS_MAX = 40  # MAXSYMLINKS of linux/namei.h
 _ROOT = PurePosixPath("/")
 
@@ -75,6 +76,7 @@ class Rootfs:
             raise self._unknown("user", name, "etc/passwd")
         uid = int(entry[2]) if entry else int(name or 0)
         gid = self._gid(group) if group else int(entry[3]) if entry else 0
+        _check_ids(user, uid, gid)
         login = entry[0] if entry else name
         groups = () if group else self._groups_of(login)
         home = entry[5] if entry else "/"
@@ -129,3 +131,10 @@ class Rootfs:
         except OSError:  # not there (yet), or not to be seen
             pass
         return None
+
+
+def _check_ids(user: str, *ids: int) -> None:
+    """Refuse what the kernel would cut to 32 bits, 4294967296 becoming root, or read as "none"."""
+    for number in ids:
+        if number > _LARGEST_ID:
+            raise InvalidRequest(f"user {user!r}: id {number} is over {_LARGEST_ID}")
