@@ -172,7 +172,7 @@ def test_a_missing_library_names_the_package(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(nft_module, "_LIBRARY", "libnftables-of-nobody.so.1")
     nft_module._load.cache_clear()  # noqa: SLF001 - the library is looked for once
     try:
-        with pytest.raises(Unavailable, match="cannot load libnftables: libnftables-of-nobody") as caught:
+        with pytest.raises(Unavailable, match=r"cannot load .*-of-nobody") as caught:
             Nft()
         assert "apt install libnftables1" in caught.value.hint
     finally:

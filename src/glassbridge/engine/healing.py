@@ -53,6 +53,7 @@ class Ailment(StrEnum):
     """What may be wrong, in the words of `status`."""
 
     LINKS = "a link vanished"
+    BRIDGES = "a bridge changed"
     FIREWALL = "our tables changed"
     PATHS = "foreign rules changed"
     UPLINKS = "routes changed"
@@ -101,21 +102,22 @@ class Healer:
         if ailments:
             self._heard.put(ailments)
 
-    def _ailment(self, event: KernelEvent) -> Ailment | None:
+    def _ailment(self, event: KernelEvent) -> Ailment | None:  # noqa: PLR0911 - one arm each
         """What an event may mean; attaches and detaches of our own mean nothing."""
         match event:
             case LinkGone(_, ifname):
                 return Ailment.LINKS if self._is_wanted(ifname) else None
             case LinkNew(_, ifname, is_up, _, master):
-                endpoint = self._state.endpoint_at(ifname)
-                loose = endpoint is not None and (master is None or not is_up)
+                if self._state.endpoint_at(ifname) is None:
+                    return None if is_up or not self._is_wanted(ifname) else Ailment.BRIDGES
+                loose = master is None or not is_up
                 return Ailment.LINKS if loose and self._is_wanted(ifname) else None
             case RulesetChanged(_, _, tables):
                 return Ailment.FIREWALL if _OUR_TABLES & set(tables) else Ailment.PATHS
             case RouteChanged():
                 return Ailment.UPLINKS
             case AddressChanged():
-                return None
+                return Ailment.BRIDGES
             case EventsLost(source):
                 return Ailment.LINKS if source == "links" else Ailment.FIREWALL
         assert_never(event)
@@ -178,6 +180,9 @@ class Healer:
             self._repair([("firewall", LoadFirewall(self._host))], work)
         if {Ailment.PATHS, Ailment.FIREWALL} & ailments:
             self._open_paths(work)
+        if Ailment.BRIDGES in ailments:
+            bridges = [n for n in self._state.networks if n.id in self._state.realised]
+            self._repair([(n.bridge, RestoreNetwork(n.id)) for n in bridges], work)
         if Ailment.LINKS in ailments:
             self._heal_links(work)
             self._drop_dead(work)

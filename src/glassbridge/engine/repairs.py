@@ -16,7 +16,7 @@ from glassbridge.model.network import Ifname, NetworkId
 from glassbridge.plan.endpoint import held_ports, plan_cable, plan_plug
 from glassbridge.plan.firewall import endpoint_elements, network_elements
 from glassbridge.plan.foreign_firewall import ForeignChain
-from glassbridge.plan.network import plan_realise
+from glassbridge.plan.network import plan_realise, plan_restore_bridge
 from glassbridge.plan.operations import DoomLink, LoadRuleset, OpenPath, Operation
 from glassbridge.store.store import Store
 
@@ -85,7 +85,10 @@ class HoldPorts(Job[tuple[str, ...]]):
 
 
 class RestoreNetwork(Job[bool]):
-    """Make a realised network's bridge again if it vanished; true if it was needed."""
+    """Make a realised network's bridge what it was: there, up, with its addresses.
+
+    True if it was needed.
+    """
 
     alone = True  # endpoints behind it need the bridge
 
@@ -96,10 +99,14 @@ class RestoreNetwork(Job[bool]):
 
     def plan(self, state: State, executor: Executor) -> tuple[Operation, ...]:
         network = state.networks.get(self._id)
-        if network is None or self._id not in state.realised or executor.has_link(network.bridge):
+        if network is None or self._id not in state.realised:
             return ()
-        self._needed = True
-        return plan_realise(network)
+        operations = plan_realise(network)
+        if executor.has_link(network.bridge):
+            held = executor.addresses_of(network.bridge)
+            operations = plan_restore_bridge(network, held, is_up=executor.is_up(network.bridge))
+        self._needed = bool(operations)
+        return operations
 
     def result(self, state: State) -> bool:
         return self._needed

@@ -17,7 +17,8 @@ from glassbridge.kernel.nft_elements import Change
 from glassbridge.kernel.ports import PortHolder
 from glassbridge.kernel.rtnetlink import RouteSocket
 from glassbridge.kernel.sandbox import OpenSandbox
-from glassbridge.kernel.snapshot import read_link
+from glassbridge.kernel.snapshot import read_addresses, read_link
+from glassbridge.model.address import IPInterface
 from glassbridge.model.firewall import Element
 from glassbridge.model.topology import Link
 from glassbridge.plan.descriptions import describe
@@ -110,6 +111,11 @@ class Doors:
     def link(self, ifname: str) -> Link:
         """One link by name; raises NotFound."""
         return read_link(self._links, ifname)
+
+    def addresses_of(self, ifname: str) -> frozenset[IPInterface]:
+        """The addresses of a link; raises NotFound."""
+        found = read_addresses(self._links, self._links.ifindex(ifname))
+        return frozenset(a.interface for a in found)
 
     def perform(self, channel: Channel, runs: Sequence[Run]) -> list[list[Outcome]]:
         """Carry out runs of one channel together."""

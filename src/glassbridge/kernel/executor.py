@@ -12,6 +12,7 @@ from glassbridge.errors import GlassbridgeError, NotFound
 from glassbridge.kernel.channels import Channel, channel_of
 from glassbridge.kernel.doors import Doors
 from glassbridge.kernel.ports import PortHolder
+from glassbridge.model.address import IPInterface
 from glassbridge.plan.descriptions import describe
 from glassbridge.plan.inverses import inverse
 from glassbridge.plan.operations import Operation
@@ -114,6 +115,14 @@ class Executor:
     def kind_of(self, ifname: str) -> str:
         """What a link is (`bridge`, `veth`), empty for a physical one; raises NotFound."""
         return self._doors.link(ifname).kind
+
+    def is_up(self, ifname: str) -> bool:
+        """Whether a link was set up; raises NotFound."""
+        return self._doors.link(ifname).is_up
+
+    def addresses_of(self, ifname: str) -> frozenset[IPInterface]:
+        """The addresses of a link; raises NotFound."""
+        return self._doors.addresses_of(ifname)
 
     @property
     def ports(self) -> PortHolder:

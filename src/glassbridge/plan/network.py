@@ -1,5 +1,8 @@
 """A network's bridge: what makes it, and what takes it away."""
 
+from collections.abc import Collection
+
+from glassbridge.model.address import IPInterface
 from glassbridge.model.endpoint import Endpoint
 from glassbridge.model.kernel_names import ALIAS_PREFIX
 from glassbridge.model.network import GatewayMode, Network
@@ -38,6 +41,15 @@ def plan_realise(network: Network) -> tuple[Operation, ...]:
     operations += [AddAddress(bridge, a) for a in network.gateway_interfaces]
     operations.append(BringUp(bridge))
     return tuple(operations)
+
+
+def plan_restore_bridge(
+    network: Network, held: Collection[IPInterface], *, is_up: bool
+) -> tuple[Operation, ...]:
+    """Give a bridge that stands back what somebody took from it."""
+    bridge = network.bridge
+    missing = [AddAddress(bridge, a) for a in network.gateway_interfaces if a not in held]
+    return (*missing, *(() if is_up else (BringUp(bridge),)))
 
 
 def plan_unrealise(network: Network, *, stands: bool) -> tuple[Operation, ...]:

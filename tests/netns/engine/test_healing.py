@@ -74,6 +74,17 @@ def test_a_cable_comes_back(engine: Engine, pair: tuple[Endpoint, Endpoint]) -> 
     check_consistency(engine)
 
 
+@pytest.mark.parametrize("damage", ["addr del 172.17.0.1/16 dev gb0", "link set gb0 down"])
+def test_a_bridge_is_what_it_was(
+    engine: Engine, pair: tuple[Endpoint, Endpoint], damage: str
+) -> None:
+    """Its address is everybody's way out."""
+    run("ip", *damage.split())
+    eventually(lambda: last_recovery(engine) == ("a bridge changed", ("gb0",), ()))
+    assert "172.17.0.1/16" in addresses("gb0")
+    assert pings("/run/netns/one", "172.17.0.1")
+
+
 @pytest.mark.parametrize("damage", ["nomaster", "down"])
 def test_a_loose_cable_is_plugged_again(
     engine: Engine, pair: tuple[Endpoint, Endpoint], damage: str
