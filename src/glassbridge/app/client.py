@@ -23,6 +23,7 @@ _HEADER_END = b"\r\n\r\n"
 _UNRESERVED = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.~")
 _CHUNK = 1 << 16
 _END_SECONDS = 15
+_PATIENCE_SECONDS = 10.0
 
 
 class NotRunning(Unavailable):
@@ -60,8 +61,20 @@ class Client:
         self._socket.close()
 
     def get(self, path: str, answer: type[T]) -> T:
-        """Read something."""
-        return self.request("GET", path, None, answer)
+        """Read something; raises Unavailable when the daemon does not answer in time.
+
+        What changes something may take as long as it takes: a stop waits for its container.
+        """
+        self._socket.settimeout(_PATIENCE_SECONDS)
+        try:
+            return self.request("GET", path, None, answer)
+        except TimeoutError as error:
+            raise Unavailable(
+                f"the daemon (pid {self._peer_pid()}) does not answer",
+                hint=f"end it, the next command starts another: kill -9 {self._peer_pid()}",
+            ) from error
+        finally:
+            self._socket.settimeout(None)
 
     def post(self, path: str, body: object, answer: type[T]) -> T:
         """Ask for something to be done."""
@@ -87,9 +100,7 @@ class Client:
 
     def end_daemon(self) -> None:
         """Ask the process at the other end to stop, and return when it is gone."""
-        credentials = struct.Struct("iII")
-        raw = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, credentials.size)
-        pid = credentials.unpack(raw)[0]
+        pid = self._peer_pid()
         # it is alive while this connection is, so the descriptor cannot be of another process
         try:
             process = os.pidfd_open(pid)
@@ -105,6 +116,12 @@ class Client:
                 )
         finally:
             os.close(process)
+
+    def _peer_pid(self) -> int:
+        credentials = struct.Struct("iII")
+        raw = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, credentials.size)
+        pid: int = credentials.unpack(raw)[0]
+        return pid
 
     def _read_answer(self) -> tuple[int, bytes]:
         received = b""

@@ -218,4 +218,4 @@ def _hint(known: Sequence[SandboxView]) -> str:
     others = "pid:N, netns:PATH or host"
     if known:
         return f"glassbridge ps shows the names; or give {others}"
-    return f"no daemon is running here to ask for names; give {others}"
+    return f"no daemon that answers us is running here to ask for names; give {others}"
