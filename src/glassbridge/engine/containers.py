@@ -189,6 +189,8 @@ class Containers:
             ports=request.ports,
             created=time.time(),
         )
+        # before anything is made: a misspelt program must not cost an address its rest
+        self._runtime.check(container)
         self._submit(RecordContainer(container, is_new=True)).result()
         return container
 
