@@ -176,6 +176,8 @@ def test_ctrl_c_reaches_the_command_once() -> None:
     script = "trap 'echo interrupted' INT; echo ready; sleep 1; sleep 0.3; echo ended"
     child, terminal = os.forkpty()
     if child == 0:
+        # a background job inherits it as ignored, and a shell cannot trap it then
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
         os.chdir(PROJECT)
         os.execve(LAB[0], [*LAB, "bash", "-c", script], environment())
     try:
