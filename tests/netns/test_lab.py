@@ -173,13 +173,14 @@ def test_orphans_are_buried() -> None:
 
 
 def test_ctrl_c_reaches_the_command_once() -> None:
+    # not bash: 5.2 may spin for ever when the signal meets it between fork and wait
     script = "trap 'echo interrupted' INT; echo ready; sleep 1; sleep 0.3; echo ended"
     child, terminal = os.forkpty()
     if child == 0:
         # a background job inherits it as ignored, and a shell cannot trap it then
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         os.chdir(PROJECT)
-        os.execve(LAB[0], [*LAB, "bash", "-c", script], environment())
+        os.execve(LAB[0], [*LAB, "sh", "-c", script], environment())
     try:
         seen = _read_until(terminal, "ready\r\n")
         os.write(terminal, b"\x03")
