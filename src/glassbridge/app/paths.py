@@ -7,7 +7,6 @@ from typing import Self
 
 _RUN = Path("/run/glassbridge")
 _STATE = Path("/var/lib/glassbridge")
-_NET_NS_INIT_INO = 0xEFFFFFF9  # linux/nsfs.h, since 6.18; before, the number varied
 
 
 @dataclass(frozen=True, slots=True)

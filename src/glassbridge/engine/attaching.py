@@ -40,7 +40,6 @@ class Attach(Job[SandboxView]):
         self._wishes = wishes
         self._ports = ports
         self._endpoints: tuple[Endpoint, ...] = ()
-        self._leases: Leases | None = None
         self._executor: Executor | None = None
 
     def plan(self, state: State, executor: Executor) -> tuple[Operation, ...]:
@@ -48,7 +47,7 @@ class Attach(Job[SandboxView]):
             bridge.result()
         self._executor = executor
         self._sandbox = _identify(state, executor, self._sandbox)
-        self._leases = leases = Leases(state, time.monotonic())
+        leases = Leases(state, time.monotonic())
         try:
             pairs = _choose_endpoints(state, executor, leases, self._sandbox, self._wishes)
             pairs = _give_gateway(state, executor, pairs, self._ports)

@@ -17,11 +17,6 @@ def netns_inode(pid: int) -> int | None:
         return None
 
 
-def pids_in(inode: int) -> list[int]:
-    """The processes whose network namespace has that inode."""
-    return [pid for pid in all_pids() if netns_inode(pid) == inode]
-
-
 def name_of(pid: int) -> str:
     """The process's short name; empty if it is gone."""
     try:

@@ -14,7 +14,6 @@ from glassbridge.runtime import syscalls
 _UNPRIVILEGED_PORTS = "/proc/sys/net/ipv4/ip_unprivileged_port_start"
 _PING_GROUPS = "/proc/sys/net/ipv4/ping_group_range"
 _SAFE = syscalls.MS_NOSUID | syscalls.MS_NODEV | syscalls.MS_NOEXEC
-_EXIT_FAILED = 125
 
 
 def main(arguments: list[str]) -> None:
