@@ -8,7 +8,7 @@ import pytest
 
 from glassbridge.engine.records import ForgetContainer
 from glassbridge.engine.state import State
-from glassbridge.engine.wishes import free_name
+from glassbridge.engine.wishes import choose_name
 from glassbridge.model.address import Mac
 from glassbridge.model.container import Container, ContainerSpec
 from glassbridge.model.endpoint import Endpoint, EndpointId, Sandbox, SandboxId
@@ -75,4 +75,4 @@ def test_a_name_is_found_when_every_pair_of_words_is_taken() -> None:
             id=SandboxId(f"{bits:064x}"), name=random_name(bits), netns="", netns_cookie=bits
         )
         state.put_sandbox(sandbox)
-    state.check_name_is_free(free_name(state))
+    state.check_name_is_free(choose_name(state, ""))

@@ -11,6 +11,7 @@ from glassbridge.engine.leasing import Leases, choose_ifname, new_endpoint
 from glassbridge.engine.publishing import publish
 from glassbridge.engine.state import State
 from glassbridge.engine.views import sandbox_view
+from glassbridge.engine.wishes import choose_name
 from glassbridge.errors import Conflict, InvalidRequest
 from glassbridge.kernel.executor import Executor
 from glassbridge.model.container import NetworkWish
@@ -166,8 +167,9 @@ class Connect(Job[SandboxView]):
 def _identify(state: State, executor: Executor, sandbox: Sandbox) -> Sandbox:
     """Open the namespace, and refuse one that has a network stack of ours already."""
     cookie = executor.cookie(sandbox.netns)
+    name = sandbox.name
     if sandbox.id not in state.containers:
-        state.check_name_is_free(sandbox.name)
+        name = choose_name(state, name)
     if cookie == executor.own_cookie:
         raise InvalidRequest(
             f"{sandbox.netns} is the host's own network namespace",
@@ -179,7 +181,7 @@ def _identify(state: State, executor: Executor, sandbox: Sandbox) -> Sandbox:
             f"namespace {sandbox.netns} is attached already, as {same.name}",
             hint=f"glassbridge network connect NETWORK {same.name}",
         )
-    return replace(sandbox, netns_cookie=cookie)
+    return replace(sandbox, name=name, netns_cookie=cookie)
 
 
 def _choose_endpoints(

@@ -19,10 +19,9 @@ from glassbridge.engine.container_stack import ContainerStacks, sandbox_of
 from glassbridge.engine.detaching import Disconnect
 from glassbridge.engine.exits import ExitWatcher
 from glassbridge.engine.jobs import Submit
-from glassbridge.engine.records import ForgetContainer, RecordContainer
+from glassbridge.engine.records import CreateContainer, ForgetContainer, RecordContainer
 from glassbridge.engine.state import State
 from glassbridge.engine.views import sandbox_view
-from glassbridge.engine.wishes import free_name
 from glassbridge.errors import Conflict, GlassbridgeError, InvalidRequest, NotFound, Unavailable
 from glassbridge.kernel.netns import delete_netns
 from glassbridge.model.container import Container, ContainerState, NetworkWish
@@ -180,19 +179,16 @@ class Containers:
             yield self._state.container(container_id)
 
     def _create(self, request: RunRequest) -> Container:
-        container = Container(
+        wished = Container(
             id=SandboxId(new_id(secrets.token_bytes(32))),
-            name=check_name(request.name) if request.name else free_name(self._state),
+            name=check_name(request.name) if request.name else "",
             spec=request.spec,
             network_mode=self._network_mode(request),
             networks=self._by_name(request.networks or (NetworkWish(network=DEFAULT_NETWORK),)),
             ports=request.ports,
             created=time.time(),
         )
-        # before anything is made: a misspelt program must not cost an address its rest
-        self._runtime.check(container)
-        self._submit(RecordContainer(container, is_new=True)).result()
-        return container
+        return self._submit(CreateContainer(wished)).result()
 
     def _by_name(self, wishes: Sequence[NetworkWish]) -> tuple[NetworkWish, ...]:
         return tuple(replace(w, network=self._state.network(w.network).name) for w in wishes)
@@ -215,6 +211,8 @@ class Containers:
         return mode
 
     def _start(self, container: Container) -> None:
+        # before anything is made: a misspelt program must not cost an address its rest
+        self._runtime.check(container)
         path = self._stacks.make(container)
         try:
             self._runtime.prepare(container, self._stacks.hosts(container))

@@ -191,7 +191,7 @@ class Engine:
     def submit_attach(self, request: AttachRequest) -> Future[SandboxView]:
         """Queue an attach."""
         wishes = request.networks or (NetworkWish(network=DEFAULT_NETWORK),)
-        sandbox = foreign_sandbox(self._state, request)
+        sandbox = foreign_sandbox(request)
         realised = [self._submit_realise(wish.network) for wish in wishes]
         return self._submit(Attach(sandbox, wishes, request.ports, realised))
 

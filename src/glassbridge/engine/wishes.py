@@ -10,19 +10,30 @@ from glassbridge.model.names import check_name, new_id, random_name
 from glassbridge.model.requests import AttachRequest
 
 
-def foreign_sandbox(state: State, request: AttachRequest) -> Sandbox:
-    """A sandbox for a namespace that somebody else made; nothing is opened yet."""
+def foreign_sandbox(request: AttachRequest) -> Sandbox:
+    """A sandbox for a namespace that somebody else made; nothing is opened, nothing named yet."""
     if (request.pid is None) == (not request.netns):
         raise InvalidRequest("name a process or a namespace", hint="--pid N, or --netns PATH")
     path = f"/proc/{request.pid}/ns/net" if request.pid is not None else request.netns
     return Sandbox(
         id=SandboxId(new_id(secrets.token_bytes(32))),
-        name=check_name(request.name) if request.name else free_name(state),
+        name=check_name(request.name) if request.name else "",
         netns=path,
         netns_cookie=0,
         pid=request.pid,
         created=time.time(),
     )
+
+
+def choose_name(state: State, asked: str) -> str:
+    """The name that was asked for, or a free one; raises Conflict.
+
+    Only the writer may choose: two callers beside each other would find the same one free.
+    """
+    if not asked:
+        return free_name(state)
+    state.check_name_is_free(asked)
+    return asked
 
 
 _PAIRS_TRIED = 20

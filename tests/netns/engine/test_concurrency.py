@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from tests.netns.engine.consistency import check_consistency
 
+from glassbridge.engine import wishes
 from glassbridge.engine.engine import Engine
 from glassbridge.errors import Conflict, GlassbridgeError, NotFound, Unavailable
 from glassbridge.model.container import NetworkWish
@@ -94,6 +95,18 @@ def test_a_storm(engine: Engine, many: list[str]) -> None:
     detached = [engine.submit_detach(v.sandbox.id) for v in engine.sandboxes()]
     assert all(isinstance(f.result(timeout=30), SandboxView) for f in detached)
     check_consistency(engine)
+
+
+def test_two_who_ask_for_any_name_at_once_get_two(
+    engine: Engine, make_netns: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Even where the dice fall on the same words for both."""
+    monkeypatch.setattr(wishes, "random_name", lambda bits: "quick_jacobson")
+    asked = [engine.submit_attach(AttachRequest(netns=make_netns(name))) for name in ("one", "two")]
+    names = [future.result(10).sandbox.name for future in asked]
+    assert names[0] == "quick_jacobson"
+    assert names[1].startswith("quick_jacobson")
+    assert len(set(names)) == 2
 
 
 def test_requests_share_transactions(engine: Engine, many: list[str]) -> None:
