@@ -1,4 +1,4 @@
-"""A daemon that dies in the middle of `run`: `python dying_run.py RUN_DIR STATE_DIR STEP`.
+"""A daemon that dies in the middle of `run`: `python dying_run.py RUN_DIR STATE_DIR SECONDS STEP`.
 
 STEP names a function of ours; the process kills itself with SIGKILL when that returns.
 """
@@ -27,11 +27,14 @@ STEPS: dict[str, tuple[Any, str]] = {
     "executed": (runtime.Runtime, "start"),
 }
 
-REQUEST = RunRequest(
-    name="web",
-    spec=ContainerSpec(rootfs="/", command=("sleep", "8765")),
-    ports=(PortWish(container_port=80, host_ports=(8080, 8080)),),
-)
+
+def request(seconds: str) -> RunRequest:
+    """A container that sleeps; by its command a test finds the process, among all of /proc."""
+    return RunRequest(
+        name="web",
+        spec=ContainerSpec(rootfs="/", command=("sleep", seconds)),
+        ports=(PortWish(container_port=80, host_ports=(8080, 8080)),),
+    )
 
 
 def die_after(step: str) -> None:
@@ -47,6 +50,6 @@ def die_after(step: str) -> None:
 
 
 if __name__ == "__main__":
-    run_dir, state_dir, step = sys.argv[1:]
+    run_dir, state_dir, seconds, step = sys.argv[1:]
     die_after(step)
-    Engine(Path(run_dir), Path(state_dir)).run(REQUEST)
+    Engine(Path(run_dir), Path(state_dir)).run(request(seconds))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import signal
 import socket
 import subprocess
@@ -12,8 +13,8 @@ from ipaddress import IPv4Address
 from pathlib import Path
 
 import pytest
+from tests.netns.engine import dying_run
 from tests.netns.engine.consistency import check_consistency
-from tests.netns.engine.dying_run import REQUEST, STEPS
 from tests.netns.engine.host_view import look_at_host
 from tests.netns.engine.seeing import addresses, eventually, link, open_socket
 from tests.netns.firewall import frames
@@ -221,22 +222,23 @@ def test_closing_answers_who_waits(fresh_host: None, folders: Folders) -> None:
     engine.close()
 
 
-@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("step", dying_run.STEPS)
 def test_a_crash_in_the_middle_of_run_leaves_nothing(
     fresh_host: None, folders: Folders, step: str
 ) -> None:
     """Nobody was told of the container, so the next start takes it away."""
+    wish = dying_run.request(seconds := unique_seconds())
     before = look_at_host()
     program = Path(__file__).with_name("dying_run.py")
-    die(str(program), *map(str, folders), step)
+    die(str(program), *map(str, folders), seconds, step)
     engine = Engine(*folders)
     try:
         assert engine.sandboxes() == ()
         check_consistency(engine)
         assert list((folders[0] / "netns").glob("*")) == []
         assert list((folders[0] / "containers").glob("*")) == []
-        eventually(lambda: not commands(*REQUEST.spec.command))
-        engine.run(REQUEST)
+        eventually(lambda: not commands(*wish.spec.command))
+        engine.run(wish)
     finally:
         engine.down(force=True)
         engine.close()
@@ -248,7 +250,8 @@ def test_a_crash_in_the_middle_of_start_leaves_it_stopped(
 ) -> None:
     """A container that was stopped before is known: it stays, as it was."""
     engine = Engine(*folders)
-    engine.run(REQUEST)
+    wish = dying_run.request(unique_seconds())
+    engine.run(wish)
     engine.stop("web", 0)
     engine.close()
     program = (
@@ -256,13 +259,13 @@ def test_a_crash_in_the_middle_of_start_leaves_it_stopped(
         "d.die_after('executed'); d.Engine(Path(sys.argv[1]), Path(sys.argv[2])).start('web')"
     )
     die("-c", program, *map(str, folders))
-    assert commands(*REQUEST.spec.command)
+    assert commands(*wish.spec.command)
     engine = Engine(*folders)
     try:
         view = engine.sandbox("web")
         assert container(view).state is ContainerState.EXITED
         assert view.endpoints == ()
-        eventually(lambda: not commands(*REQUEST.spec.command))
+        eventually(lambda: not commands(*wish.spec.command))
         check_consistency(engine)
         engine.start("web")
     finally:
@@ -290,6 +293,11 @@ def test_the_hosts_loopback_is_out_of_reach(engine: Engine) -> None:
         assert server.recv(100) == b"172.17.0.1"
         with pytest.raises(TimeoutError):
             server.recv(100)
+
+
+def unique_seconds() -> str:
+    """A time to sleep that is nobody else's: tests beside this one share /proc."""
+    return str(100_000 + secrets.randbelow(2**40))
 
 
 def die(*arguments: str) -> None:
