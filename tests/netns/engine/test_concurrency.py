@@ -101,7 +101,7 @@ def test_two_who_ask_for_any_name_at_once_get_two(
     engine: Engine, make_netns: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Even where the dice fall on the same words for both."""
-    monkeypatch.setattr(wishes, "random_name", lambda bits: "quick_jacobson")
+    monkeypatch.setattr(wishes, "random_name", lambda _bits: "quick_jacobson")
     asked = [engine.submit_attach(AttachRequest(netns=make_netns(name))) for name in ("one", "two")]
     names = [future.result(10).sandbox.name for future in asked]
     assert names[0] == "quick_jacobson"
