@@ -1,8 +1,7 @@
 """Firewall rules as the kernel lists them, whoever wrote them: what a walk is checked against.
 
-Words are nft's own: a field is `ip saddr`, `meta iifname`, `ct state`, `fib daddr type`. What nobody
-here can evaluate keeps its text and is unknown. iptables rules, listed by iptables itself, become
-the same values.
+Words are nft's own: a field is `ip saddr`, `meta iifname`, `fib daddr type`. What cannot
+be evaluated keeps its text and is unknown. Rules that iptables lists become the same values.
 """
 
 from enum import StrEnum
