@@ -250,6 +250,12 @@ class Left(Struct, frozen=True, kw_only=True, tag="leave"):
     gateway: IPAddress | None
 
 
+class Sighted(Struct, frozen=True, kw_only=True, tag="sighting"):
+    """Only of hops that nobody predicted: a tap or tracepoint saw the packet at this link."""
+
+    outgoing: bool
+
+
 Detail = (
     RouteChosen
     | NeighbourFound
@@ -262,6 +268,7 @@ Detail = (
     | SocketFound
     | Entered
     | Left
+    | Sighted
 )
 
 
