@@ -87,6 +87,15 @@ class Published(Struct, frozen=True, kw_only=True):
     name: str = ""
 
 
+class Plug(Struct, frozen=True, kw_only=True):
+    """One port of a bridge, and the far end of its cable where that was read."""
+
+    port: Link
+    cookie: int | None = None
+    """The far end's namespace; None: not a veth, or it cannot be told."""
+    link: Link | None = None
+
+
 class Snapshot(Struct, frozen=True, kw_only=True):
     """What was read, of one host."""
 
@@ -130,6 +139,17 @@ class Snapshot(Struct, frozen=True, kw_only=True):
             return cookie, link.peer
         other = self.namespaces[cookie].peers.get(link.link_nsid)
         return None if other is None else (other, link.peer)
+
+    def plugs(self, cookie: int, bridge: Ifindex) -> tuple[Plug, ...]:
+        """What is plugged into a bridge, by port number."""
+        return tuple(self._plug(cookie, p) for p in self.namespaces[cookie].stack.ports(bridge))
+
+    def _plug(self, cookie: int, port: Link) -> Plug:
+        far = self.far_end(cookie, port)
+        if far is None:
+            return Plug(port=port)
+        other = self.namespaces.get(far[0])
+        return Plug(port=port, cookie=far[0], link=other.stack.link(far[1]) if other else None)
 
     def owner_of(self, address: IPv4Address | IPv6Address) -> str:
         """Whose an address is, by the stacks that were read, then by what engines say; or empty."""
