@@ -7,13 +7,12 @@ and nft makes their intervals.
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from enum import StrEnum
-from errno import ENOBUFS
 from itertools import groupby
-from socket import MSG_DONTWAIT, SO_SNDBUF, SOL_SOCKET
+from socket import SO_SNDBUF, SOL_SOCKET
 from typing import Any, Final, assert_never
 
 from glassbridge.errors import KernelRefused
-from glassbridge.kernel.rtnetlink import NETLINK_NETFILTER, NetlinkSocket
+from glassbridge.kernel.nft_transactions import TransactionSocket
 from glassbridge.model.address import mac_octets
 from glassbridge.model.endpoint import Protocol
 from glassbridge.model.firewall import (
@@ -31,14 +30,7 @@ from glassbridge.model.firewall import (
 from glassbridge.model.kernel_names import NFT_TABLE
 from glassbridge.plan.firewall import tables
 from glassbridge.wire import nfnetlink
-from glassbridge.wire.netlink import (
-    NLMSG_ERROR,
-    Refusal,
-    Request,
-    attributes,
-    decode_acknowledgement,
-    messages,
-)
+from glassbridge.wire.netlink import Refusal, Request, attributes
 
 _FAMILIES = {Family.INET: nfnetlink.NFPROTO_INET, Family.BRIDGE: nfnetlink.NFPROTO_BRIDGE}
 _PROTOCOLS: dict[str, int] = {Protocol.TCP: 6, Protocol.UDP: 17, Protocol.SCTP: 132}
@@ -48,7 +40,6 @@ _SEND_BUFFER = 8 << 20
 _MOST_IN_A_MESSAGE = 256
 """The list of elements is one attribute, whose length has 16 bits."""
 _SO_SNDBUFFORCE = 32
-_LARGEST_DATAGRAM = 64 << 10
 _SETS: Final = {(t.family, s.name): s for t in tables() for s in t.sets}
 
 # a dict, not a match: this is most of what a change costs
@@ -74,11 +65,11 @@ class Change(StrEnum):
 Changes = Sequence[tuple[Change, Sequence[Element]]]
 
 
-class ElementSocket(NetlinkSocket):
+class ElementSocket(TransactionSocket):
     """A netlink socket that carries element changes of our tables, each call one transaction."""
 
     def __init__(self) -> None:
-        super().__init__(NETLINK_NETFILTER)
+        super().__init__()
         # a transaction is one send, however large; in a user namespace the host's limit holds,
         # which is enough for a thousand endpoints at once
         self._socket.setsockopt(SOL_SOCKET, SO_SNDBUF, _SEND_BUFFER)
@@ -88,12 +79,8 @@ class ElementSocket(NetlinkSocket):
     def change(self, changes: Changes) -> None:
         """Carry out all changes in order, or none; raises KernelRefused."""
         requests = [r for change, elements in changes for r in _requests(change, elements)]
-        if not requests:
-            return
-        sequence = self._send(nfnetlink.batch(requests))
-        refusal = self._outcome(sequence, len(requests) + 2)
-        if refusal is not None:
-            raise KernelRefused("change firewall elements", refusal.errno, refusal.text)
+        if requests:
+            self.transact(requests, "change firewall elements")
 
     def generation(self) -> int:
         """The ruleset's generation: it changes with every transaction, whoever made it."""
@@ -101,22 +88,6 @@ class ElementSocket(NetlinkSocket):
         if isinstance(answer, Refusal):
             raise KernelRefused("read the nftables generation", answer.errno, answer.text)
         return nfnetlink.decode_generation(attributes(answer, nfnetlink.HEADER_SIZE))
-
-    def _outcome(self, first: int, count: int) -> Refusal | None:
-        """The first refusal among the answers, which all wait in the socket by now."""
-        answered = False
-        while True:
-            try:
-                datagram = self._socket.recv(_LARGEST_DATAGRAM, MSG_DONTWAIT)
-            except BlockingIOError:
-                break
-            for message in messages(datagram):
-                if message.message_type == NLMSG_ERROR and 0 <= message.sequence - first < count:
-                    answered = True
-                    refusal = decode_acknowledgement(message)
-                    if refusal is not None:
-                        return refusal
-        return None if answered else Refusal(ENOBUFS, "the kernel's answer was lost")
 
 
 def is_carried(element: Element) -> bool:
