@@ -72,6 +72,8 @@ class RuleHit(Struct, frozen=True, kw_only=True):
     is_policy: bool = False
     verdict: str = ""
     """accept, drop, continue, jump, goto, return, ..."""
+    target: str = ""
+    """The chain that is jumped or gone to."""
     packet: Packet | None = None
     iif: Ifindex | None = None
     oif: Ifindex | None = None
