@@ -179,6 +179,12 @@ def dump_links(master: int | None = None) -> Request:
     return Request(RTM_GETLINK, NLM_F_DUMP, body)
 
 
+def dump_links_of_kind(kind: str) -> Request:
+    """Ask for all links of a kind (`bridge`): the kernel leaves the others out."""
+    wanted = nest(IFLA_LINKINFO, attribute_text(IFLA_INFO_KIND, kind))
+    return Request(RTM_GETLINK, NLM_F_DUMP, _header(0) + wanted)
+
+
 def _header(link: int | str, flags: int = 0, change: int = 0) -> bytes:
     if isinstance(link, int):
         return link_header.pack(0, 0, link, flags, change)
