@@ -157,6 +157,8 @@ class Translate(Struct, frozen=True, tag=True):
     """None: it stays, unless `fields` and `map` say otherwise."""
     fields: tuple[str, ...] = ()
     map: NamedMap | None = None
+    elements: tuple[MapElement, ...] = ()
+    """Of a map that stands in the rule itself."""
     version: int | None = None
     """Only packets of that IP version."""
     is_exact: bool = True

@@ -31,6 +31,10 @@ class Tracking(Struct, frozen=True, kw_only=True):
     """The first packet has passed: NAT is settled, what comes next is established."""
     is_recorded: bool = False
     """The entry stood in the table before the walk: its translation may be stale."""
+    is_replied: bool = False
+    """An answer has passed: packets of both directions are established."""
+    mark: int | None = 0
+    """Of the connection; None: not known."""
 
     @property
     def status(self) -> frozenset[str]:
