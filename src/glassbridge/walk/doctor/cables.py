@@ -69,7 +69,7 @@ def _unequal(snapshot: Snapshot, bridge: BridgeOf, plug: Plug) -> Iterator[Findi
         code=FindingCode.MTU_UNEQUAL,
         severity=Severity.WARNING,
         where=place(snapshot, snapshot.namespaces[bridge.cookie], plug.port),
-        sentence=f"the ends of the cable of {snapshot.call(plug.cookie)} differ in MTU: packets over "
+        sentence=f"the cable of {snapshot.call(plug.cookie)} has ends of unequal MTU: packets over "
         f"{smaller} octets are lost without a word",
         evidence=(
             Fact(what=f"mtu of {plug.port.ifname}", says=str(plug.port.mtu)),
