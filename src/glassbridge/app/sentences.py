@@ -33,7 +33,9 @@ def where_of(step: Step) -> str:
             return f"{bridge} port {port}"
         case Switched(bridge=bridge):
             return bridge
-        case RouteChosen() | SocketFound() | HookPassed():
+        case HookPassed(hook=hook, through_bridge=through_bridge):
+            return f"{place.name} {hook}{' (bridged)' if through_bridge else ''}"
+        case RouteChosen() | SocketFound():
             return place.name
         case NeighbourFound() | Translated() | Received() | Entered() | Left() | Sighted():
             return f"{place.name} {place.ifname}".rstrip()
@@ -117,6 +119,7 @@ _ENDS = {
     "prohibit": "prohibited",
     "throw": "no answer from this table",
 }
+_HEARD_NAMED = 3
 _REFUSALS = {"drop": "dropped", "reject": "rejected"}
 
 
@@ -132,7 +135,7 @@ def _route(chosen: RouteChosen, packet: Packet) -> str:
     table = "" if route.table in {0, TABLE_MAIN, TABLE_LOCAL} else f" (table {route.table})"
     if route.type in _ENDS:
         return f"route {route.type} {prefix}{table}: {_ENDS[route.type]}"
-    verb = "forwarded by route" if chosen.is_forwarding else "route"
+    verb = "forwarded by" if chosen.is_forwarding else "route"
     return f"{verb} {prefix}{_way(chosen, route)}{table}"
 
 
@@ -143,7 +146,8 @@ def _way(chosen: RouteChosen, route: Route) -> str:
         return f" via {chosen.gateway}{device}{others}"
     if route.type == "local":
         return f"{device}: an address of its own"
-    return f"{device}: direct, no gateway{others}"
+    direct = "direct" if chosen.is_forwarding else "direct, no gateway"
+    return f"{device}: {direct}{others}"
 
 
 def _neighbour(found: NeighbourFound) -> str:
@@ -158,12 +162,14 @@ def _neighbour(found: NeighbourFound) -> str:
 
 
 def _heard(found: NeighbourFound) -> str:
-    """Who heard the question, three names at most, else who answered it."""
+    """Who heard the question: three by name, of more the first and a number."""
     if not found.heard_by:
         return f"{' and '.join(found.answered_by) or 'someone'} answered"
-    named, count = found.heard_by[:3], max(found.heard_count, len(found.heard_by))
-    others = f" + {count - len(named)}" if count > len(named) else ""
-    return f"{', '.join(named)}{others} heard it"
+    count = max(found.heard_count, len(found.heard_by))
+    if count == len(found.heard_by) <= _HEARD_NAMED:
+        return f"{', '.join(found.heard_by)} heard it"
+    others = "1 other" if count == 2 else f"{count - 1} others"  # noqa: PLR2004 - the first and one
+    return f"{found.heard_by[0]} and {others} heard it"
 
 
 def _switch(switched: Switched) -> str:
@@ -176,18 +182,16 @@ def _switch(switched: Switched) -> str:
 
 
 def _hook(passed: HookPassed) -> str:
-    bridged = " (bridged)" if passed.through_bridge else ""
-    place = f"firewall {passed.hook}{bridged}"
     by = f" by {rule_name(passed.decided_by)}" if passed.decided_by else ""
     match passed.verdict:
         case "accept" if not by:
-            return f"{place}: no rule objects"
+            return "firewall: no rule objects"
         case "accept":
-            return f"{place}: accepted{by}"
+            return f"firewall: accepted{by}"
         case "drop" | "reject":
-            return f"{place}: {_REFUSALS[passed.verdict]}{by}"
+            return f"firewall: {_REFUSALS[passed.verdict]}{by}"
         case _:
-            return f"{place}: cannot be told beforehand"
+            return "firewall: cannot be told beforehand"
 
 
 def _translation(translated: Translated) -> str:

@@ -11,6 +11,15 @@ def duration(seconds: float) -> str:
     return f"{whole // size} {unit}"
 
 
+def elapsed(microseconds: float) -> str:
+    """What passed while one packet travelled: 81 us, 12.3 ms, 3.1 s."""
+    if abs(microseconds) < 10_000:  # noqa: PLR2004 - four digits are still read at a glance
+        return f"{microseconds:.0f} us"
+    if abs(microseconds) < 1_000_000:  # noqa: PLR2004 - a second
+        return f"{microseconds / 1000:.1f} ms"
+    return f"{microseconds / 1_000_000:.1f} s"
+
+
 def size(octets: int) -> str:
     """Bytes in powers of ten, as ifconfig says them: 18.9 kB, 8.1 MB."""
     for step, unit in _BYTE_STEPS:

@@ -1,0 +1,20 @@
+"""A shell command on as many lines as it takes: joined by backslashes, it can still be copied."""
+
+import re
+from collections.abc import Iterator
+
+_INDENT = "    "
+_WORD = re.compile(r"""(?:[^\s'"\\]|\\.|'[^']*'|"(?:\\.|[^"\\])*"|['"\\])+""")
+"""With its quotes and what stands in them; a quote that is never closed counts as a letter."""
+
+
+def shell_lines(command: str, width: int) -> Iterator[str]:
+    """Break a command between its words; a word that is itself too wide is left whole."""
+    line = ""
+    for word in _WORD.findall(command):
+        longer = f"{line} {word}" if line else word
+        if line.strip() and len(longer) + len(" \\") > width:
+            yield f"{line} \\"
+            longer = _INDENT + word
+        line = longer
+    yield line

@@ -1,0 +1,245 @@
+"""A packet's walk as one reads it: what happened from hop to hop, then why, proof and mending."""
+
+from collections.abc import Iterable, Iterator
+
+from glassbridge.app.cli.columns import SCREEN, columns, cut, fit, fold, pad, plain
+from glassbridge.app.cli.shell_lines import shell_lines
+from glassbridge.app.cli.table import bold, is_styled
+from glassbridge.app.cli.walk_rows import AGREES, LEGEND, UNSEEN, Row, walk_rows
+from glassbridge.app.cli.words import elapsed
+from glassbridge.app.sentences import sentence_of
+from glassbridge.model.report import Explanation, Hop, Seen, TraceReport, Verdict
+from glassbridge.model.ruleset import Backend, RuleRef
+from glassbridge.model.walk import Place
+
+_GAP = "  "
+_SECTIONS = 3
+"""Head, blank line and table: all that a packet without a story has."""
+
+_WHERE_MAX, _SEEN, _TIME = 26, 4, 7
+_LABEL = 8
+"""Of the blocks below the table: `why`, `proof`, `assumed`."""
+
+_GREEN, _RED, _YELLOW = 32, 31, 33
+_COLOURS = {
+    Verdict.DELIVERED: _GREEN,
+    Verdict.DROPPED: _RED,
+    Verdict.DISAGREE: _YELLOW,
+    Verdict.INSUFFICIENT_INFO: _YELLOW,
+}
+
+
+def walk_screen(report: TraceReport) -> str:
+    """The whole report within 100 columns; nothing in it depends on colour."""
+    parts = [head_lines(report), [""], _table(list(walk_rows(report)))]
+    for block in (_unknown(report), _disagreement(report), _cause(report.cause), _remarks(report)):
+        lines = list(block)
+        if lines:
+            parts += [[""], lines]
+    if len(parts) > _SECTIONS:
+        parts.append([""])
+    parts.append(list(witness_lines(report)))
+    return "\n".join(line.rstrip() for part in parts for line in part)
+
+
+def head_lines(report: TraceReport) -> list[str]:
+    """Who to whom, the verdict, and how prediction and observation agree; on two lines at need."""
+    title, verdict, rest = plain(report.title), _verdict(report), _agreement(report)
+    together = f"{title}{_GAP * 3}{verdict}{_GAP * 3}{rest}"
+    if columns(together) <= SCREEN:
+        lines = [f"{bold(title)}{_GAP * 3}{_painted(verdict, report)}{_GAP * 3}{rest}"]
+    else:
+        short = fit(title, SCREEN)
+        lines = [bold(short), cut(f"{verdict}{_GAP * 3}{rest}", SCREEN)]
+        lines[1] = lines[1].replace(verdict, _painted(verdict, report), 1)
+    if report.recorded:
+        lines.append(cut(f"from a recording, not from this host: {plain(report.recorded)}", SCREEN))
+    return lines
+
+
+def witness_lines(report: TraceReport) -> Iterator[str]:
+    """Who saw what is told here, how many events are missing, and who could not speak."""
+    spoke = [w.name.value for w in report.witnesses if w.spoke]
+    if spoke:
+        lost = report.lost_events
+        events = f"{lost} event{'' if lost == 1 else 's'} lost"
+        live = (
+            " of a packet of somebody's"
+            if report.observation and report.observation.is_live
+            else ""
+        )
+        said = f"predicted; witnessed{live} by {', '.join(spoke)}; {events}"
+    elif report.recorded:
+        said = "predicted from the recording; no packet was sent"
+    else:
+        said = "predicted; no packet was sent"
+    yield from fold(said, SCREEN)
+    for witness in report.witnesses:
+        if not witness.spoke:
+            yield from fold(
+                plain(f"silent: {witness.name} ({witness.why_not or 'no reason told'})"), SCREEN
+            )
+
+
+def rule_text(rule: RuleRef) -> str:
+    """Where a rule stands, its comment and whose it is."""
+    where = f"{rule.family} {rule.table} {rule.chain}".strip()
+    if rule.is_policy:
+        where += ", the chain's policy"
+    elif rule.handle:
+        where += f", handle {rule.handle}"
+    elif rule.number:
+        where += f", rule {rule.number}"
+    comment = f': "{rule.comment}"' if rule.comment else ""
+    by = "" if rule.backend is Backend.NFT else f"by {rule.backend}"
+    whose = ", ".join(word for word in (rule.owner.value, by) if word)
+    return f"{where}{comment}{f'   ({whose})' if whose else ''}"
+
+
+def place_text(place: Place) -> str:
+    """`nginx-1 eth0`."""
+    return f"{place.name} {place.ifname}".strip()
+
+
+def labelled(label: str, lines: Iterable[str]) -> Iterator[str]:
+    """Lines beside a label, which stands before the first one only."""
+    shown = bold(label) + " " * (_LABEL - len(label))
+    for line in lines:
+        yield f"{shown}{line}"
+        shown = " " * _LABEL
+
+
+def _verdict(report: TraceReport) -> str:
+    cause = report.cause
+    match report.verdict:
+        case Verdict.DROPPED if cause is not None:
+            hop = next((h for h in report.hops if h.n == cause.hop), None)
+            what = "REPLY DROPPED" if hop is not None and hop.step.is_reply else "DROPPED"
+            return f"{what} at {cause.hop}"
+        case Verdict.INSUFFICIENT_INFO:
+            return "INSUFFICIENT INFO"
+        case verdict:
+            return verdict.value
+
+
+def _agreement(report: TraceReport) -> str:
+    match report.agrees:
+        case None:
+            words = "predicted only"
+        case True:
+            words = "predicted = observed"
+        case False:
+            words = "prediction and packet differ"
+    time = report.round_trip_us
+    return words if time is None else f"{words}, {elapsed(time)}"
+
+
+def _painted(text: str, report: TraceReport) -> str:
+    return f"\033[1;{_COLOURS[report.verdict]}m{text}\033[0m" if is_styled() else text
+
+
+def _table(rows: list[Row]) -> list[str]:
+    if not rows:
+        return ["not one step is known"]
+    shown = [_cells(row) for row in rows]
+    number = max(2, *(len(cells[0]) for cells in shown))
+    where = min(_WHERE_MAX, max(5, *(columns(cells[1]) for cells in shown)))
+    what = SCREEN - number - where - _SEEN - _TIME - 4 * len(_GAP)
+    lines = [
+        _GAP.join(
+            (
+                cells[0].rjust(number),
+                pad(fit(cells[1], where), where),
+                pad(fit(cells[2], what), what),
+                cells[3].center(_SEEN),
+                cells[4].rjust(_TIME),
+            )
+        )
+        for cells in (("#", "where", "what happened", "seen", "+us"), *shown)
+    ]
+    marks = dict.fromkeys(row.mark for row in rows if row.mark != UNSEEN)
+    if set(marks) - {AGREES}:
+        lines += ["", _GAP.join(f"{mark} {LEGEND[mark]}" for mark in marks)]
+    return [bold(lines[0].rstrip()), *lines[1:]]
+
+
+def _cells(row: Row) -> tuple[str, str, str, str, str]:
+    us = "" if row.us is None else f"{row.us:.0f}"
+    time = us if len(us) <= _TIME else elapsed(row.us or 0)
+    return row.number, plain(row.where), plain(row.what), row.mark, time
+
+
+def _cause(cause: Explanation | None) -> Iterator[str]:
+    if cause is None:
+        return
+    sentence = cause.sentence if cause.is_certain else f"probably: {cause.sentence}"
+    yield from labelled("why", _folded(sentence))
+    yield from labelled("where", _folded(f"step {cause.hop}, {place_text(cause.where)}"))
+    if cause.rule is not None:
+        yield from labelled("rule", _rule(cause.rule))
+    yield from labelled("proof", (line for fact in _facts(cause) for line in _folded(fact)))
+    fix = [line for command in cause.fix for line in shell_lines(command, SCREEN - _LABEL)]
+    note = [f"({line})" if fix else line for line in _folded(cause.fix_note, 2)]
+    yield from labelled("fix", (*fix, *note) if cause.fix_note else fix)
+
+
+def _rule(rule: RuleRef) -> Iterator[str]:
+    yield from _folded(rule_text(rule))
+    if rule.text:
+        yield from _folded(rule.text)
+
+
+def _facts(cause: Explanation) -> Iterator[str]:
+    """What the kernel said first, then what was looked up."""
+    if cause.reason and not any(cause.reason in fact.says for fact in cause.evidence):
+        yield f"kernel: {cause.reason}{f' in {cause.function}' if cause.function else ''}"
+    yield from (f"{fact.what}: {fact.says}" for fact in cause.evidence)
+
+
+def _disagreement(report: TraceReport) -> Iterator[str]:
+    """Both sides of each hop at which they differ, side by side."""
+    if report.verdict is not Verdict.DISAGREE:
+        return
+    differing = [h for h in report.hops if h.seen in {Seen.DIFFERS, Seen.UNPREDICTED} or h.differs]
+    number = max((len(str(h.n)) for h in differing), default=1)
+    side = (SCREEN - number - 2 * len(_GAP)) // 2
+    for cells in (("#", "predicted", "seen"), *map(_sides, differing)):
+        left, right = fit(plain(cells[1]), side), fit(plain(cells[2]), side)
+        yield _GAP.join((cells[0].rjust(number), pad(left, side), right))
+    yield ""
+    yield from labelled(
+        "do",
+        _folded(
+            "run it once more: the state may have changed between the prediction and the packet. "
+            "If they still differ, the packet is right, and the prediction has missed something: "
+            "--tree shows on what it relied"
+        ),
+    )
+
+
+def _sides(hop: Hop) -> tuple[str, str, str]:
+    if hop.seen is Seen.UNPREDICTED or not hop.is_predicted:
+        return str(hop.n), "nothing", hop.differs or sentence_of(hop.step)
+    return str(hop.n), sentence_of(hop.step), hop.differs or "something else"
+
+
+def _unknown(report: TraceReport) -> Iterator[str]:
+    if report.verdict is not Verdict.INSUFFICIENT_INFO:
+        return
+    yield from labelled("why", _folded(report.why_unknown or "how the walk goes on"))
+    if report.recorded:
+        advice = "trace on the host itself: there a real packet can tell"
+    elif report.agrees is None:
+        advice = "send a real packet, without --no-probe: it may tell what the state cannot"
+    else:
+        advice = "--tree shows what is known of each step; more witnesses speak to root"
+    yield from labelled("do", _folded(advice))
+
+
+def _remarks(report: TraceReport) -> Iterator[str]:
+    for label, sentences in (("assumed", report.assumptions), ("note", report.notes)):
+        yield from labelled(label, (line for text in sentences for line in _folded(text)))
+
+
+def _folded(text: str, brackets: int = 0) -> Iterator[str]:
+    return fold(plain(text), SCREEN - _LABEL - brackets)
