@@ -98,6 +98,22 @@ def with_port(address: IPAddress, port: int) -> str:
     return f"[{address}]:{port}" if address.version == 6 else f"{address}:{port}"  # noqa: PLR2004 - the IP version
 
 
+def changed_ends(translated: Translated) -> list[tuple[str, str]]:
+    """Old and new `address:port` of each end that NAT changed, the destination first."""
+    before, after = translated.before, translated.after
+    ends = (
+        (
+            with_port(before.destination, before.destination_port),
+            with_port(after.destination, after.destination_port),
+        ),
+        (
+            with_port(before.source, before.source_port),
+            with_port(after.source, after.source_port),
+        ),
+    )
+    return [(old, new) for old, new in ends if old != new]
+
+
 def _tells_its_end(step: Step) -> bool:
     """Whether the sentence of the detail already says why the packet goes no further."""
     match step.detail:
@@ -195,18 +211,11 @@ def _hook(passed: HookPassed) -> str:
 
 
 def _translation(translated: Translated) -> str:
-    before, after = translated.before, translated.after
     if translated.kind == "masquerade":
-        return f"masqueraded as {after.source}"
-    ends = []
-    if (before.destination, before.destination_port) != (after.destination, after.destination_port):
-        old = with_port(before.destination, before.destination_port)
-        ends.append(f"{old} -> {with_port(after.destination, after.destination_port)}")
-    if (before.source, before.source_port) != (after.source, after.source_port):
-        old = with_port(before.source, before.source_port)
-        ends.append(f"{old} -> {with_port(after.source, after.source_port)}")
+        return f"masqueraded as {translated.after.source}"
     kind = "as its connection is:" if translated.kind == "connection" else translated.kind
-    return f"{kind} {', '.join(ends)}" if ends else f"{kind} no change"
+    ends = ", ".join(f"{old} -> {new}" for old, new in changed_ends(translated))
+    return f"{kind} {ends or 'no change'}"
 
 
 def _socket(found: SocketFound, step: Step) -> str:
