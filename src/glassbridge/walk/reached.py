@@ -1,0 +1,42 @@
+"""How far along the predicted steps the packet was seen."""
+
+from glassbridge.model.observation import NeighbourMessage
+from glassbridge.model.walk import Crossed, NeighbourFound, OnLink, PortEntered, Step
+from glassbridge.walk.testimony import Testimony
+
+
+def has_link(step: Step) -> bool:
+    """Whether witnesses of links should see the packet at that step."""
+    return any(isinstance(e, OnLink) for e in step.expected) and not isinstance(
+        step.detail, NeighbourFound
+    )
+
+
+def is_seen(step: Step, testimony: Testimony) -> bool:
+    """A witness of links saw the packet there; of a neighbour step, the question."""
+    if isinstance(step.detail, NeighbourFound):
+        return any(
+            isinstance(s.seen, NeighbourMessage)
+            and s.seen.target == step.detail.address
+            and s.cookie == step.place.cookie
+            and s.outgoing
+            for s in testimony.neighbour_messages
+        )
+    return any(
+        testimony.at_link(e.cookie, e.ifindex, outgoing=e.outgoing, is_reply=step.is_reply)
+        for e in step.expected
+        if isinstance(e, OnLink)
+    )
+
+
+def has_arrived(way: list[Step], testimony: Testimony) -> bool:
+    """It was seen at the last link of the way, addressed to who is there."""
+    last = next((s for s in reversed(way) if has_link(s)), None)
+    if last is None:
+        return False
+    return any(
+        not m.is_for_another or isinstance(last.detail, PortEntered | Crossed)
+        for e in last.expected
+        if isinstance(e, OnLink)
+        for m in testimony.at_link(e.cookie, e.ifindex, outgoing=e.outgoing, is_reply=last.is_reply)
+    )
