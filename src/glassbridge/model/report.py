@@ -10,6 +10,7 @@ from msgspec import Struct
 from glassbridge.model.observation import Answer, Observation, Witness, WitnessName
 from glassbridge.model.packet import FlowWish
 from glassbridge.model.ruleset import RuleRef
+from glassbridge.model.snapshot import Snapshot
 from glassbridge.model.walk import Cause, Fact, Place, Step
 
 SCHEMA = "walk/1"
@@ -101,5 +102,7 @@ class TraceReport(Struct, frozen=True, kw_only=True):
     round_trip_us: float | None = None
     observation: Observation | None = None
     """Everything raw, for pcapng; not part of the JSON."""
+    snapshot: Snapshot | None = None
+    """What prediction read, for names and MACs in pcapng; not part of the JSON."""
     recorded: str = ""
     """Where the state is from: empty is the host here and now, else a file and its date."""
