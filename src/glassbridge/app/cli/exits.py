@@ -2,6 +2,8 @@
 
 import sys
 
+import click
+
 from glassbridge import errors
 
 INTERRUPTED = 130
@@ -27,6 +29,18 @@ EXIT_CODES: tuple[tuple[int, str], ...] = (
     (INTERRUPTED, "interrupted with Ctrl-C"),
 )
 
+REQUEST_FAILED = 4
+"""`trace` answers with its exit code, so that whatever goes wrong must have one of its own."""
+
+TRACE_EXIT_CODES: tuple[tuple[int, str], ...] = (
+    (0, "delivered"),
+    (1, "dropped, the packet or its reply"),
+    (2, "prediction and observation disagree"),
+    (3, "insufficient information: what cannot be known is told"),
+    (REQUEST_FAILED, "no answer: usage, an unknown name, not permitted, or any other error"),
+    (INTERRUPTED, "interrupted with Ctrl-C"),
+)
+
 
 class CommandEnded(Exception):
     """The command that ran in a container has ended: its code is ours."""
@@ -39,6 +53,14 @@ class CommandEnded(Exception):
 def exit_code_of(error: errors.GlassbridgeError) -> int:
     """The documented exit code of an error."""
     return next(code for kind, code, _ in _TABLE if isinstance(error, kind))
+
+
+def show_usage_error(error: click.ClickException) -> None:
+    """Write a complaint of click's in our two lines instead of its own."""
+    context = getattr(error, "ctx", None)
+    hint = f"see: {context.command_path} --help" if context is not None else ""
+    message = error.format_message().rstrip(".")
+    show_error(message[:1].lower() + message[1:], hint)
 
 
 def show_error(message: str, hint: str = "") -> None:

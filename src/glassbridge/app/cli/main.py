@@ -17,6 +17,7 @@ from glassbridge.app.cli.exits import (
     CommandEnded,
     exit_code_of,
     show_error,
+    show_usage_error,
 )
 from glassbridge.app.cli.shown import ShownGroup
 from glassbridge.errors import GlassbridgeError, InvalidRequest
@@ -59,6 +60,7 @@ SECTIONS: Mapping[str, Mapping[str, Entry]] = {
     "Look inside": {
         "stack": Entry("looking", "stack", "One whole network stack, on one screen."),
         "bridge": Entry("looking", "bridge", "A bridge: ports, and what it has learned."),
+        "trace": Entry("trace", "trace", "A packet's walk, predicted and seen; why it is dropped."),
         "status": Entry("system", "status", "How the daemon is doing."),
     },
     "The program itself": {
@@ -73,6 +75,7 @@ _EXAMPLES = (
     "glassbridge run -d --name web -p 8080:80 --rootfs / nginx -g 'daemon off;'",
     "glassbridge stack web        its interfaces, routes, neighbours, sockets, rules",
     "glassbridge bridge           which cable is whose, and what the switch has learned",
+    "glassbridge trace web db:80  where the packet goes, and why it does not arrive",
     "glassbridge network create backend --subnet 10.9.0.0/24",
     "glassbridge network connect backend web",
 )
@@ -147,18 +150,10 @@ def run_command_line(arguments: Sequence[str] | None = None) -> int:
     except NoArgsIsHelpError as error:
         click.echo(error.format_message())
     except click.ClickException as error:
-        return _show_usage(error)
+        show_usage_error(error)
+        return 2
     except (click.Abort, KeyboardInterrupt):
         return INTERRUPTED
     except BrokenPipeError:  # `glassbridge ps | head -1`
         sys.stderr.close()
     return 0
-
-
-def _show_usage(error: click.ClickException) -> int:
-    """A click complaint in our two lines instead of click's own."""
-    context = getattr(error, "ctx", None)
-    hint = f"see: {context.command_path} --help" if context is not None else ""
-    message = error.format_message().rstrip(".")
-    show_error(message[:1].lower() + message[1:], hint)
-    return 2
