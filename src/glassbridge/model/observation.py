@@ -104,11 +104,16 @@ class KernelEvent(Struct, frozen=True, kw_only=True):
     ifindex: Ifindex | None = None
     skb: int = 0
     """The buffer: the same from hop to hop, reused soon after its end."""
+    head: int = 0
+    """Where its data is: the same in all copies of a flooded frame."""
     packet: Packet | None = None
     reason: str = ""
     """SKB_DROP_REASON_* without the prefix."""
     function: str = ""
     """The kernel function that dropped it, without offset."""
+    icmp_type: int | None = None
+    """Of the ICMP error that is sent because of `packet`."""
+    icmp_code: int = 0
     is_reply: bool = False
 
 
