@@ -9,6 +9,7 @@ from glassbridge.wire.netlink import (
     NLM_F_EXCL,
     Request,
     attribute,
+    attribute_u8,
     attribute_u32,
 )
 
@@ -17,6 +18,9 @@ RTM_GETRULE = 34
 
 RTA_DST, RTA_OIF, RTA_GATEWAY, RTA_PRIORITY, RTA_TABLE = 1, 4, 5, 6, 15
 RTNH_F_ONLINK = 4
+_RTA_SRC, _RTA_IIF, _RTA_MARK = 2, 3, 16
+_RTA_IP_PROTO, _RTA_SPORT, _RTA_DPORT = 27, 28, 29
+_RTM_F_LOOKUP_TABLE, _RTM_F_FIB_MATCH = 0x1000, 0x2000
 
 AF_INET, AF_INET6 = 2, 10
 TABLE_MAIN = 254
@@ -74,6 +78,46 @@ def remove_route(
     length = 0 if destination is None else destination.prefixlen
     head = route_header.pack(family, length, 0, 0, TABLE_MAIN, 0, _SCOPE_NOWHERE, 0, 0)
     return Request(RTM_DELROUTE, 0, head + _attributes(destination, gateway, oif, metric))
+
+
+def find_route(
+    destination: IPv4Address | IPv6Address,
+    *,
+    source: IPv4Address | IPv6Address | None = None,
+    iif: int | None = None,
+    mark: int = 0,
+    protocol: int = 0,
+    ports: tuple[int, int] = (0, 0),
+    entry: bool = False,
+) -> Request:
+    """Ask which way a packet takes (`ip route get`); with `iif`, one that came in there.
+
+    `entry` asks for the table's entry (`fibmatch`), else what was made of it for this packet.
+    """
+    bits = destination.max_prefixlen
+    head = route_header.pack(
+        _family(destination),
+        bits,
+        0 if source is None else bits,
+        0,
+        0,
+        0,
+        0,
+        0,
+        _RTM_F_FIB_MATCH if entry else _RTM_F_LOOKUP_TABLE,
+    )
+    body = attribute(RTA_DST, destination.packed)
+    if source is not None:
+        body += attribute(_RTA_SRC, source.packed)
+    if iif is not None:
+        body += attribute_u32(_RTA_IIF, iif)
+    if mark:
+        body += attribute_u32(_RTA_MARK, mark)
+    if protocol:
+        body += attribute_u8(_RTA_IP_PROTO, protocol)
+        for kind, port in zip((_RTA_SPORT, _RTA_DPORT), ports, strict=True):
+            body += attribute(kind, port.to_bytes(2)) if port else b""
+    return Request(RTM_GETROUTE, 0, head + body)
 
 
 def dump_routes(family: int) -> Request:
