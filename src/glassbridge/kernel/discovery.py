@@ -5,8 +5,9 @@ Namespaces that only an open file or a link keeps alive are not found.
 
 import os
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import ExitStack, suppress
+from itertools import islice
 from pathlib import Path
 
 from glassbridge.errors import GlassbridgeError
@@ -19,6 +20,8 @@ from glassbridge.wire.netlink import attributes, signed
 
 _MOUNT_POINT, _TYPE_AFTER_DASH = 4, 1
 _RTGENMSG_SIZE = 4
+_AT_ONCE = 200
+"""Descriptors open at a time: a process may have no more than 1,024 of them."""
 
 
 def find_netns() -> tuple[Netns, ...]:
@@ -55,27 +58,40 @@ def describe_netns(path: str) -> Netns:
     return Netns(cookie=cookie, inode=inode, paths=(path, *bound), pids=tuple(pids))
 
 
-def neighbours_by_nsid(route: RouteSocket, others: Iterable[Netns]) -> dict[int, Netns]:
-    """Which of the others each number of the socket's namespace means (Link.link_nsid).
+def number_namespaces(
+    route: RouteSocket, others: Iterable[tuple[int, str]], wanted: Collection[int]
+) -> dict[int, int]:
+    """Which of the others (cookie and path) each wanted number of the socket's namespace means.
 
-    The kernel numbers a neighbour when a link first leads there; it answers which number a given
-    namespace has, not the other way round.
+    The kernel numbers a neighbour when a link first leads there (Link.link_nsid); it answers which
+    number a given namespace has, not the other way round. It is asked until all are found.
     """
-    numbered: dict[int, Netns] = {}
-    for other in others:
-        try:
-            fd = open_netns(other.paths[0])
-        except GlassbridgeError:
-            continue  # it ended since it was found
-        try:
-            answer = route.get(get_nsid(fd))
-        finally:
-            os.close(fd)
+    found: dict[int, int] = {}
+    left, waiting = set(wanted), iter(others)
+    while left and (some := tuple(islice(waiting, _AT_ONCE))):
+        for nsid, cookie in _number_some(route, some):
+            found[nsid] = cookie
+            left.discard(nsid)
+    return found
+
+
+def _number_some(
+    route: RouteSocket, others: Iterable[tuple[int, str]]
+) -> Iterator[tuple[int, int]]:
+    asked: dict[int, int] = {}
+    with ExitStack() as opened:
+        for cookie, path in others:
+            try:
+                asked[cookie] = open_netns(path)
+            except GlassbridgeError:
+                continue  # it ended since it was found
+            opened.callback(os.close, asked[cookie])
+        answers = route.get_each([get_nsid(fd) for fd in asked.values()])
+    for cookie, answer in zip(asked, answers, strict=True):
         if isinstance(answer, bytes):
             nsid = signed(attributes(answer, _RTGENMSG_SIZE)[NETNSA_NSID])
             if nsid >= 0:
-                numbered[nsid] = other
-    return numbered
+                yield nsid, cookie
 
 
 def _describe(inode: int, bound: Sequence[str], pids: Sequence[int]) -> Netns | None:

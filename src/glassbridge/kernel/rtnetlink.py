@@ -112,6 +112,10 @@ class NetlinkSocket:
                 refusal = decode_acknowledgement(message)
                 return found if refusal is None else refusal
 
+    def get_each(self, requests: Sequence[Request]) -> list[bytes | Refusal]:
+        """Ask for many objects in few sends; for each its body, or why there is none."""
+        return [a for part in split(requests, _SEND_BYTES, _FEW_REQUESTS) for a in self._ask(part)]
+
     def dump(self, request: Request, attempt: str, *, torn: bool = False) -> list[bytes]:
         """Ask for all objects; their bodies.
 
@@ -137,6 +141,22 @@ class NetlinkSocket:
                 if message.message_type != NLMSG_ERROR:
                     continue
                 answers[message.sequence - first] = decode_acknowledgement(message)
+                if message.sequence == last:
+                    return answers
+
+    def _ask(self, requests: Sequence[Request]) -> list[bytes | Refusal]:
+        first = self._send(requests)
+        last = first + len(requests) - 1
+        answers: list[bytes | Refusal] = [b""] * len(requests)
+        while True:
+            for message in self._receive(first, len(requests)):
+                place = message.sequence - first
+                if message.message_type != NLMSG_ERROR:
+                    answers[place] = message.body
+                    continue
+                refusal = decode_acknowledgement(message)
+                if refusal is not None:
+                    answers[place] = refusal
                 if message.sequence == last:
                     return answers
 

@@ -1,18 +1,16 @@
 """Kernel state as values: each table by itself, one namespace whole, one bridge whole."""
 
-import os
 import sys
-from collections.abc import Callable, Iterable
-from contextlib import ExitStack
+from collections.abc import Callable
+from itertools import chain
 from typing import TypeVar
 
 from glassbridge.errors import NotFound
 from glassbridge.kernel import sysctl
 from glassbridge.kernel.addresses import decode_address
-from glassbridge.kernel.discovery import describe_netns
+from glassbridge.kernel.link_settings import NAMES, decode_settings, key_of
 from glassbridge.kernel.links import Member, decode_link, decode_member
 from glassbridge.kernel.neighbours import decode_fdb_entry, decode_neighbour
-from glassbridge.kernel.netns import CURRENT, open_netns
 from glassbridge.kernel.routes import decode_route, decode_rule
 from glassbridge.kernel.rtnetlink import RouteSocket
 from glassbridge.kernel.sockets import open_diag, read_sockets
@@ -24,7 +22,7 @@ from glassbridge.model.tables import (
     Route,
     RoutingRule,
 )
-from glassbridge.model.topology import Link, Stack, Switch
+from glassbridge.model.topology import Link, Netns, Stack, Switch
 from glassbridge.wire.addresses import dump_addresses
 from glassbridge.wire.links import IFLA_GROUP, dump_links, get_link, link_header
 from glassbridge.wire.neighbours import dump_fdb, dump_neighbours
@@ -33,24 +31,24 @@ from glassbridge.wire.routes import AF_INET, AF_INET6, dump_routes, dump_rules
 
 Value = TypeVar("Value")
 
-_HOST_SYSCTLS = (
+_SYSCTLS = (
     "net.ipv4.ip_forward",
-    "net.ipv6.conf.all.forwarding",
+    "net.ipv4.icmp_echo_ignore_all",
+    "net.ipv4.ip_nonlocal_bind",
     "net.ipv4.ip_local_port_range",
     "net.ipv4.ip_local_reserved_ports",
+    "net.ipv6.conf.all.forwarding",
+    "net.ipv6.icmp.echo_ignore_all",
+    "net.ipv6.ip_nonlocal_bind",
+    "net.ipv6.bindv6only",
+    *(f"net.ipv{v}.neigh.default.gc_thresh{n}" for v in (4, 6) for n in (1, 2, 3)),
     "net.bridge.bridge-nf-call-iptables",
     "net.bridge.bridge-nf-call-ip6tables",
     "net.bridge.bridge-nf-call-arptables",
-)
-_LINK_SYSCTLS = (
-    "net/ipv4/conf/{}/forwarding",
-    "net/ipv4/conf/{}/rp_filter",
-    "net/ipv4/conf/{}/route_localnet",
-    "net/ipv4/conf/{}/proxy_arp",
-    "net/ipv4/conf/{}/arp_ignore",
-    "net/ipv6/conf/{}/disable_ipv6",
-    "net/ipv6/conf/{}/forwarding",
-    "net/ipv6/conf/{}/accept_ra",
+    "net.bridge.bridge-nf-filter-vlan-tagged",
+    "net.netfilter.nf_conntrack_max",
+    "net.netfilter.nf_conntrack_count",
+    *(key_of(v, link, name) for v in (4, 6) for link in ("all", "default") for name in NAMES[v]),
 )
 
 
@@ -140,15 +138,10 @@ def read_bridge(ifname: str, netns: int | None = None) -> Switch:
         )
 
 
-def read_stack(path: str = CURRENT) -> Stack:
-    """Everything of the namespace at a path; raises NotFound or PermissionRefused."""
-    netns = describe_netns(path)
-    with ExitStack() as opened:
-        fd = open_netns(path)
-        opened.callback(os.close, fd)
-        route = opened.enter_context(RouteSocket(fd))
-        diag = opened.enter_context(open_diag(fd))
-        links = read_links(route)
+def read_stack(fd: int, netns: Netns) -> Stack:
+    """Everything of an open namespace; owners of sockets are sought among `netns.pids`."""
+    with RouteSocket(fd) as route, open_diag(fd) as diag:
+        links, settings = _read_links_with_settings(route)
         routes = read_routes(route)
         return Stack(
             netns=netns,
@@ -160,8 +153,20 @@ def read_stack(path: str = CURRENT) -> Stack:
             neighbours=read_neighbours(route),
             fdb=read_fdb(route),
             sockets=read_sockets(diag, netns.pids),
-            sysctls=sysctl.read_present(_sysctls_of(links), fd),
+            sysctls=sysctl.read_present(_SYSCTLS, fd) | settings,
         )
+
+
+def _read_links_with_settings(route: RouteSocket) -> tuple[tuple[Link, ...], dict[str, str]]:
+    """The settings are those of links that have an IP stack of their own: bridge ports do not."""
+    bodies = route.dump(dump_links(), "list links", torn=True)
+    links = tuple(map(decode_link, bodies))
+    settings = (
+        decode_settings(body, link.ifname)
+        for body, link in zip(bodies, links, strict=True)
+        if link.port is None
+    )
+    return links, dict(chain.from_iterable(settings))
 
 
 def _read(
@@ -169,11 +174,3 @@ def _read(
 ) -> tuple[Value, ...]:
     """What is looked at may be torn: each entry is right by itself, and bursts do not stop us."""
     return tuple(decode(body) for body in route.dump(request, attempt, torn=True))
-
-
-def _sysctls_of(links: Iterable[Link]) -> Iterable[str]:
-    yield from _HOST_SYSCTLS
-    # a bridge port has no IP stack of its own
-    for ifname in ("all", "default", *(k.ifname for k in links if k.port is None)):
-        for key in _LINK_SYSCTLS:
-            yield key.format(ifname)
