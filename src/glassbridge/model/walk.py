@@ -5,7 +5,7 @@ Disposition words are Batfish's, action words Hubble's, where they have one.
 
 from enum import StrEnum
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from glassbridge.model.address import IPAddress, Mac
 from glassbridge.model.packet import Packet
@@ -166,7 +166,7 @@ class NeighbourFound(Struct, frozen=True, kw_only=True, tag="neighbour"):
 class Crossed(Struct, frozen=True, kw_only=True, tag="cable"):
     """From one end of a veth pair to the other."""
 
-    from_: Place
+    from_: Place = field(name="from")
     to: Place
     destination: Mac
 
