@@ -1,0 +1,1 @@
+"""What nft and iptables print, read into model.ruleset."""
