@@ -1,0 +1,231 @@
+"""The steps of a walk, drawn: boxes in lanes, cables between them, and who heard a question."""
+
+from collections.abc import Iterator
+
+from glassbridge.app.pictures.glyphs import SIZE, Sign, draw_sign
+from glassbridge.app.pictures.lettering import fit, width_of
+from glassbridge.app.pictures.svg import Box, Node, arrow, circle, group, line, rect, text
+from glassbridge.app.pictures.walk_rows import (
+    BAR,
+    GUTTER,
+    INDENT,
+    LINE,
+    MARGIN,
+    PAD,
+    SMALL,
+    TEXT,
+    Lane,
+    Row,
+    WalkLayout,
+    gate_places,
+    heard_lanes,
+)
+from glassbridge.model.report import Seen
+
+_RING = 11.0
+
+
+def draw_steps(layout: WalkLayout) -> Iterator[Node]:
+    """From the back to the front: lanes, what runs between them, and the steps."""
+    yield from map(_lane, layout.lanes)
+    yield from _flows(layout)
+    for row in layout.rows:
+        yield from _question(row, layout)
+    yield from map(_row, layout.rows)
+    yield from _ways(layout)
+
+
+def _lane(lane: Lane) -> Node:
+    box, place = lane.box, lane.place
+    inode = f"network namespace {place.inode}" if place.inode else "beyond this host"
+    return group(
+        [
+            rect(box, "lane", 8),
+            text(box.middle_x, box.y + 20, fit(place.name, box.width - 16, 15), "ink t2", "middle"),
+            text(box.middle_x, box.y + 35, fit(inode, box.width, SMALL), "soft small", "middle"),
+        ]
+    )
+
+
+def _row(row: Row) -> Node:
+    parts = [*_gutter(row)]
+    if row.lane is not row.to:
+        parts += _cable(row)
+    else:
+        parts += _box(row)
+    if row.ends_here:
+        parts.append(_cross(row.to.box.middle_x, row.box.bottom + 24))
+    return group(parts, "faint" if row.hop.seen is Seen.NOT_REACHED else "")
+
+
+def _gutter(row: Row) -> Iterator[Node]:
+    first, last = row.hops[0].n, row.hops[-1].n
+    number = str(first) if first == last else f"{first}-{last}"
+    middle = row.box.middle_y + 4.5
+    yield text(MARGIN + 24, middle, number, "ink strong", "end")
+    us = next((hop.us for hop in reversed(row.hops) if hop.us is not None), None)
+    if us is not None:
+        yield text(MARGIN + GUTTER - 12, middle, f"+{us:.0f} us", "soft small", "end")
+
+
+def _outline(row: Row) -> str:
+    """Solid was observed, dashed is only predicted, red is where they disagree."""
+    match row.hop.seen:
+        case Seen.DIFFERS:
+            return " differs"
+        case Seen.UNPREDICTED:
+            return " differs predicted"
+        case Seen.UNWITNESSED | Seen.NOT_REACHED:
+            return " predicted"
+        case Seen.AGREES:
+            return ""
+
+
+def _box(row: Row) -> Iterator[Node]:
+    box = row.box
+    hidden = BAR / 2 if row.sign is Sign.BRIDGE else 0
+    frame = Box(box.x, box.y + hidden, box.width, box.height - hidden)
+    yield rect(frame, f"box{_outline(row)}", 6)
+    y = box.y + PAD
+    if row.sign is Sign.BRIDGE:
+        yield from _bar(row)
+        y += BAR
+    elif len(row.hops) == 1:
+        yield draw_sign(row.sign, box.x + PAD, box.middle_y - SIZE / 2)
+    x = box.x + INDENT
+    if len(row.hops) > 1 or row.sign is Sign.BRIDGE:
+        x = box.x + PAD
+    for name, dx, dy in gate_places(row.hops, box.width):
+        yield draw_sign(Sign.GATE, box.x + dx, y + dy - 2)
+        yield text(box.x + dx + SIZE + 5, y + dy + 13, name, "ink")
+    y += max((dy + SIZE for _, _, dy in gate_places(row.hops, box.width)), default=0)
+    if row.label and row.sign is not Sign.BRIDGE:
+        yield text(x, y + SMALL - 1, fit(row.label, box.right - x - PAD, SMALL), "soft small")
+        y += SMALL + 3
+    lines = len(row.lines) + len(row.changes)
+    if row.sign is not Sign.BRIDGE and lines == 1 and not row.label and len(row.hops) == 1:
+        y = box.middle_y - LINE / 2
+    for content in row.lines:
+        yield text(x, y + LINE - 4, content, "ink")
+        y += LINE
+    for old, new in row.changes:
+        yield from _change(x, y + 3, box.right - x - PAD, old, new)
+        y += 27
+
+
+def _bar(row: Row) -> Iterator[Node]:
+    """The bridge as a bar that all its ports hang from."""
+    bar = Box(row.lane.box.x + 2, row.box.y, row.lane.box.width - 4, BAR - 2)
+    yield rect(bar, "bridge", 3)
+    yield text(bar.x + 14, bar.y + 15.5, f"bridge {row.label}", "on")
+    for step in range(6):
+        yield rect(Box(bar.right - 24 - step * 16, bar.y + 7, 9, 8), "paper", 1)
+
+
+def _change(x: float, y: float, width: float, old: str, new: str) -> Iterator[Node]:
+    """Old, struck through, then new."""
+    half = (width - 30) / 2
+    for index, (content, left) in enumerate(((old, x), (new, x + half + 30))):
+        roomy = width_of(content, 12, mono=True) + 14 <= half
+        size = 12 if roomy else 9.5
+        shown = fit(content, half - 8, size, mono=True)
+        wide = min(half, width_of(shown, size, mono=True) + 14)
+        pill = Box(left if index else left + half - wide, y, wide, 20)
+        yield rect(pill, "nat" if index else "pill", 10)
+        style = "mono dark strong" if index else "mono soft"
+        yield text(pill.middle_x, y + 14, shown, f"{style}{'' if roomy else ' tiny'}", "middle")
+        if not index:
+            yield line(pill.x + 6, y + 10, pill.right - 6, y + 10, "flow")
+    yield arrow(x + half + 5, y + 10, x + half + 25, y + 10, "flow", "tip")
+
+
+def _cable(row: Row) -> Iterator[Node]:
+    """A plug in each lane, and the wire between them."""
+    near, _, far = row.label.partition(" -> ")
+    y = row.box.y + 36
+    to_right = row.to.box.x > row.lane.box.x
+    plugs = []
+    for lane, name in ((row.lane, near), (row.to, far)):
+        wide = max(width_of(name, TEXT) + 24, 40)
+        plugs.append((Box(lane.box.middle_x - wide / 2, y - 11, wide, 22), name))
+    start, end = plugs[0][0], plugs[1][0]
+    x1, x2 = (start.right, end.x) if to_right else (start.x, end.right)
+    dashed = " predicted" if row.hop.seen in {Seen.UNWITNESSED, Seen.NOT_REACHED} else ""
+    yield arrow(x1, y, x2 + (-2 if to_right else 2), y, f"wire{dashed}", "cable", 14)
+    for plug, name in plugs:
+        if name:
+            yield rect(plug, f"box{_outline(row)}", 4)
+            yield text(plug.middle_x, y + 4.5, name, "ink strong", "middle")
+        else:
+            yield draw_sign(Sign.OUTSIDE, plug.middle_x - SIZE / 2, y - SIZE / 2)
+    middle = (x1 + x2) / 2
+    for said in row.lines:
+        room = row.box.width - 2 * PAD
+        yield text(middle, row.box.y + 15, fit(said, room, TEXT), "ink", "middle")
+
+
+def _question(row: Row, layout: WalkLayout) -> Iterator[Node]:
+    """For a MAC address: to every lane that hears it; back comes the answer."""
+    heard = heard_lanes(row, layout.lanes)
+    y = row.box.middle_y
+    for side in (1, -1):
+        there = [
+            (lane, answers) for lane, answers in heard if (lane.box.x > row.box.x) is (side > 0)
+        ]
+        if not there:
+            continue
+        edge = row.box.right if side > 0 else row.box.x
+        ends = [lane.box.middle_x - side * _RING for lane, _ in there]
+        yield from _dashes(edge, (max if side > 0 else min)(ends), y - 4)
+        yield from (
+            node
+            for (_, answers), end in zip(there, ends, strict=True)
+            if answers
+            for node in _dashes(end, edge, y + 4)
+        )
+        for lane, answers in there:
+            yield from _ring(lane.box.middle_x, y, answers)
+
+
+def _dashes(x1: float, x2: float, y: float) -> Iterator[Node]:
+    yield arrow(x1, y, x2, y, "under", "tip")
+    yield line(x1, y, x2 + (7 if x2 < x1 else -7), y, "asks")
+
+
+def _ring(x: float, y: float, answers: bool) -> Iterator[Node]:
+    yield circle(x, y, _RING, "neighbour")
+    yield circle(x, y, _RING, "etch predicted")
+    if answers:
+        yield circle(x, y, 5, "dark")
+    yield text(x, y + 27, "answers" if answers else "hears it", "soft small", "middle")
+
+
+def _flows(layout: WalkLayout) -> Iterator[Node]:
+    """From each step to the next one."""
+    for row, following in zip(layout.rows, layout.rows[1:], strict=False):
+        if row.ends_here or following.hop.seen is Seen.NOT_REACHED:
+            continue
+        x1, x2 = row.to.box.middle_x, following.lane.box.middle_x
+        y1 = row.box.y + 47 if row.lane is not row.to else row.box.bottom
+        y2 = following.box.y + (25 if following.lane is not following.to else 0)
+        yield arrow(x1, y1, x2, y2, "flow", "tip")
+
+
+def _cross(x: float, y: float) -> Node:
+    return group(
+        [
+            line(x - 13, y - 13, x + 13, y + 13, "cross"),
+            line(x - 13, y + 13, x + 13, y - 13, "cross"),
+            text(x + 26, y + 5, "the packet ends here", "ink strong"),
+        ]
+    )
+
+
+def _ways(layout: WalkLayout) -> Iterator[Node]:
+    """Where the reply begins."""
+    back = next((row for row in layout.rows if row.hop.step.is_reply), None)
+    if back is None or back is layout.rows[0]:
+        return
+    y = back.box.y - 9
+    yield line(MARGIN, y, MARGIN + GUTTER - 12, y, "flow")
+    yield text(MARGIN, y + 14, "the reply", "soft small")
