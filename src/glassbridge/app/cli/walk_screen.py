@@ -3,19 +3,17 @@
 from collections.abc import Iterable, Iterator
 
 from glassbridge.app.cli.columns import SCREEN, columns, cut, fit, fold, pad, plain
+from glassbridge.app.cli.rule_words import rule_text
 from glassbridge.app.cli.shell_lines import shell_lines
 from glassbridge.app.cli.table import bold, is_styled
 from glassbridge.app.cli.walk_rows import AGREES, LEGEND, UNSEEN, Row, walk_rows
 from glassbridge.app.cli.words import elapsed
 from glassbridge.app.sentences import sentence_of
 from glassbridge.model.report import Explanation, Hop, Seen, TraceReport, Verdict
-from glassbridge.model.ruleset import Backend, RuleRef
+from glassbridge.model.ruleset import RuleRef
 from glassbridge.model.walk import Place
 
 _GAP = "  "
-_SECTIONS = 3
-"""Head, blank line and table: all that a packet without a story has."""
-
 _WHERE_MAX, _SEEN, _TIME = 26, 4, 7
 _LABEL = 8
 """Of the blocks below the table: `why`, `proof`, `assumed`."""
@@ -31,15 +29,11 @@ _COLOURS = {
 
 def walk_screen(report: TraceReport) -> str:
     """The whole report within 100 columns; nothing in it depends on colour."""
-    parts = [head_lines(report), [""], _table(list(walk_rows(report)))]
-    for block in (_unknown(report), _disagreement(report), _cause(report.cause), _remarks(report)):
-        lines = list(block)
-        if lines:
-            parts += [[""], lines]
-    if len(parts) > _SECTIONS:
-        parts.append([""])
-    parts.append(list(witness_lines(report)))
-    return "\n".join(line.rstrip() for part in parts for line in part)
+    lines = [*head_lines(report), "", *_table(list(walk_rows(report)))]
+    block = list(explanation_lines(report))
+    if block:
+        lines += ["", *block, ""]
+    return "\n".join(line.rstrip() for line in (*lines, *witness_lines(report)))
 
 
 def head_lines(report: TraceReport) -> list[str]:
@@ -55,6 +49,16 @@ def head_lines(report: TraceReport) -> list[str]:
     if report.recorded:
         lines.append(cut(f"from a recording, not from this host: {plain(report.recorded)}", SCREEN))
     return lines
+
+
+def explanation_lines(report: TraceReport) -> Iterator[str]:
+    """What cannot be known, what differs, why it was dropped, and remarks; nothing of a success."""
+    blocks = (_unknown(report), _disagreement(report), _cause(report.cause), _remarks(report))
+    told = [lines for lines in map(list, blocks) if lines]
+    for index, lines in enumerate(told):
+        if index:
+            yield ""
+        yield from lines
 
 
 def witness_lines(report: TraceReport) -> Iterator[str]:
@@ -81,27 +85,12 @@ def witness_lines(report: TraceReport) -> Iterator[str]:
             )
 
 
-def rule_text(rule: RuleRef) -> str:
-    """Where a rule stands, its comment and whose it is."""
-    where = f"{rule.family} {rule.table} {rule.chain}".strip()
-    if rule.is_policy:
-        where += ", the chain's policy"
-    elif rule.handle:
-        where += f", handle {rule.handle}"
-    elif rule.number:
-        where += f", rule {rule.number}"
-    comment = f': "{rule.comment}"' if rule.comment else ""
-    by = "" if rule.backend is Backend.NFT else f"by {rule.backend}"
-    whose = ", ".join(word for word in (rule.owner.value, by) if word)
-    return f"{where}{comment}{f'   ({whose})' if whose else ''}"
-
-
-def place_text(place: Place) -> str:
+def _place(place: Place) -> str:
     """`nginx-1 eth0`."""
     return f"{place.name} {place.ifname}".strip()
 
 
-def labelled(label: str, lines: Iterable[str]) -> Iterator[str]:
+def _labelled(label: str, lines: Iterable[str]) -> Iterator[str]:
     """Lines beside a label, which stands before the first one only."""
     shown = bold(label) + " " * (_LABEL - len(label))
     for line in lines:
@@ -173,14 +162,14 @@ def _cause(cause: Explanation | None) -> Iterator[str]:
     if cause is None:
         return
     sentence = cause.sentence if cause.is_certain else f"probably: {cause.sentence}"
-    yield from labelled("why", _folded(sentence))
-    yield from labelled("where", _folded(f"step {cause.hop}, {place_text(cause.where)}"))
+    yield from _labelled("why", _folded(sentence))
+    yield from _labelled("where", _folded(f"step {cause.hop}, {_place(cause.where)}"))
     if cause.rule is not None:
-        yield from labelled("rule", _rule(cause.rule))
-    yield from labelled("proof", (line for fact in _facts(cause) for line in _folded(fact)))
+        yield from _labelled("rule", _rule(cause.rule))
+    yield from _labelled("proof", (line for fact in _facts(cause) for line in _folded(fact)))
     fix = [line for command in cause.fix for line in shell_lines(command, SCREEN - _LABEL)]
     note = [f"({line})" if fix else line for line in _folded(cause.fix_note, 2)]
-    yield from labelled("fix", (*fix, *note) if cause.fix_note else fix)
+    yield from _labelled("fix", (*fix, *note) if cause.fix_note else fix)
 
 
 def _rule(rule: RuleRef) -> Iterator[str]:
@@ -207,7 +196,7 @@ def _disagreement(report: TraceReport) -> Iterator[str]:
         left, right = fit(plain(cells[1]), side), fit(plain(cells[2]), side)
         yield _GAP.join((cells[0].rjust(number), pad(left, side), right))
     yield ""
-    yield from labelled(
+    yield from _labelled(
         "do",
         _folded(
             "run it once more: the state may have changed between the prediction and the packet. "
@@ -226,19 +215,19 @@ def _sides(hop: Hop) -> tuple[str, str, str]:
 def _unknown(report: TraceReport) -> Iterator[str]:
     if report.verdict is not Verdict.INSUFFICIENT_INFO:
         return
-    yield from labelled("why", _folded(report.why_unknown or "how the walk goes on"))
+    yield from _labelled("why", _folded(report.why_unknown or "how the walk goes on"))
     if report.recorded:
         advice = "trace on the host itself: there a real packet can tell"
     elif report.agrees is None:
         advice = "send a real packet, without --no-probe: it may tell what the state cannot"
     else:
         advice = "--tree shows what is known of each step; more witnesses speak to root"
-    yield from labelled("do", _folded(advice))
+    yield from _labelled("do", _folded(advice))
 
 
 def _remarks(report: TraceReport) -> Iterator[str]:
     for label, sentences in (("assumed", report.assumptions), ("note", report.notes)):
-        yield from labelled(label, (line for text in sentences for line in _folded(text)))
+        yield from _labelled(label, (line for text in sentences for line in _folded(text)))
 
 
 def _folded(text: str, brackets: int = 0) -> Iterator[str]:
