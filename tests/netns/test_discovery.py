@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from glassbridge.kernel.discovery import describe_netns, find_netns, neighbours_by_nsid
+from glassbridge.kernel.discovery import describe_netns, find_netns, number_namespaces
 from glassbridge.kernel.netns import CURRENT, cookie_of, open_netns
 from glassbridge.kernel.rtnetlink import RouteSocket
-from glassbridge.kernel.snapshot import read_link
+from glassbridge.kernel.snapshot import read_link, read_links
 
 MakeNetns = Callable[[str], str]
 
@@ -94,16 +94,20 @@ def test_the_peer_of_a_veth_is_found_behind_its_number(make_netns: MakeNetns) ->
             check=True,
         )
     with RouteSocket() as route:
-        known = neighbours_by_nsid(route, find_netns())
+        everyone = {n.cookie: n for n in find_netns()}
+        paths_of = [(n.cookie, n.paths[0]) for n in everyone.values()]
+        numbers = {link.link_nsid for link in read_links(route) if link.link_nsid is not None}
+        known = number_namespaces(route, paths_of, numbers)
+        assert number_namespaces(route, paths_of, ()) == {}
         for name in names:
             link = read_link(route, f"to-{name}")
             assert link.link_nsid is not None
-            assert known[link.link_nsid].paths == (paths[name],)
+            assert everyone[known[link.link_nsid]].paths == (paths[name],)
             fd = open_netns(paths[name])
             with RouteSocket(fd) as there:
                 assert there.ifindex("eth0") == link.peer
                 back = read_link(there, "eth0")
                 assert back.link_nsid is not None
-                others = neighbours_by_nsid(there, find_netns())
-                assert others[back.link_nsid].inode == inode(CURRENT)
+                others = number_namespaces(there, paths_of, {back.link_nsid})
+                assert everyone[others[back.link_nsid]].inode == inode(CURRENT)
             os.close(fd)

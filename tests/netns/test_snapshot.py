@@ -15,8 +15,9 @@ from typing import Any
 import pytest
 
 from glassbridge.errors import NotFound
-from glassbridge.kernel import snapshot
-from glassbridge.kernel.netns import inside, open_netns
+from glassbridge.kernel import snapshot, sysctl
+from glassbridge.kernel.discovery import describe_netns
+from glassbridge.kernel.netns import CURRENT, inside, open_netns
 from glassbridge.kernel.rtnetlink import RouteSocket
 from glassbridge.kernel.sockets import owner_of_port
 from glassbridge.model.address import from_json, to_json
@@ -411,8 +412,17 @@ def listener(fresh_host: None) -> Iterator[int]:
         process.kill()
 
 
+def stack_at(path: str = CURRENT) -> Stack:
+    netns = describe_netns(path)
+    fd = open_netns(path)
+    try:
+        return snapshot.read_stack(fd, netns)
+    finally:
+        os.close(fd)
+
+
 def test_listening_sockets(listener: int) -> None:
-    stack = snapshot.read_stack()
+    stack = stack_at()
     assert listener in stack.netns.pids
     found = {(s.protocol, str(s.address), s.port, s.v6only, s.pid) for s in stack.sockets}
     assert found == {
@@ -446,7 +456,7 @@ def test_a_whole_stack(route: RouteSocket) -> None:
     run("ip -n box addr add 172.17.0.2/16 dev eth0")
     run("ip -n box link set eth0 up")
     run("ip -n box route add default via 172.17.0.1")
-    stack = snapshot.read_stack("/run/netns/box")
+    stack = stack_at("/run/netns/box")
     assert [k.ifname for k in stack.links] == ["lo", "eth0"]
     assert [str(r.destination) for r in stack.routes if r.is_default] == ["0.0.0.0/0"]
     assert IPv4Address("172.17.0.2") in {
@@ -461,14 +471,35 @@ def test_a_whole_stack(route: RouteSocket) -> None:
     eth0 = stack.links[1]
     assert stack.link(eth0.ifindex) is eth0
     assert stack.link(99) is None
-    host = snapshot.read_stack()
+    host = stack_at()
     assert [p.ifname for p in host.ports(route.ifindex("gb0"))] == ["veth1", "veth2"]
     assert from_json(to_json(host), Stack) == host
 
 
 def test_a_namespace_that_is_gone(fresh_host: None) -> None:
     with pytest.raises(NotFound):
-        snapshot.read_stack("/run/netns/absent")
+        stack_at("/run/netns/absent")
+
+
+def test_settings_are_those_of_proc(route: RouteSocket) -> None:
+    for link in ("gb0", "eth1", "lo"):
+        run(f"sysctl -qw net.ipv4.conf.{link}.rp_filter=2 net.ipv4.conf.{link}.arp_ignore=1")
+        run(f"sysctl -qw net.ipv4.conf.{link}.route_localnet=1 net.ipv6.conf.{link}.accept_ra=2")
+    run("sysctl -qw net.ipv6.conf.eth1.disable_ipv6=1 net.ipv6.conf.gb0.proxy_ndp=1")
+    told = stack_at().sysctls
+    assert {k: sysctl.read(k) for k in told} == told
+    for link in ("all", "default", "lo", "gb0", "eth1"):
+        names4 = {k.rpartition("/")[2] for k in told if k.startswith(f"net/ipv4/conf/{link}/")}
+        names6 = {k.rpartition("/")[2] for k in told if k.startswith(f"net/ipv6/conf/{link}/")}
+        assert names4 >= {"rp_filter", "forwarding", "arp_filter", "accept_local"}
+        assert names6 - {"force_forwarding"} == {
+            "disable_ipv6",
+            "forwarding",
+            "accept_ra",
+            "proxy_ndp",
+            "accept_dad",
+        }
+    assert not any("/veth1/" in key for key in told), "a port has no IP stack of its own"
 
 
 def test_links_of_one_bridge_or_group_only(route: RouteSocket) -> None:

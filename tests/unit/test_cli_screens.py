@@ -13,9 +13,9 @@ from glassbridge.app.cli.stack_screen import stack_screen
 from glassbridge.app.cli.table import sheet, shorten, table
 from glassbridge.app.cli.words import counted, duration, size
 from glassbridge.engine.stacks import BridgeReport, Cable, StackReport
-from glassbridge.kernel.rulesets import Ruleset
 from glassbridge.model.address import Mac
 from glassbridge.model.network import Ifname
+from glassbridge.model.printed_rules import PrintedRules
 from glassbridge.model.tables import (
     Address,
     FdbEntry,
@@ -119,8 +119,8 @@ def test_many_rules_are_counted_unless_asked_for() -> None:
         name="x",
         stack=STACK,
         rulesets=(
-            Ruleset(tool="nft", lines=lines),
-            Ruleset(tool="iptables", lines=(), complaint="it is not installed"),
+            PrintedRules(tool="nft", lines=lines),
+            PrintedRules(tool="iptables", lines=(), complaint="it is not installed"),
         ),
     )
     screen = stack_screen(report)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from glassbridge.errors import GlassbridgeError
 from glassbridge.kernel.netns import cookie_of, inode_of, open_netns
-from glassbridge.kernel.processes import all_pids, netns_inode
+from glassbridge.kernel.processes import all_pids, netns_inode, pids_in
 from glassbridge.kernel.rtnetlink import RouteSocket
 from glassbridge.model.topology import Netns
 from glassbridge.wire.namespaces import NETNSA_NSID, get_nsid
@@ -20,7 +20,7 @@ from glassbridge.wire.netlink import attributes, signed
 
 _MOUNT_POINT, _TYPE_AFTER_DASH = 4, 1
 _RTGENMSG_SIZE = 4
-_AT_ONCE = 200
+_AT_FIRST, _AT_ONCE = 4, 200
 """Descriptors open at a time: a process may have no more than 1,024 of them."""
 
 
@@ -49,13 +49,13 @@ def describe_netns(path: str) -> Netns:
         cookie = cookie_of(fd)
     finally:
         os.close(fd)
-    pids = [pid for pid in all_pids() if netns_inode(pid) == inode]
+    pids = pids_in(inode)
     bound = []
     for other in _bound_paths([pids]):
         with suppress(OSError):
             if other != path and os.stat(other).st_ino == inode:  # noqa: PTH116 - hot
                 bound.append(other)
-    return Netns(cookie=cookie, inode=inode, paths=(path, *bound), pids=tuple(pids))
+    return Netns(cookie=cookie, inode=inode, paths=(path, *bound), pids=pids)
 
 
 def number_namespaces(
@@ -67,8 +67,9 @@ def number_namespaces(
     number a given namespace has, not the other way round. It is asked until all are found.
     """
     found: dict[int, int] = {}
-    left, waiting = set(wanted), iter(others)
-    while left and (some := tuple(islice(waiting, _AT_ONCE))):
+    left, waiting, size = set(wanted), iter(others), _AT_FIRST
+    while left and (some := tuple(islice(waiting, size))):
+        size = _AT_ONCE
         for nsid, cookie in _number_some(route, some):
             found[nsid] = cookie
             left.discard(nsid)

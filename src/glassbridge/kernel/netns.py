@@ -12,7 +12,8 @@ import select
 import socket
 import sys
 import threading
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 
@@ -62,6 +63,16 @@ def open_netns(path: str) -> int:
             hint="name a file under /run/netns, or /proc/PID/ns/net",
         )
     return fd
+
+
+@contextmanager
+def opened_netns(path: str) -> Iterator[int]:
+    """A namespace open for a while."""
+    fd = open_netns(path)
+    try:
+        yield fd
+    finally:
+        os.close(fd)
 
 
 def open_netns_of(pid: int) -> int:

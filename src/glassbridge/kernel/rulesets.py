@@ -3,9 +3,8 @@
 import subprocess
 from pathlib import Path
 
-from msgspec import Struct
-
 from glassbridge.kernel.netns import inside
+from glassbridge.model.printed_rules import PrintedRules
 
 _LEGACY = (
     ("iptables", "/proc/thread-self/net/ip_tables_names", "iptables-legacy-save"),
@@ -13,16 +12,7 @@ _LEGACY = (
 )
 
 
-class Ruleset(Struct, frozen=True, kw_only=True):
-    """What one tool lists; iptables-nft's rules stand in nft's list."""
-
-    tool: str
-    lines: tuple[str, ...]
-    complaint: str = ""
-    """Why it could not be listed."""
-
-
-def read_rulesets(netns: int) -> tuple[Ruleset, ...]:
+def read_rulesets(netns: int) -> tuple[PrintedRules, ...]:
     """Every ruleset of a namespace that is not empty, or could not be read."""
     found = [_listed(netns, "nft", ["nft", "list", "ruleset"])]
     for tool, tables, save in _LEGACY:
@@ -40,15 +30,19 @@ def _names(netns: int, tables: str) -> str:
             return ""
 
 
-def _listed(netns: int, tool: str, command: list[str]) -> Ruleset:
+def _listed(netns: int, tool: str, command: list[str]) -> PrintedRules:
     try:
         with inside(netns):  # the child keeps the namespace that it is born in
             child = subprocess.Popen(
                 command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
             )
     except FileNotFoundError:
-        return Ruleset(tool=tool, lines=(), complaint=f"the program {command[0]} is not installed")
+        return PrintedRules(
+            tool=tool, lines=(), complaint=f"the program {command[0]} is not installed"
+        )
     listed, complaint = child.communicate()
     if child.returncode:
-        return Ruleset(tool=tool, lines=(), complaint=complaint.strip().partition("\n")[0])
-    return Ruleset(tool=tool, lines=tuple(line for line in listed.splitlines() if line.strip()))
+        return PrintedRules(tool=tool, lines=(), complaint=complaint.strip().partition("\n")[0])
+    return PrintedRules(
+        tool=tool, lines=tuple(line for line in listed.splitlines() if line.strip())
+    )

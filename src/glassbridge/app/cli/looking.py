@@ -23,8 +23,10 @@ def stack(target: str, all_rules: bool, as_json: bool) -> None:
     """
     from glassbridge.app.cli.stack_screen import stack_screen  # noqa: PLC0415 - see main.py
     from glassbridge.engine.stacks import look_at_stack  # noqa: PLC0415 - see main.py
+    from glassbridge.engine.survey import Survey  # noqa: PLC0415 - see main.py
 
-    report = look_at_stack(target, sandboxes_if_known())
+    known = sandboxes_if_known()
+    report = look_at_stack(target, Survey(known, reads_rules=False), known)
     if as_json:
         print_json(report)
     else:
@@ -41,8 +43,10 @@ def bridge(name: str, as_json: bool) -> None:
     """
     from glassbridge.app.cli.bridge_screen import bridge_screen  # noqa: PLC0415 - see main.py
     from glassbridge.engine.stacks import look_at_bridges  # noqa: PLC0415 - see main.py
+    from glassbridge.engine.survey import Survey  # noqa: PLC0415 - see main.py
 
-    reports = look_at_bridges(name, sandboxes_if_known())
+    known = sandboxes_if_known()
+    reports = look_at_bridges(name, Survey(known, reads_rules=False), known)
     if as_json:
         print_json(reports)
         return

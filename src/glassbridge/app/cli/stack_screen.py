@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from glassbridge.app.cli.table import bold, sheet
 from glassbridge.app.cli.words import duration, size
 from glassbridge.engine.stacks import Cable, StackReport
-from glassbridge.kernel.rulesets import Ruleset
+from glassbridge.model.printed_rules import PrintedRules
 from glassbridge.model.tables import (
     TABLE_MAIN,
     ListeningSocket,
@@ -179,7 +179,7 @@ def _sockets(sockets: Iterable[ListeningSocket], names: dict[int, str]) -> Itera
     yield from dict.fromkeys(lines)
 
 
-def _rule_lines(rulesets: tuple[Ruleset, ...], *, all_rules: bool) -> Iterator[str]:
+def _rule_lines(rulesets: tuple[PrintedRules, ...], *, all_rules: bool) -> Iterator[str]:
     if not rulesets:
         yield "none of its own"
     for ruleset in rulesets:

@@ -1,0 +1,88 @@
+"""What our own daemon says of its containers and networks, as a snapshot holds it."""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from glassbridge.model.container import ContainerState
+from glassbridge.model.endpoint import Protocol, SandboxKind
+from glassbridge.model.network import Network
+from glassbridge.model.packet import Transport
+from glassbridge.model.ruleset import Origin
+from glassbridge.model.snapshot import Name, NamedNetwork, Published
+from glassbridge.model.views import SandboxView
+
+_TRANSPORTS = {Protocol.TCP: Transport.TCP, Protocol.UDP: Transport.UDP}
+"""What a walk can be asked of; SCTP cannot."""
+
+
+def names_of_sandboxes(known: Sequence[SandboxView], home: int) -> Iterator[Name]:
+    """A name for each sandbox that has a namespace: its own, another's, or the host's."""
+    by_id = {str(view.sandbox.id): view for view in known}
+    for view in known:
+        cookie, pid = _cookie_of(view, by_id, home), view.sandbox.pid
+        if view.container is not None:
+            pid = view.container.pid
+        if cookie:
+            yield Name(
+                name=view.sandbox.name,
+                origin=Origin.GLASSBRIDGE,
+                cookie=cookie,
+                id=view.sandbox.id,
+                pid=pid,
+                addresses=tuple(a for e in view.endpoints for a in e.endpoint.addresses),
+            )
+
+
+def networks_of_ours(networks: Iterable[Network]) -> Iterator[NamedNetwork]:
+    """Our networks."""
+    for network in networks:
+        yield NamedNetwork(
+            name=network.name,
+            origin=Origin.GLASSBRIDGE,
+            bridge=network.bridge,
+            internal=network.internal,
+            icc=network.options.icc,
+            subnets=tuple(s.prefix for s in network.subnets),
+        )
+
+
+def published_by_ours(known: Iterable[SandboxView]) -> Iterator[Published]:
+    """Host ports that lead to our containers, one for each address they are published on."""
+    for view in known:
+        for member in view.endpoints:
+            own = {a.version: a for a in member.endpoint.addresses}
+            for port in member.ports:
+                transport = _TRANSPORTS.get(port.protocol)
+                address = own.get(port.host_address.version)
+                if transport is not None and address is not None:
+                    yield Published(
+                        host_address=port.host_address,
+                        host_port=port.host_port,
+                        transport=transport,
+                        container_address=address,
+                        container_port=port.container_port,
+                        origin=Origin.GLASSBRIDGE,
+                        name=view.sandbox.name,
+                    )
+
+
+def stopped(known: Iterable[SandboxView]) -> dict[str, str]:
+    """Containers that have no network stack because they do not run, by name and by id."""
+    found: dict[str, str] = {}
+    for view in known:
+        running = view.container is not None and view.container.state is ContainerState.RUNNING
+        if not (view.sandbox.netns or running) and view.sandbox.kind is SandboxKind.CONTAINER:
+            found[view.sandbox.name] = view.sandbox.id
+    return found
+
+
+def _cookie_of(view: SandboxView, by_id: dict[str, SandboxView], home: int) -> int:
+    """0 where there is none."""
+    if view.sandbox.netns:
+        return view.sandbox.netns_cookie
+    if view.container is None or view.container.state is not ContainerState.RUNNING:
+        return 0
+    mode, _, other = view.container.network_mode.partition(":")
+    if mode == "host":
+        return home
+    shared = by_id.get(other) if mode == "container" else None
+    return _cookie_of(shared, by_id, home) if shared is not None else 0

@@ -1,0 +1,160 @@
+"""Which namespaces there are, how each is opened, and what people call it.
+
+What our daemon told is there from the start. Asking the files of other engines, or looking for
+every namespace of the host, is done once, when something cannot be told without.
+"""
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import nullcontext, suppress
+
+from msgspec.structs import replace
+
+from glassbridge.engine.known_names import (
+    names_of_sandboxes,
+    networks_of_ours,
+    published_by_ours,
+    stopped,
+)
+from glassbridge.errors import GlassbridgeError, NotFound
+from glassbridge.kernel.container_names import find_containers, find_named_namespaces
+from glassbridge.kernel.discovery import find_netns
+from glassbridge.kernel.netns import cookie_of, inode_of, open_netns, opened_netns
+from glassbridge.kernel.processes import name_of
+from glassbridge.kernel.rtnetlink import RouteSocket
+from glassbridge.kernel.snapshot import read_addresses
+from glassbridge.model.address import IPAddress
+from glassbridge.model.found import FoundContainer
+from glassbridge.model.ruleset import Origin
+from glassbridge.model.snapshot import Name, NamedNetwork, Published
+from glassbridge.model.topology import Netns
+from glassbridge.model.views import NetworkView, SandboxView
+
+
+class Roster:
+    """Namespaces by cookie, and names; it grows."""
+
+    def __init__(
+        self, home: Netns, known: Sequence[SandboxView], networks: Sequence[NetworkView]
+    ) -> None:
+        self.home = home
+        self.names: list[Name] = list(names_of_sandboxes(known, home.cookie))
+        self.networks: list[NamedNetwork] = list(networks_of_ours(n.network for n in networks))
+        self.published: list[Published] = list(published_by_ours(known))
+        self.complaints: list[str] = []
+        self.stopped = stopped(known)
+        self._found = {home.cookie: home}
+        for view in known:
+            cookie, path = view.sandbox.netns_cookie, view.sandbox.netns
+            if path and cookie not in self._found:
+                self._found[cookie] = Netns(cookie=cookie, inode=0, paths=(path,))
+        self._asked_engines = self._searched = False
+
+    def open(self, cookie: int) -> int:
+        """Open a namespace; the caller closes the descriptor. Raises NotFound when it is gone."""
+        if cookie not in self._found:
+            self.search()
+        known = self._found.get(cookie)
+        for path in known.paths if known else ():
+            with suppress(NotFound):
+                fd = open_netns(path)
+                if cookie_of(fd) == cookie:
+                    return fd
+                os.close(fd)  # the path is another's by now
+        raise NotFound(f"the network namespace of {self.call(cookie)} is gone")
+
+    def describe(self, cookie: int) -> Netns:
+        """What is known of a namespace that was opened."""
+        return self._found[cookie]
+
+    def paths(self) -> Iterator[tuple[int, str]]:
+        """Every namespace that is known by now, and a path of it."""
+        return ((cookie, netns.paths[0]) for cookie, netns in tuple(self._found.items()))
+
+    def add(self, path: str, pid: int | None = None, fd: int | None = None) -> int:
+        """Make a namespace known by a path; its cookie. Raises what open_netns does."""
+        with opened_netns(path) if fd is None else nullcontext(fd) as opened:
+            cookie, inode = cookie_of(opened), inode_of(opened)
+        known = self._found.get(cookie)
+        pids = () if pid is None else (pid,)
+        if known is None:
+            self._found[cookie] = Netns(cookie=cookie, inode=inode, paths=(path,), pids=pids)
+        elif not known.inode or not set(pids) <= set(known.pids):
+            self._found[cookie] = replace(known, inode=inode, pids=(*known.pids, *pids))
+        return cookie
+
+    def call(self, cookie: int) -> str:
+        """The first name of a namespace, or its number."""
+        if cookie == self.home.cookie:
+            return "the host"
+        names = (n.name for n in self.names if n.cookie == cookie)
+        known = self._found.get(cookie)
+        return next(names, f"netns {known.inode if known else cookie}")
+
+    def is_named(self, cookie: int) -> bool:
+        """Whether anybody has a name for it."""
+        return cookie == self.home.cookie or any(n.cookie == cookie for n in self.names)
+
+    def ask_engines(self) -> None:
+        """Learn the names that other engines left in their files, and those of `ip netns`."""
+        if self._asked_engines:
+            return
+        self._asked_engines = True
+        found = find_containers()
+        self.networks += found.networks
+        self.complaints += found.complaints
+        for container in found.containers:
+            self._learn(container)
+        for path in find_named_namespaces():
+            with suppress(GlassbridgeError):
+                name, cookie = os.path.basename(path), self.add(path)  # noqa: PTH119 - a name
+                if not any((n.name, n.cookie) == (name, cookie) for n in self.names):
+                    self.names.append(Name(name=name, origin=Origin.NETNS, cookie=cookie))
+
+    def search(self) -> None:
+        """Find every namespace of the host, and name by its first process what nobody named."""
+        if self._searched:
+            return
+        self._searched = True
+        self.ask_engines()
+        for netns in find_netns():
+            self._found[netns.cookie] = netns
+            if netns.pids:
+                self.name_by_process(netns.cookie, netns.pids[0])
+
+    def name_by_process(self, cookie: int, pid: int) -> None:
+        """Call a namespace after a process in it, if nobody has a name for it."""
+        if not self.is_named(cookie):
+            name = f"{name_of(pid) or 'process'} (pid {pid})"
+            self.names.append(Name(name=name, origin=Origin.PROCESS, cookie=cookie, pid=pid))
+
+    def holder_of(self, address: IPAddress) -> int | None:
+        """The namespace that has an address, sought in every one of the host: 80 us each."""
+        self.search()
+        for cookie, path in self.paths():
+            with suppress(GlassbridgeError), opened_netns(path) as fd, RouteSocket(fd) as route:
+                if any(a.interface.ip == address for a in read_addresses(route)):
+                    return cookie
+        return None
+
+    def _learn(self, container: FoundContainer) -> None:
+        path = container.netns or f"/proc/{container.pid}/ns/net"
+        if not container.is_running:
+            self.stopped.setdefault(container.name, container.id)
+            return
+        try:
+            cookie = self.add(path, container.pid)
+        except GlassbridgeError as error:
+            self.complaints.append(f"{container.name} of {container.origin}: {error.message}")
+            return
+        self.published += container.published
+        self.names.append(
+            Name(
+                name=container.name,
+                origin=container.origin,
+                cookie=cookie,
+                id=container.id,
+                pid=container.pid,
+                addresses=container.addresses,
+            )
+        )
