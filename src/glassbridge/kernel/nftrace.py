@@ -9,10 +9,12 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 
+from msgspec.structs import replace
+
 from glassbridge.errors import GlassbridgeError, KernelRefused
+from glassbridge.kernel.frames import read_packet
 from glassbridge.kernel.netns import inside
 from glassbridge.kernel.nft_transactions import TransactionSocket
-from glassbridge.kernel.packet_headers import decode_packet
 from glassbridge.kernel.rtnetlink import (
     NETLINK_NETFILTER,
     RouteSocket,
@@ -143,7 +145,7 @@ class _Place:
                 yield from self._hit(decode_trace(message.body), now)
 
     def _hit(self, line: TraceMessage, now: int) -> Iterator[RuleHit]:
-        if line.network_header:
+        if line.headers:
             self._seen[line.trace_id] = _Seen(line)
         if line.table.startswith(TABLE_PREFIX):
             return
@@ -185,7 +187,8 @@ class _Seen:
     __slots__ = ("connection", "iif", "is_reply", "oif", "packet")
 
     def __init__(self, line: TraceMessage) -> None:
-        self.packet = decode_packet(line.network_header, line.transport_header, line.mark)
+        heard = read_packet(line.headers)
+        self.packet = None if heard is None else replace(heard.packet, mark=line.mark)
         self.iif = Ifindex(line.iif) if line.iif else None
         self.oif = Ifindex(line.oif) if line.oif else None
         self.connection = line.ct_state

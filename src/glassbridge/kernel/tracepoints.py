@@ -10,6 +10,8 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
 from glassbridge.errors import GlassbridgeError, KernelRefused, Unavailable
 from glassbridge.kernel.bpf import (
     RingBuffer,
@@ -18,7 +20,7 @@ from glassbridge.kernel.bpf import (
     create_counter,
     read_counter,
 )
-from glassbridge.kernel.packet_headers import decode_packet
+from glassbridge.kernel.frames import read_packet
 from glassbridge.kernel.trace_matches import transport_matches
 from glassbridge.kernel.witness import Testimony, Watch
 from glassbridge.model.observation import EventKind, KernelEvent, WitnessName
@@ -141,6 +143,7 @@ class _Observers:
         icmp_type, icmp_code = (
             divmod(seen.reason, 1 << 8) if kind is EventKind.ICMP_SENT else (None, 0)
         )
+        heard = read_packet(seen.headers)
         return KernelEvent(
             at_ns=seen.monotonic_ns + self._ahead,
             kind=kind,
@@ -148,7 +151,7 @@ class _Observers:
             ifindex=Ifindex(seen.ifindex) if seen.ifindex else None,
             skb=seen.skb,
             head=seen.head,
-            packet=decode_packet(seen.network_header, seen.transport_header, seen.mark),
+            packet=None if heard is None else replace(heard.packet, mark=seen.mark),
             reason=self._reasons.get(seen.reason, "") if kind is EventKind.DROPPED else "",
             function=seen.function,
             icmp_type=icmp_type,

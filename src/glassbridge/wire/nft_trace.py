@@ -102,10 +102,11 @@ class TraceMessage(NamedTuple):
     iif: int | None
     oif: int | None
     mark: int
-    network_header: bytes
-    """Told once in each base chain, as are iif, oif, mark and ct: empty in what follows."""
-    transport_header: bytes
-    """Up to 20 octets."""
+    headers: bytes
+    """IP, and 20 octets of what follows it.
+
+    Told once in each base chain, as are iif, oif, mark and ct: empty in what follows.
+    """
     ct_state: str
     is_reply: bool
 
@@ -154,8 +155,7 @@ def decode_trace(body: bytes) -> TraceMessage:
         iif=_big(found, _TRACE_IIF) or None,
         oif=_big(found, _TRACE_OIF) or None,
         mark=_big(found, _TRACE_MARK),
-        network_header=found.get(_TRACE_NETWORK_HEADER, b""),
-        transport_header=found.get(_TRACE_TRANSPORT_HEADER, b""),
+        headers=found.get(_TRACE_NETWORK_HEADER, b"") + found.get(_TRACE_TRANSPORT_HEADER, b""),
         ct_state=_CT_STATES.get(_big(found, _TRACE_CT_STATE), ""),
         is_reply=_big(found, _TRACE_CT_DIRECTION) == 1,
     )

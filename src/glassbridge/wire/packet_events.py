@@ -98,8 +98,8 @@ class PacketEvent(NamedTuple):
     inode: int
     reason: int
     mark: int
-    network_header: bytes
-    transport_header: bytes
+    headers: bytes
+    """IP, and 64 octets of what follows it."""
     function: str
 
 
@@ -156,8 +156,8 @@ def decode_event(record: bytes) -> PacketEvent:
         reason,
         mark,
         _,
-        network_header,
-        transport_header,
+        network,
+        transport,
         function,
     ) = _event.unpack_from(record)
     return PacketEvent(
@@ -169,11 +169,16 @@ def decode_event(record: bytes) -> PacketEvent:
         inode=inode,
         reason=reason,
         mark=mark,
-        network_header=network_header,
-        transport_header=transport_header,
+        headers=_ip_header(network) + transport,
         # ` [module]` may follow
         function=function.partition(b"\0")[0].decode(errors="replace").partition(" ")[0],
     )
+
+
+def _ip_header(copied: bytes) -> bytes:
+    """As long as it says; options that were not copied are zeros."""
+    size = (copied[0] & 15) * 4 if copied[0] >> 4 == _IPV4 else _IPV6_HEADER
+    return copied[:size].ljust(size, b"\0")
 
 
 class _Observer(Assembly):
