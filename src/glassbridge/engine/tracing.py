@@ -1,0 +1,173 @@
+"""What `trace` does: find both ends, predict, observe a real packet, join both, explain."""
+
+import secrets
+from collections.abc import Callable, Sequence
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from glassbridge.engine.observing import ObservationRequest, ask_kernel, observe_times
+from glassbridge.engine.questions import Asked, ask
+from glassbridge.engine.survey import Survey
+from glassbridge.engine.targets import Surveyed, Target
+from glassbridge.errors import GlassbridgeError, InvalidRequest
+from glassbridge.kernel.nftrace import NftTrace
+from glassbridge.kernel.rule_counters import RuleCounters
+from glassbridge.kernel.tracepoints import Tracepoints
+from glassbridge.model.observation import Observation, WitnessName
+from glassbridge.model.packet import FlowWish, Question, Transport
+from glassbridge.model.report import TraceReport, Verdict
+from glassbridge.model.snapshot import Snapshot
+from glassbridge.model.walk import Missing, Place, Walk
+from glassbridge.walk.causes import explain
+from glassbridge.walk.merge import Merged, merge
+from glassbridge.walk.predict import predict
+
+
+def _say_nothing(_sentence: str) -> None: ...
+
+
+class TraceOptions(Struct, frozen=True, kw_only=True):
+    """How to find out."""
+
+    probe: bool = True
+    """Send one packet, unless the sender or the state is not of this host."""
+    live: bool = False
+    """Instead, wait for the next packet of that flow that somebody else sends."""
+    count: int = 1
+    timeout: float = 1.0
+    """Seconds to wait for an answer; live: for the packet."""
+    full: bool = False
+    """Keep frames whole."""
+    recorded: str = ""
+    """Where the state is from; empty: it is the host's, now."""
+    say: Callable[[str], None] = _say_nothing
+    """Told what is waited for, if it takes long."""
+
+
+def trace(survey: Surveyed, wish: FlowWish, options: TraceOptions) -> TraceReport:
+    """Trace one packet; raises GlassbridgeError where the request cannot be carried out."""
+    asked = ask(survey, wish)
+    walk = foresee(survey, asked.question)
+    observations = _observe(survey, asked.question, walk, options)
+    merged = [merge(walk, o, survey.snapshot) for o in observations]
+    first = observations[0] if observations else None
+    joined = merged[0] if merged else merge(walk, None, survey.snapshot)
+    report = _report(wish, asked, walk, joined, first, survey.snapshot)
+    return replace(report, notes=_notes(merged, options), recorded=options.recorded)
+
+
+def foresee(survey: Surveyed, question: Question) -> Walk:
+    """Predict; what the walk needs is read when it gets there."""
+    while True:
+        outcome = predict(survey.snapshot, question)
+        if isinstance(outcome, Walk):
+            return outcome
+        if not _read(survey, outcome):
+            # gone, or closed to us: what is there will have to do
+            whole = replace(survey.snapshot, is_whole=True)
+            walk = predict(whole, question)
+            assert isinstance(walk, Walk)  # nothing is missing from what is whole
+            return walk
+
+
+def _read(survey: Surveyed, missing: Missing) -> bool:
+    survey.read(missing.cookies)
+    return survey.snapshot.namespaces.keys() >= set(missing.cookies)
+
+
+def _observe(
+    survey: Surveyed, question: Question, walk: Walk, options: TraceOptions
+) -> list[Observation]:
+    """None at all where there is no kernel to ask."""
+    if not isinstance(survey, Survey):
+        return []
+    if not options.live and (not options.probe or question.source is None):
+        lookups, witnesses = ask_kernel(walk, survey.open)
+        return [Observation(packet=None, lookups=lookups, witnesses=witnesses)]
+    request = ObservationRequest(
+        walk=walk,
+        question=question,
+        open_netns=survey.open,
+        timeout=options.timeout,
+        is_live=options.live,
+        is_whole=options.full,
+        say=options.say,
+    )
+    witnesses = (NftTrace(), Tracepoints(), RuleCounters())
+    return list(observe_times(request, witnesses, options.count))
+
+
+def _report(
+    wish: FlowWish,
+    asked: Asked,
+    walk: Walk,
+    merged: Merged,
+    observation: Observation | None,
+    snapshot: Snapshot,
+) -> TraceReport:
+    is_end = merged.verdict in (Verdict.DELIVERED, Verdict.INSUFFICIENT_INFO)
+    return TraceReport(
+        trace_id=secrets.token_hex(16),
+        verdict=merged.verdict,
+        wish=wish,
+        source=_place(asked.source, snapshot),
+        destination=None
+        if asked.destination.cookie is None
+        else _place(asked.destination, snapshot),
+        title=_title(asked, walk, observation),
+        hops=merged.hops,
+        cause=None if is_end else explain(walk, merged, observation, snapshot),
+        agrees=merged.agrees,
+        why_unknown=merged.why_unknown,
+        assumptions=walk.assumptions,
+        witnesses=observation.witnesses if observation else (),
+        lost_events=merged.lost,
+        answer=observation.answer if observation else None,
+        round_trip_us=merged.round_trip_us,
+        observation=observation,
+        snapshot=snapshot,
+    )
+
+
+def _place(target: Target, snapshot: Snapshot) -> Place:
+    if target.cookie is None:
+        return Place(cookie=0, name=target.name)
+    known = snapshot.namespaces.get(target.cookie)
+    return Place(
+        cookie=target.cookie, name=target.name, inode=known.stack.netns.inode if known else 0
+    )
+
+
+def _title(asked: Asked, walk: Walk, observation: Observation | None) -> str:
+    """`nginx-1 172.17.0.2 -> nginx-2 172.17.0.3:80/tcp`."""
+    question = asked.question
+    sent = observation.packet if observation else None
+    if sent is None and walk.steps:
+        sent = walk.steps[0].packet
+    source = sent.source if sent is not None else question.source_address
+    start = _end(asked.source.name, "" if source is None or source.is_unspecified else str(source))
+    address = str(question.destination)
+    if question.transport is not Transport.ICMP:
+        host = f"[{address}]" if question.destination.version == 6 else address  # noqa: PLR2004 - the IP version
+        address = f"{host}:{question.destination_port}"
+    return f"{start} -> {_end(asked.destination.name, address)}/{question.transport}"
+
+
+def _end(name: str, address: str) -> str:
+    """A name with its address; an address that has no name stands alone."""
+    return (
+        address if not name or address.strip("[]").startswith(name) else f"{name} {address}".strip()
+    )
+
+
+def _notes(merged: Sequence[Merged], options: TraceOptions) -> tuple[str, ...]:
+    if options.count == 1:
+        return ()
+    delivered = [m for m in merged if m.verdict is Verdict.DELIVERED]
+    times = sorted(m.round_trip_us for m in delivered if m.round_trip_us is not None)
+    note = f"{len(delivered)} of {len(merged)} delivered"
+    if times:
+        middle = times[len(times) // 2]
+        note += f", {times[0]:.0f}/{middle:.0f}/{times[-1]:.0f} us (least, median, most)"
+    return (note,)
