@@ -216,7 +216,7 @@ def _cross(x: float, y: float) -> Node:
         [
             line(x - 13, y - 13, x + 13, y + 13, "cross"),
             line(x - 13, y + 13, x + 13, y - 13, "cross"),
-            text(x + 26, y + 5, "the packet ends here", "ink strong"),
+            text(x + 26, y + 5, "ends here", "ink strong"),
         ]
     )
 
