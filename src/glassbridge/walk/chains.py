@@ -6,7 +6,6 @@ in a chain is worked out once, so that a hundred unknown matches cost a hundred 
 
 from typing import Final, assert_never
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from glassbridge.model.ruleset import (
@@ -28,6 +27,7 @@ from glassbridge.model.ruleset import (
 from glassbridge.walk.elements import find, keys_of
 from glassbridge.walk.hooks import HookVerdict
 from glassbridge.walk.matching import holds, read_all
+from glassbridge.walk.outcomes import Outcome, State, behind, either, end
 from glassbridge.walk.owners import policy_ref, rule_ref
 from glassbridge.walk.rule_text import match_text
 from glassbridge.walk.sight import Lack, Sight
@@ -41,28 +41,6 @@ _OPAQUE = ("xt ", "-j ", "tproxy", "synproxy", "fwd", "dup")
 """Statements that may end the packet or send it elsewhere."""
 _SETS_MARK = ("meta mark set", "MARK ")
 _SETS_CT_MARK = ("ct mark set", "CONNMARK ")
-
-
-class State(Struct, frozen=True):
-    """What rules change besides addresses."""
-
-    mark: int | None
-    """None: it depends on a match that is not known."""
-    ct_mark: int | None = 0
-    untracked: bool = False
-
-
-class Outcome(Struct, frozen=True, kw_only=True):
-    """What a base chain does with a packet."""
-
-    verdict: HookVerdict
-    state: State
-    nat: Nat | None = None
-    decided_by: RuleRef | None = None
-    is_policy: bool = False
-    matched: tuple[RuleRef, ...] = ()
-    assumptions: tuple[str, ...] = ()
-    answer: str = ""
 
 
 _Place = tuple[str, int]
@@ -114,16 +92,16 @@ class _Run:
                 continue
             ref = rule_ref(self._table, chain, rule)
             if truth is None:
-                return _behind(self._fork(rule, ref, after, state), matched, notes)
+                return behind(self._fork(rule, ref, after, state), matched, notes)
             step = self._apply(rule, ref, after, state, notes)
             if step is None:  # a map had nothing for it
                 stack = after
                 continue
             matched.append(ref)
             if isinstance(step, Outcome):
-                return _behind(step, matched, notes)
+                return behind(step, matched, notes)
             stack, state = step
-        return _behind(self._policy(state), matched, notes)
+        return behind(self._policy(state), matched, notes)
 
     def _holds(self, rule: ListedRule, state: State, notes: list[str]) -> bool | None:
         sight = self._see(state)
@@ -161,7 +139,7 @@ class _Run:
         self._unknowns -= 1
         if hit is None:
             return miss
-        return _either(replace(hit, matched=(ref, *hit.matched)), miss, ref, why)
+        return either(replace(hit, matched=(ref, *hit.matched)), miss, ref, why)
 
     def _apply(
         self, rule: ListedRule, ref: RuleRef, after: _Stack, state: State, notes: list[str]
@@ -179,7 +157,7 @@ class _Run:
                 case NoTrack():
                     state = replace(state, untracked=True)
                 case Refuse(answer):
-                    return _end(HookVerdict.REJECT, state, ref, answer=answer)
+                    return end(HookVerdict.REJECT, state, ref, answer=answer)
                 case Translate():
                     return self._translate(statement, ref, state)
                 case LookUp():
@@ -194,7 +172,7 @@ class _Run:
         nat = resolve(statement, self._see(state), self._sets)
         match nat:
             case Nat():
-                return replace(_end(HookVerdict.ACCEPT, state, ref), nat=nat)
+                return replace(end(HookVerdict.ACCEPT, state, ref), nat=nat)
             case Lack.ABSENT:
                 return None
             case Lack.UNKNOWN:
@@ -226,8 +204,8 @@ class _Run:
             return self._unknown(state, ref, why)
         ends = [self._end_of(row, ref, after, state) for row in found]
         whole = ends[0]
-        for end in ends[1:]:
-            whole = _either(whole, end, ref, why)
+        for other in ends[1:]:
+            whole = either(whole, other, ref, why)
         return whole
 
     def _rows(self, statement: LookUp) -> tuple[tuple[MapElement, ...], bool]:
@@ -248,9 +226,9 @@ class _Run:
         target = ((decision.chain, 0),)
         match decision.verdict:
             case Verdict.ACCEPT:
-                return _end(HookVerdict.ACCEPT, state, ref)
+                return end(HookVerdict.ACCEPT, state, ref)
             case Verdict.DROP:
-                return _end(HookVerdict.DROP, state, ref)
+                return end(HookVerdict.DROP, state, ref)
             case Verdict.RETURN:
                 return after[:-1], state
             case Verdict.CONTINUE:
@@ -269,45 +247,11 @@ class _Run:
         hook = self._base.hook
         drops = hook is not None and hook.policy is Verdict.DROP
         verdict = HookVerdict.DROP if drops else HookVerdict.ACCEPT
-        end = _end(verdict, state, policy_ref(self._table, self._base))
-        return replace(end, is_policy=True)
+        decided = end(verdict, state, policy_ref(self._table, self._base))
+        return replace(decided, is_policy=True)
 
     def _unknown(self, state: State, ref: RuleRef | None, why: str) -> Outcome:
         return Outcome(verdict=HookVerdict.UNKNOWN, state=state, decided_by=ref, assumptions=(why,))
-
-
-def _end(verdict: HookVerdict, state: State, ref: RuleRef, *, answer: str = "") -> Outcome:
-    return Outcome(verdict=verdict, state=state, decided_by=ref, answer=answer)
-
-
-def _behind(outcome: Outcome, matched: list[RuleRef], notes: list[str]) -> Outcome:
-    """The outcome of what lies ahead, with what was passed on the way to it."""
-    if not matched and not notes:
-        return outcome
-    return replace(
-        outcome,
-        matched=(*matched, *outcome.matched),
-        assumptions=(*notes, *outcome.assumptions),
-    )
-
-
-def _either(one: Outcome, other: Outcome, ref: RuleRef, why: str) -> Outcome:
-    """What is certain when either may come; told as the second, where the rule did not match."""
-    state = State(
-        one.state.mark if one.state.mark == other.state.mark else None,
-        one.state.ct_mark if one.state.ct_mark == other.state.ct_mark else None,
-        one.state.untracked and other.state.untracked,
-    )
-    if one.verdict is other.verdict and one.nat == other.nat and one.answer == other.answer:
-        notes = tuple(dict.fromkeys((*one.assumptions, *other.assumptions)))
-        return replace(other, state=state, assumptions=notes)
-    return Outcome(
-        verdict=HookVerdict.UNKNOWN,
-        state=state,
-        decided_by=ref,
-        matched=other.matched,
-        assumptions=(why, *other.assumptions),
-    )
 
 
 def _unevaluated(text: str, state: State, notes: list[str]) -> State:

@@ -16,9 +16,10 @@ from glassbridge.model.ruleset import ListedChain, ListedTable, RuleRef
 from glassbridge.model.snapshot import Namespace
 from glassbridge.model.walk import Translated
 from glassbridge.walk import conntrack
-from glassbridge.walk.chains import Outcome, run_chain
+from glassbridge.walk.chains import run_chain
 from glassbridge.walk.conntrack import FIRST_HOOKS, LAST_HOOKS
 from glassbridge.walk.hooks import HookCall, HookResult, HookVerdict, Tracking
+from glassbridge.walk.outcomes import Outcome
 from glassbridge.walk.sight import Sight
 
 _NAT_PRIORITY: Final = {"prerouting": -100, "output": -100, "input": 100, "postrouting": 100}

@@ -14,8 +14,8 @@ from glassbridge.model.ruleset import (
     Value,
 )
 from glassbridge.walk.elements import contains, contains_any
-from glassbridge.walk.fields import read, read_number
-from glassbridge.walk.sight import Lack, Reading, Shown, Sight
+from glassbridge.walk.fields import read
+from glassbridge.walk.sight import Lack, Reading, Shown, Sight, show_number
 from glassbridge.walk.words import number_of
 
 Sets = Mapping[str, ListedSet]
@@ -46,7 +46,7 @@ def read_all(fields: tuple[str, ...], mask: int | None, sight: Sight) -> tuple[R
     if mask is None:
         return readings
     return tuple(
-        read_number(field, reading.number & mask)
+        show_number(field, reading.number & mask)
         if isinstance(reading, Shown) and reading.number is not None
         else reading
         for field, reading in zip(fields, readings, strict=True)

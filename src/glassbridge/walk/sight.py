@@ -1,5 +1,6 @@
 """What a firewall rule looks at: one packet at one hook, and what a field of it shows."""
 
+from collections.abc import Callable
 from enum import Enum
 
 from msgspec import Struct
@@ -8,6 +9,7 @@ from glassbridge.model.address import IPAddress
 from glassbridge.model.packet import Packet
 from glassbridge.model.snapshot import Namespace
 from glassbridge.walk.hooks import HookCall, Tracking
+from glassbridge.walk.words import names_of
 
 
 class Sight(Struct, frozen=True, kw_only=True):
@@ -41,3 +43,20 @@ class Shown(Struct, frozen=True):
 
 
 Reading = Shown | Lack
+Reader = Callable[[Sight], Reading]
+"""How a field is read."""
+
+
+def show_number(field: str, number: int) -> Shown:
+    """A number of a field, with all its names."""
+    return Shown(names_of(field, number), number)
+
+
+def numbered(field: str, number: Callable[[Sight], int | Lack]) -> Reader:
+    """A field that is a number."""
+
+    def reader(sight: Sight) -> Reading:
+        found = number(sight)
+        return found if isinstance(found, Lack) else show_number(field, found)
+
+    return reader

@@ -6,7 +6,7 @@ from typing import Final
 
 from glassbridge.model.packet import Packet
 from glassbridge.walk.hooks import Tracking
-from glassbridge.walk.sight import Lack, Reading, Shown, Sight
+from glassbridge.walk.sight import Lack, Reader, Reading, Shown, Sight
 from glassbridge.walk.words import CT_STATES, CT_STATUSES, names_of
 
 
@@ -60,9 +60,7 @@ def _answer(tracking: Tracking) -> Packet:
     )
 
 
-def _address(
-    packet: Callable[[Tracking], Packet], end: str, version: int | None
-) -> Callable[[Sight], Reading]:
+def _address(packet: Callable[[Tracking], Packet], end: str, version: int | None) -> Reader:
     def reader(sight: Sight) -> Reading:
         if sight.tracking is None:
             return Lack.ABSENT
@@ -75,7 +73,7 @@ def _address(
     return reader
 
 
-def _port(packet: Callable[[Tracking], Packet], end: str) -> Callable[[Sight], Reading]:
+def _port(packet: Callable[[Tracking], Packet], end: str) -> Reader:
     def reader(sight: Sight) -> Reading:
         if sight.tracking is None:
             return Lack.ABSENT
@@ -100,8 +98,8 @@ def _l3proto(sight: Sight) -> Reading:
     return Shown(("ipv4", "2"), 2) if is4 else Shown(("ipv6", "10"), 10)
 
 
-def _ends() -> dict[str, Callable[[Sight], Reading]]:
-    readers: dict[str, Callable[[Sight], Reading]] = {}
+def _ends() -> dict[str, Reader]:
+    readers: dict[str, Reader] = {}
     for direction, packet in (("original", _first), ("reply", _answer)):
         for end in ("saddr", "daddr"):
             readers[f"ct {direction} {end}"] = _address(packet, end, None)
@@ -114,7 +112,7 @@ def _ends() -> dict[str, Callable[[Sight], Reading]]:
     return readers
 
 
-TRACKED_FIELDS: Final[dict[str, Callable[[Sight], Reading]]] = {
+TRACKED_FIELDS: Final[dict[str, Reader]] = {
     "ct state": _state,
     "ct status": _status,
     "ct mark": _mark,
