@@ -1,116 +1,60 @@
-"""From what a person asked to the question that prediction answers: who, where to, which packet."""
+"""Which ARP and neighbour discovery belongs to a walk: questions for its next hops, and answers."""
 
-from ipaddress import ip_address
+from collections.abc import Collection
 
-from msgspec import Struct
-
-from glassbridge.engine.targets import Surveyed, Target
-from glassbridge.errors import InvalidRequest, NotFound
+from glassbridge.engine.following import Way
 from glassbridge.model.address import IPAddress
-from glassbridge.model.packet import FlowWish, Question
-from glassbridge.model.snapshot import Namespace
+from glassbridge.model.observation import NeighbourMessage
+from glassbridge.model.walk import Left, NeighbourFound, Walk
 
 
-class Asked(Struct, frozen=True, kw_only=True):
-    """A wish with its names found."""
+class Asking:
+    """Knows whose MACs a walk needs; to be asked in time order."""
 
-    question: Question
-    source: Target
-    destination: Target
+    def __init__(self, walk: Walk, addresses: Collection[IPAddress]) -> None:
+        """`addresses`: those that the packet was seen with; whoever answers it asks for them."""
+        self._there = _next_hops(walk, is_reply=False)
+        self._back = _next_hops(walk, is_reply=True)
+        self._wanted = {a for _, a in self._there | self._back} | {*addresses}
+        self._questions: dict[tuple[IPAddress, IPAddress], Way | None] = {}
+        self._answered: set[IPAddress] = set()
 
+    def way_of(self, said: NeighbourMessage, cookie: int, *, outgoing: bool) -> Way | None:
+        """For which way of the walk a message is needed, both rather THERE; None: it is not.
 
-def ask(survey: Surveyed, wish: FlowWish) -> Asked:
-    """Find both ends, and read their namespaces and the host's.
+        Everybody asks for a gateway. A question is the walk's if the first tap that heard it saw
+        it leave: who is not on the way has no tap of its own. Or if it comes from an address of
+        the walk, as a router outside does.
+        """
+        if said.is_reply:
+            self._answered.add(said.sender)
+            return self._questions.get((said.target, said.sender))
+        question = (said.sender, said.target)
+        if question not in self._questions:
+            is_ours = said.target in self._wanted and (outgoing or said.sender in self._wanted)
+            self._questions[question] = self._needed(cookie, said.target) if is_ours else None
+        return self._questions[question]
 
-    Raises NotFound, Conflict, PermissionRefused or InvalidRequest.
-    """
-    source = survey.resolve(wish.source)
-    destination = survey.resolve(wish.destination, wish.version)
-    _check_ends(wish, source, destination)
-    survey.read(t for t in (source.cookie, survey.snapshot.home, destination.cookie) if t)
-    address = _destination(survey, wish, source, destination)
-    if wish.source_address is not None and wish.source_address.version != address.version:
-        raise InvalidRequest(
-            f"{wish.source_address} cannot be the source of a packet to {address}: "
-            "one is IPv4, the other IPv6"
-        )
-    question = Question(
-        source=source.cookie,
-        transport=wish.transport,
-        destination=address,
-        destination_port=wish.port or 0,
-        source_address=wish.source_address or _outside_source(source),
-        source_port=wish.source_port or 0,
-        icmp_type=wish.icmp_type,
-        size=wish.size or 0,
-        ttl=wish.ttl or 64,
-    )
-    survey.focus(question)
-    return Asked(question=question, source=source, destination=destination)
+    @property
+    def unanswered(self) -> tuple[IPAddress, ...]:
+        """Next hops that were asked for, and nobody has answered so far."""
+        ours = [wanted for (_, wanted), way in self._questions.items() if way is not None]
+        return tuple(dict.fromkeys(a for a in ours if a not in self._answered))
 
-
-def _check_ends(wish: FlowWish, source: Target, destination: Target) -> None:
-    if source.cookie is None and _is_address(wish.source) is None:
-        raise NotFound(f"{wish.source} is no container and no namespace of this host")
-    is_same = source.cookie is not None and source.cookie == destination.cookie
-    if is_same and _is_address(wish.destination) is None:
-        shared = "is the same" if source.name == destination.name else "share one network stack"
-        both = (
-            source.name
-            if source.name == destination.name
-            else f"{source.name} and {wish.destination}"
-        )
-        port = f":{wish.port}" if wish.port else ""
-        raise InvalidRequest(
-            f"source and destination: {both} {shared}, and no packet leaves a stack for itself",
-            hint=f"its loopback: glassbridge trace {wish.source} 127.0.0.1{port}",
-        )
+    def _needed(self, cookie: int, address: IPAddress) -> Way:
+        need = (cookie, address)
+        return Way.BACK if need in self._back and need not in self._there else Way.THERE
 
 
-def _destination(
-    survey: Surveyed, wish: FlowWish, source: Target, destination: Target
-) -> IPAddress:
-    """The address that was named, else the one on a network that both ends share."""
-    named = _is_address(wish.destination)
-    if named is not None:
-        if wish.version not in (None, named.version):
-            raise InvalidRequest(f"{named} is not an IPv{wish.version} address")
-        return named
-    if destination.cookie is None:
-        assert destination.address is not None  # a name of the DNS
-        return destination.address
-    candidates = [
-        a
-        for a in survey.addresses_of(destination.cookie)
-        if wish.version in (None, a.version) and not a.is_link_local
-    ]
-    if not candidates:
-        version = f"IPv{wish.version} " if wish.version else ""
-        raise NotFound(
-            f"{destination.name} has no {version}address",
-            hint=f"see: glassbridge stack {wish.destination}",
-        )
-    near = survey.snapshot.namespaces.get(source.cookie) if source.cookie is not None else None
-    if wish.version is None:
-        first = candidates[0].version
-        candidates = [a for a in candidates if a.version == first]
-    return next((a for a in candidates if near and _is_direct(near, a)), candidates[0])
-
-
-def _is_direct(namespace: Namespace, address: IPAddress) -> bool:
-    """Whether one of the namespace's own subnets has it, and it is not the namespace's own."""
-    return any(
-        address in a.interface.network and address != a.interface.ip
-        for a in namespace.stack.addresses
-    )
-
-
-def _outside_source(source: Target) -> IPAddress | None:
-    return source.address if source.cookie is None else None
-
-
-def _is_address(text: str) -> IPAddress | None:
-    try:
-        return ip_address(text.removeprefix("[").removesuffix("]"))
-    except ValueError:
-        return None
+def _next_hops(walk: Walk, *, is_reply: bool) -> set[tuple[int, IPAddress]]:
+    """With the namespace that needs each."""
+    found = set()
+    for step in walk.reply if is_reply else walk.request:
+        match step.detail:
+            case NeighbourFound(address=address):
+                found.add((step.place.cookie, address))
+            case Left(gateway=gateway) if gateway is not None:
+                found.add((step.place.cookie, gateway))
+            case _:
+                pass
+    return found

@@ -5,6 +5,7 @@ The socket knows its port before anything is sent, so that witnesses can be told
 """
 
 import errno
+import select
 import socket
 import time
 from abc import ABC, abstractmethod
@@ -67,6 +68,9 @@ class ProbeWish(Struct, frozen=True, kw_only=True):
 class Probe(ABC):
     """One probe, not yet sent; not blocking. Of one thread."""
 
+    events: int = select.POLLIN
+    """What poll shows when `receive` may have an answer."""
+
     def __init__(self, netns: int, wish: ProbeWish) -> None:
         """Raises PermissionRefused or KernelRefused where not even a socket can be had."""
         self._wish = wish
@@ -95,7 +99,7 @@ class Probe(ABC):
         self.close()
 
     def fileno(self) -> int:
-        """For poll: readable, writable or in error when `receive` may have an answer."""
+        """For poll."""
         return self._socket.fileno()
 
     def send(self) -> Answer | None:

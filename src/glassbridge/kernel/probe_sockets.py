@@ -1,6 +1,7 @@
 """The three kinds of probe: a datagram, an ICMP message, a connection."""
 
 import secrets
+import select
 import socket
 import struct
 from contextlib import suppress
@@ -123,6 +124,8 @@ class IcmpProbe(Probe):
 
 class TcpProbe(Probe):
     """A connection that is opened and at once reset: the server's program may see it."""
+
+    events = select.POLLOUT
 
     def _kind(self) -> tuple[int, int]:
         return socket.SOCK_STREAM, 0

@@ -1,0 +1,234 @@
+"""Observe a real packet on the way that was predicted: witnesses opened, a probe sent, all closed.
+
+Whatever happens, nothing stays: every witness is a descriptor, and ends with it, or with us.
+"""
+
+import secrets
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from os import close
+
+from msgspec.structs import replace
+
+from glassbridge.engine.following import Follower
+from glassbridge.engine.gathering import gather
+from glassbridge.engine.listening import (
+    Listener,
+    Patience,
+    await_answer,
+    await_packet,
+    await_reply,
+)
+from glassbridge.engine.observation_request import (
+    ObservationRequest,
+    namespaces_of,
+    watch_of,
+    wish_of,
+)
+from glassbridge.errors import GlassbridgeError, PermissionRefused
+from glassbridge.kernel.frames import COOKIE_SIZE
+from glassbridge.kernel.lookups import look_up
+from glassbridge.kernel.probe import Probe
+from glassbridge.kernel.probe_sockets import open_probe
+from glassbridge.kernel.taps import SNAP, WHOLE, Taps
+from glassbridge.kernel.witness import PacketWitness, Watch
+from glassbridge.model.observation import (
+    Answer,
+    AnswerKind,
+    Lookup,
+    Observation,
+    Witness,
+    WitnessName,
+)
+from glassbridge.model.packet import Transport
+from glassbridge.model.walk import Walk
+from glassbridge.wire.socket_filter import Wanted, tap_filter
+
+_ANOTHERS = "somebody else's packet was waited for"
+
+
+def observe(request: ObservationRequest, witnesses: Sequence[PacketWitness] = ()) -> Observation:
+    """Observe one packet and its reply.
+
+    Raises GlassbridgeError where the sender's namespace cannot be entered, or neither a socket nor
+    a tap can be had; what else is refused stands in the observation's witnesses.
+    """
+    with ExitStack() as opened:
+        return _Observing(request, witnesses, opened).observe()
+
+
+def observe_times(
+    request: ObservationRequest, witnesses: Sequence[PacketWitness], count: int
+) -> Iterator[Observation]:
+    """Observe so many packets, one after the other, each from a port of its own."""
+    for _ in range(count):
+        yield observe(request, witnesses)
+
+
+def ask_kernel(
+    walk: Walk, open_netns: Callable[[int], int]
+) -> tuple[tuple[Lookup, ...], tuple[Witness, ...]]:
+    """The kernel's look-ups alone, without any packet."""
+    with ExitStack() as opened:
+        namespaces, refusals = _open_all(namespaces_of(walk), open_netns, opened)
+        lookups = look_up(walk, namespaces)
+    return lookups, (_lookup_witness(lookups, refusals),)
+
+
+class _Observing:
+    """One observation in progress; what it opens, the stack closes, the last first."""
+
+    def __init__(
+        self, request: ObservationRequest, witnesses: Sequence[PacketWitness], opened: ExitStack
+    ) -> None:
+        self._request = request
+        self._witnesses = witnesses
+        self._opened = opened
+        source = request.question.source
+        wanted = request.cookies or namespaces_of(request.walk)
+        if source is not None:
+            wanted |= {source}
+        self._namespaces, self._refusals = _open_all(wanted, request.open_netns, opened)
+        if source is not None and source in self._refusals:
+            raise self._refusals[source]
+        # before anything is sent: the packet itself fills tables
+        self._lookups = look_up(request.walk, self._namespaces)
+
+    def observe(self) -> Observation:
+        request = self._request
+        if request.is_live:
+            return self._live()
+        if request.question.source is None:
+            return self._told(why_not_sent="the sender is outside: nothing is sent from there")
+        return self._probed(self._namespaces[request.question.source])
+
+    def _probed(self, netns: int) -> Observation:
+        request = self._request
+        cookie = secrets.token_bytes(COOKIE_SIZE)
+        probe = open_probe(netns, wish_of(request.question, cookie))
+        # closing resets a TCP connection: that no tap shall hear, so it comes last
+        self._opened.callback(probe.close)
+        payload = b"" if request.question.transport is Transport.TCP else cookie
+        listener = self._listen(
+            watch_of(
+                request, self._namespaces, client_port=probe.packet.source_port, payload=payload
+            )
+        )
+        follower = Follower(probe.packet, payload=payload)
+        answer = probe.send() or self._await(probe, listener, follower)
+        listener.settle()
+        return self._told(
+            listener,
+            Follower(probe.packet, payload=payload),
+            probe=probe,
+            answer=answer,
+        )
+
+    def _await(self, probe: Probe, listener: Listener, follower: Follower) -> Answer:
+        request = self._request
+        patience = Patience(
+            timeout=request.timeout,
+            neighbour_timeout=request.neighbour_timeout,
+            walk=request.walk,
+            say=request.say,
+        )
+        return await_answer(probe, listener, follower, patience) or Answer(kind=AnswerKind.NOTHING)
+
+    def _live(self) -> Observation:
+        request = self._request
+        question = request.question
+        listener = self._listen(watch_of(request, self._namespaces, question.source_port))
+        if not listener.hears:
+            raise PermissionRefused(
+                "wait for a packet: no namespace of the way can be tapped",
+                hint="run as root, or trace without --live",
+            )
+        first = await_packet(question, listener, request.timeout)
+        if first is None or first.packet is None:
+            return self._told(listener, why_not_sent=_ANOTHERS)
+        answer = await_reply(first, listener, Follower.of_another(first.packet))
+        listener.settle()
+        follower = Follower.of_another(first.packet)
+        told = self._told(listener, follower, answer=answer, why_not_sent=_ANOTHERS)
+        return replace(told, packet=first.packet.packet, sent_ns=first.capture.at_ns)
+
+    def _listen(self, watch: Watch) -> Listener:
+        for witness in self._witnesses:
+            self._opened.callback(witness.close)
+            witness.open(watch)
+        request = self._request
+        wanted = Wanted(
+            watch.version,
+            watch.transport.number(watch.version),
+            watch.client_port,
+            watch.server_ports,
+            watch.payload,
+        )
+        program = tap_filter(wanted, WHOLE if request.is_whole else SNAP)
+        taps = Taps(watch.namespaces, program, whole=request.is_whole)
+        self._opened.callback(taps.close)
+        return Listener(taps, self._witnesses, request.walk)
+
+    def _told(
+        self,
+        listener: Listener | None = None,
+        follower: Follower | None = None,
+        *,
+        probe: Probe | None = None,
+        answer: Answer | None = None,
+        why_not_sent: str = "",
+    ) -> Observation:
+        witnesses = [_lookup_witness(self._lookups, self._refusals)]
+        if listener is not None:
+            witnesses += listener.report(self._refusals)
+        witnesses.append(
+            Witness(name=WitnessName.SENDER, spoke=not why_not_sent, why_not=why_not_sent)
+        )
+        observation = Observation(
+            packet=None,
+            answer=answer,
+            lookups=self._lookups,
+            witnesses=tuple(witnesses),
+            is_live=self._request.is_live,
+        )
+        if listener is None or follower is None:
+            return observation
+        gathered = gather(self._request.walk, follower, listener.heard(), listener.testimonies)
+        sent = probe.packet if probe is not None and _was_sent(probe) else None
+        return replace(
+            observation,
+            packet=gathered.packet or sent,
+            sent_ns=probe.sent_ns if probe is not None else 0,
+            sightings=gathered.sightings,
+            rule_hits=gathered.rule_hits,
+            events=gathered.events,
+            counters=tuple(c for t in listener.testimonies for c in t.counters),
+        )
+
+
+def _open_all(
+    cookies: frozenset[int], open_netns: Callable[[int], int], opened: ExitStack
+) -> tuple[dict[int, int], dict[int, GlassbridgeError]]:
+    namespaces, refusals = {}, {}
+    for cookie in sorted(cookies):
+        try:
+            netns = open_netns(cookie)
+        except GlassbridgeError as error:
+            refusals[cookie] = error
+            continue
+        opened.callback(close, netns)
+        namespaces[cookie] = netns
+    return namespaces, refusals
+
+
+def _was_sent(probe: Probe) -> bool:
+    return probe.sent_ns != 0 and not probe.packet.source.is_unspecified
+
+
+def _lookup_witness(
+    lookups: tuple[Lookup, ...], refusals: Mapping[int, GlassbridgeError]
+) -> Witness:
+    why_not = "; ".join(e.message for e in refusals.values())
+    if not lookups:
+        why_not = why_not or "the walk has nothing to look up"
+    return Witness(name=WitnessName.LOOKUPS, spoke=bool(lookups), why_not=why_not)
