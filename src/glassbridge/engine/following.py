@@ -45,11 +45,22 @@ class Ends(NamedTuple):
 class Follower:
     """Knows one packet, and learns its translated ends as it is seen; to be asked in time order."""
 
-    def __init__(self, packet: Packet, *, payload: bytes = b"", is_ours: bool = True) -> None:
-        """`payload`: what only this packet has there, if `is_ours`; else what it begins with."""
+    def __init__(
+        self,
+        packet: Packet,
+        *,
+        payload: bytes = b"",
+        is_ours: bool = True,
+        is_port_kept: bool = True,
+    ) -> None:
+        """`payload`: what only this packet has there, if `is_ours`; else what it begins with.
+
+        `is_port_kept`: a SYN is known by its source port; else by where it goes.
+        """
         self._packet = packet
         self._payload = payload
         self._is_ours = is_ours
+        self._is_port_kept = is_port_kept
         self._sequence: int | None = None
         self._identification = 0
         self._ways: set[Ends] = set()
@@ -65,6 +76,11 @@ class Follower:
         follower._sequence = heard.sequence
         follower._identification = heard.identification
         return follower
+
+    @property
+    def has_found(self) -> bool:
+        """A TCP packet was seen, so that its sequence number is known; others are known before."""
+        return self.transport is not Transport.TCP or self._sequence is not None
 
     @property
     def transport(self) -> Transport:
@@ -109,10 +125,13 @@ class Follower:
             return None
         ends = _ends_of(packet)
         if ends in self._ways or ends.source in self._clients:
+            if _is_first(self._packet) and packet.tcp_flags and not _is_first(packet):
+                return None  # what the sender says next
             self._learn(packet)
             return Way.THERE
         if ends.reversed() in self._ways or ends.destination in self._clients:
-            return Way.BACK
+            is_next = packet.tcp_flags and not {"S", "R"} & {*packet.tcp_flags}
+            return None if _is_first(self._packet) and is_next else Way.BACK
         return None
 
     def learn(self, packet: Packet) -> None:
@@ -131,9 +150,7 @@ class Follower:
     def _way_of_segment(self, heard: HeardPacket) -> Way | None:
         packet, sequence = heard.packet, self._sequence
         if sequence is None:
-            # The first SYN from the port that the probe's socket holds. NAT in the output hook may
-            # have changed both addresses before any link sees it.
-            if not (_is_first(packet) and packet.source_port == self._packet.source_port):
+            if not (_is_first(packet) and self._is_as_sent(packet)):
                 return None
             self._sequence = heard.sequence
             return Way.THERE
@@ -187,6 +204,16 @@ class Follower:
         return (ends.source in self._clients or ends.destination in self._servers) and (
             ends.source.port == self._packet.source_port
             or (heard.identification != 0 and heard.identification == self._identification)
+        )
+
+    def _is_as_sent(self, packet: Packet) -> bool:
+        """NAT in the output hook has been there before any link: one end may be another."""
+        sent = self._packet
+        if self._is_port_kept:
+            return packet.source_port == sent.source_port
+        return (packet.destination, packet.destination_port) == (
+            sent.destination,
+            sent.destination_port,
         )
 
     def _learn(self, packet: Packet) -> None:

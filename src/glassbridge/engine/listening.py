@@ -29,7 +29,7 @@ from glassbridge.model.packet import Packet, Question, Transport
 from glassbridge.model.walk import Cause, Disposition, OnLink, Walk
 from glassbridge.wire.packets import is_icmp_error
 
-_STRAGGLERS = 0.02
+STRAGGLERS = 0.02
 """Seconds that are listened on after the answer: hops behind a queue, and what others do next."""
 _TICK = 0.025
 _AFTER_DROP = 0.1
@@ -92,14 +92,17 @@ class Listener:
         """At least one namespace can be tapped."""
         return bool(self._taps.filenos())
 
-    def poll(self, seconds: float, source: Source | None = None) -> list[Heard]:
-        """Wait until something is heard or `source` has an answer; what was heard, in order."""
+    def wait(self, seconds: float, source: Source | None = None) -> None:
+        """Until something can be heard, or `source` has an answer."""
         waiting = select.poll()
         for fileno in self._taps.filenos():
             waiting.register(fileno, select.POLLIN)
         if source is not None:
             waiting.register(source.fileno(), source.events)
         waiting.poll(max(0.0, seconds) * 1000)
+
+    def hear(self) -> list[Heard]:
+        """What the taps have by now, in order."""
         new = [
             Heard(cookie, capture, frame)
             for cookie, capture in self._taps.drain()
@@ -114,12 +117,13 @@ class Listener:
         self.testimonies += told
         return Testimony(events=tuple(e for t in told for e in t.events))
 
-    def settle(self, seconds: float = _STRAGGLERS) -> None:
+    def settle(self, seconds: float) -> None:
         """Hear the stragglers, and everything that the witnesses have to say."""
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
-            self.poll(left)
-        self.poll(0)
+            self.wait(left)
+            self.hear()
+        self.hear()
         self.testimonies += [w.collect() for w in self._witnesses]
 
     def heard(self) -> list[Heard]:
@@ -169,7 +173,11 @@ def await_answer(
             patience.say(
                 f"nobody answers for {silent[0]}: waiting until the kernel gives up, 3 seconds"
             )
-        for heard in listener.poll(min(end - now, _TICK), probe):
+        listener.wait(min(end - now, _TICK), probe)
+        answer = probe.receive()  # at once: it is stamped
+        if answer is not None:
+            return answer
+        for heard in listener.hear():
             if isinstance(heard.frame.heard, NeighbourMessage):
                 asking.way_of(heard.frame.heard, heard.cookie, outgoing=heard.is_outgoing)
             elif (
@@ -178,9 +186,6 @@ def await_answer(
                 and not heard.is_outgoing
             ):
                 end = min(end, now + _UDP_ANSWER)
-        answer = probe.receive()
-        if answer is not None:
-            return answer
         if any(is_drop_of(follower, e) for e in listener.collect().events):
             end = min(end, now + _AFTER_DROP)
 
@@ -189,7 +194,8 @@ def await_packet(question: Question, listener: Listener, timeout: float) -> Hear
     """The next packet of a flow, as it leaves its sender, or comes in from outside."""
     end = time.monotonic() + timeout
     while (left := end - time.monotonic()) > 0:
-        for heard in listener.poll(min(left, _TICK)):
+        listener.wait(min(left, _TICK))
+        for heard in listener.hear():
             packet = heard.packet
             if packet is not None and _is_asked_for(question, packet.packet):
                 at_sender = heard.cookie == question.source and heard.is_outgoing
@@ -216,7 +222,8 @@ def await_reply(first: Heard, listener: Listener, follower: Follower) -> Answer:
         left = end - time.monotonic()
         if left <= 0:
             return Answer(kind=AnswerKind.NOTHING)
-        waiting = listener.poll(min(left, _TICK))
+        listener.wait(min(left, _TICK))
+        waiting = listener.hear()
         listener.collect()
 
 

@@ -4,7 +4,7 @@ Whatever happens, nothing stays: every witness is a descriptor, and ends with it
 """
 
 import secrets
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from os import close
 
@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from glassbridge.engine.following import Follower
 from glassbridge.engine.gathering import gather
 from glassbridge.engine.listening import (
+    STRAGGLERS,
     Listener,
     Patience,
     await_answer,
@@ -116,13 +117,13 @@ class _Observing:
         )
         follower = Follower(probe.packet, payload=payload)
         answer = probe.send() or self._await(probe, listener, follower)
-        listener.settle()
-        return self._told(
-            listener,
-            Follower(probe.packet, payload=payload),
-            probe=probe,
-            answer=answer,
+        # after silence there are no stragglers, but there would be TCP's second try
+        listener.settle(0 if answer.kind is AnswerKind.NOTHING else STRAGGLERS)
+        followers = (
+            Follower(probe.packet, payload=payload, is_port_kept=is_port_kept)
+            for is_port_kept in (True, False)
         )
+        return self._told(listener, followers, probe=probe, answer=answer)
 
     def _await(self, probe: Probe, listener: Listener, follower: Follower) -> Answer:
         request = self._request
@@ -147,9 +148,9 @@ class _Observing:
         if first is None or first.packet is None:
             return self._told(listener, why_not_sent=_ANOTHERS)
         answer = await_reply(first, listener, Follower.of_another(first.packet))
-        listener.settle()
+        listener.settle(STRAGGLERS)
         follower = Follower.of_another(first.packet)
-        told = self._told(listener, follower, answer=answer, why_not_sent=_ANOTHERS)
+        told = self._told(listener, (follower,), answer=answer, why_not_sent=_ANOTHERS)
         return replace(told, packet=first.packet.packet, sent_ns=first.capture.at_ns)
 
     def _listen(self, watch: Watch) -> Listener:
@@ -172,7 +173,7 @@ class _Observing:
     def _told(
         self,
         listener: Listener | None = None,
-        follower: Follower | None = None,
+        followers: Iterable[Follower] = (),
         *,
         probe: Probe | None = None,
         answer: Answer | None = None,
@@ -191,9 +192,14 @@ class _Observing:
             witnesses=tuple(witnesses),
             is_live=self._request.is_live,
         )
-        if listener is None or follower is None:
+        gathered = None
+        for follower in followers:
+            assert listener is not None  # who follows has listened
+            gathered = gather(self._request.walk, follower, listener.heard(), listener.testimonies)
+            if follower.has_found:
+                break
+        if listener is None or gathered is None:
             return observation
-        gathered = gather(self._request.walk, follower, listener.heard(), listener.testimonies)
         sent = probe.packet if probe is not None and _was_sent(probe) else None
         return replace(
             observation,
