@@ -28,6 +28,7 @@ from glassbridge.wire.links import dump_links_of_kind
 from glassbridge.wire.netlink import messages
 from glassbridge.wire.nfnetlink import NFPROTO_BRIDGE, NFPROTO_INET
 from glassbridge.wire.nft_trace import (
+    FAMILIES,
     TRACE,
     TRACE_GROUP,
     TraceMessage,
@@ -40,7 +41,6 @@ from glassbridge.wire.nft_trace import (
 TABLE_PREFIX = "glassbridge_trace_"
 """Then the process id and the owning socket's port: two traces at once each have a table."""
 
-_FAMILY_NAMES = {NFPROTO_INET: "inet", NFPROTO_BRIDGE: "bridge"}
 _SOL_NETLINK, _NETLINK_ADD_MEMBERSHIP = 270, 1
 _RECEIVE_BUFFER = 2 << 20
 _LARGEST_DATAGRAM = 64 << 10
@@ -48,7 +48,10 @@ _MESSAGES_AT_ONCE = 10_000
 
 
 class NftTrace:
-    """Every rule that the packet meets, with its verdict, in every namespace of the watch."""
+    """Every rule that the packet meets, with its verdict, in every namespace of the watch.
+
+    The kernel tells no times: hits are in order within a namespace, not between two of them.
+    """
 
     name = WitnessName.NFTRACE
 
@@ -80,7 +83,7 @@ class NftTrace:
                 try:
                     place.mark(family, matches)
                 except GlassbridgeError as error:
-                    self._refuse(error, f"family {_FAMILY_NAMES[family]}")
+                    self._refuse(error, FAMILIES[family])
 
     def collect(self) -> Testimony:
         hits = [hit for place in self._places for hit in self._read(place)]
@@ -102,9 +105,8 @@ class NftTrace:
             except OSError:  # ENOBUFS: how many went missing is not told
                 self._lost += 1
 
-    def _refuse(self, error: GlassbridgeError, where: str = "") -> None:
-        said = error.kernel_message if isinstance(error, KernelRefused) else ""
-        reason = ": ".join(filter(None, (where, said or str(error))))
+    def _refuse(self, error: GlassbridgeError, family: str = "") -> None:
+        reason = f"family {family}: {error}" if family else str(error)
         if reason not in self._refusals:
             self._refusals.append(reason)
 
@@ -139,7 +141,7 @@ class _Place:
     def receive(self) -> Iterator[RuleHit]:
         """One datagram's hits, our own table's left out; raises OSError."""
         datagram = self._listener.recv(_LARGEST_DATAGRAM, socket.MSG_DONTWAIT)
-        now = time.time_ns()  # the kernel tells no time
+        now = time.time_ns()
         for message in messages(datagram):
             if message.message_type == TRACE:
                 yield from self._hit(decode_trace(message.body), now)

@@ -59,7 +59,7 @@ _HOOKS = {"prerouting": 0, "output": 3}  # NF_INET_* and NF_BR_* agree
 _nfgenmsg = Layout("!BBH")
 _u32, _i32 = Layout("!I"), Layout("!i")
 
-_TYPE_POLICY, _TYPE_RETURN = 1, 2
+_TYPE_POLICY = 1
 _VERDICTS = {
     0: "drop",
     1: "accept",
@@ -94,7 +94,7 @@ class TraceMessage(NamedTuple):
     table: str
     chain: str
     handle: int
-    """0: the chain's policy, or its end."""
+    """0: the chain's policy, or its end, which the kernel tells as a rule without a handle."""
     is_policy: bool
     verdict: str
     target: str
@@ -141,16 +141,17 @@ def delete_table(family: int, table: str) -> Request:
 def decode_trace(body: bytes) -> TraceMessage:
     """One NFT_MSG_TRACE."""
     found = attributes(body, _nfgenmsg.size)
-    kind = _big(found, _TRACE_TYPE)
-    verdict, target = _verdict(found, is_policy=kind == _TYPE_POLICY)
+    is_policy = _big(found, _TRACE_TYPE) == _TYPE_POLICY
+    handle = _big(found, _TRACE_RULE_HANDLE)
+    verdict, target = _verdict(found, is_policy=is_policy)
     return TraceMessage(
         trace_id=number(found.get(_TRACE_ID, b"")),
         family=FAMILIES.get(body[0], str(body[0])),
         table=text(found.get(_TRACE_TABLE, b"")),
         chain=text(found.get(_TRACE_CHAIN, b"")),
-        handle=_big(found, _TRACE_RULE_HANDLE),
-        is_policy=kind == _TYPE_POLICY,
-        verdict="return" if kind == _TYPE_RETURN else verdict,
+        handle=handle,
+        is_policy=is_policy,
+        verdict=verdict if handle or is_policy else "return",
         target=target,
         iif=_big(found, _TRACE_IIF) or None,
         oif=_big(found, _TRACE_OIF) or None,
