@@ -1,0 +1,102 @@
+"""Predict a packet's walk from a snapshot, there and back: steps, and what decided each."""
+
+from typing import assert_never
+
+from glassbridge.model.packet import Question
+from glassbridge.model.snapshot import Snapshot
+from glassbridge.model.walk import Disposition, Missing, Walk
+from glassbridge.walk.crossing import arrive, cross
+from glassbridge.walk.delivering import deliver
+from glassbridge.walk.departing import depart
+from glassbridge.walk.neighbours import resolve
+from glassbridge.walk.receiving import receive
+from glassbridge.walk.replying import answering, blame_source, come_back
+from glassbridge.walk.segment import bridge_of
+from glassbridge.walk.sending import send
+from glassbridge.walk.switching import enter_port, leave_bridge
+from glassbridge.walk.traveller import (
+    Addressed,
+    Coming,
+    Delivered,
+    Ended,
+    Ground,
+    Leaving,
+    PassHook,
+    Raised,
+    Sending,
+    Traveller,
+    Unclear,
+    Unread,
+)
+
+MOST_STEPS = 400
+"""Of one way: more than any path has that does not go in circles."""
+
+
+def predict(snapshot: Snapshot, question: Question, pass_hook: PassHook) -> Walk | Missing:
+    """The walk of the packet and of its answer, or the namespaces to read before it can be told."""
+    ground = Ground(snapshot=snapshot, question=question, pass_hook=pass_hook)
+    try:
+        there = _walk(ground, depart(ground))
+        back = answering(there)
+        whole = there if back is None else blame_source(_walk(ground, back))
+    except Unread as unread:
+        return Missing(cookies=unread.cookies)
+    except Unclear as unclear:
+        return _unclear(unclear)
+    ends = [t.station for t in (there, whole) if isinstance(t.station, Ended)]
+    assumptions = (a for s in whole.steps for a in s.assumptions)
+    return Walk(
+        steps=whole.steps,
+        disposition=ends[0].disposition,
+        assumptions=tuple(dict.fromkeys(assumptions)),
+        unknown=next((e.unknown for e in ends if e.unknown), ""),
+    )
+
+
+def _unclear(why: Unclear) -> Walk:
+    return Walk(steps=(), disposition=Disposition.INSUFFICIENT_INFO, unknown=why.message)
+
+
+def _walk(ground: Ground, traveller: Traveller) -> Traveller:
+    """Step by step to an end."""
+    for _ in range(MOST_STEPS):
+        if traveller.has_ended:
+            return traveller
+        try:
+            traveller = _step(ground, traveller)
+        except Unclear as unclear:
+            return _stuck(traveller, unclear.message)
+    return _stuck(traveller, f"after {MOST_STEPS} steps it is still on its way")
+
+
+def _stuck(traveller: Traveller, why: str) -> Traveller:
+    return traveller.at(Ended(disposition=Disposition.INSUFFICIENT_INFO, unknown=why))
+
+
+def _step(ground: Ground, traveller: Traveller) -> Traveller:  # noqa: C901, PLR0911 - one arm for each station
+    station = traveller.station
+    match station:
+        case Sending():
+            return send(ground, traveller, station)
+        case Addressed():
+            return resolve(ground, traveller, station)
+        case Leaving() if station.link.bridge is not None:
+            return leave_bridge(ground, traveller, station)
+        case Leaving():
+            return cross(ground, traveller, station)
+        case Coming():
+            bridge = bridge_of(ground, traveller.cookie, station.link)
+            if bridge is not None:
+                return enter_port(ground, traveller, station, bridge)
+            return arrive(ground, traveller, station)
+        case Raised():
+            return receive(ground, traveller, station)
+        case Delivered() if traveller.is_reply:
+            return come_back(ground, traveller, station)
+        case Delivered():
+            return deliver(ground, traveller, station)
+        case Ended():
+            return traveller
+        case _:
+            assert_never(station)
