@@ -17,7 +17,8 @@ from glassbridge.kernel.nft_elements import Change, Changes, ElementSocket, is_c
 from glassbridge.plan.nft_script import add_script, remove_script
 
 _LIBRARY = "libnftables.so.1"
-_OUTPUT_JSON = 1 << 4  # nftables/libnftables.h
+# nftables/libnftables.h
+_OUTPUT_HANDLE, _OUTPUT_JSON, _OUTPUT_TERSE = 1 << 3, 1 << 4, 1 << 11
 _ERRNO_BY_TEXT = {os.strerror(code): code for code in errno.errorcode}
 
 
@@ -66,11 +67,19 @@ class Nft:
         with self._lock:
             self._elements.change(changes)
 
-    def list_json(self, what: str) -> Any:  # noqa: ANN401 - nft's own JSON, schema version 1
-        """`nft -j list WHAT`: the objects under the key `nftables`, without the preamble."""
-        text = self._run(f"list {what}\n", _OUTPUT_JSON)
+    def list_json(self, what: str, *, terse: bool = False) -> Any:  # noqa: ANN401 - nft's own JSON, schema version 1
+        """`nft -j list WHAT`: the objects under the key `nftables`, without the preamble.
+
+        Terse leaves the elements of sets where they are, which saves most of the time.
+        """
+        flags = _OUTPUT_JSON | (_OUTPUT_TERSE if terse else 0)
+        text = self._run(f"list {what}\n", flags)
         found = json.loads(text)["nftables"] if text else []
         return [o for o in found if "metainfo" not in o]
+
+    def list_text(self, what: str) -> str:
+        """`nft -a -t list WHAT`: as a person reads it, with handles, without elements."""
+        return self._run(f"list {what}\n", _OUTPUT_HANDLE | _OUTPUT_TERSE)
 
     def generation(self) -> int:
         """The ruleset's generation: it changes with every transaction, whoever made it."""

@@ -1,0 +1,186 @@
+"""All firewall rules of a namespace, whoever made them, as model.ruleset.
+
+Nothing is changed by looking: no program of iptables runs where its tables do not exist yet, for
+it would make them, and with them start conntrack in a namespace that had none.
+"""
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from glassbridge.errors import GlassbridgeError, KernelRefused
+from glassbridge.kernel.netns import inside
+from glassbridge.kernel.nft import Nft
+from glassbridge.model.ruleset import Backend, ListedChain, ListedTable, Ruleset
+from glassbridge.walk.listing.iptables_save import is_builtin, parse_save
+from glassbridge.walk.listing.nft_json import parse_ruleset
+from glassbridge.walk.listing.nft_text import Texts, parse_texts, with_texts
+from glassbridge.walk.rendered import OwnTables, listed_tables, with_handles
+
+_LEGACY = {
+    "ip": "/proc/thread-self/net/ip_tables_names",
+    "ip6": "/proc/thread-self/net/ip6_tables_names",
+}
+_TOOLS = {"ip": "iptables", "ip6": "ip6tables"}
+_SUFFIXES = {Backend.IPTABLES_NFT: "nft", Backend.IPTABLES_LEGACY: "legacy"}
+_ATTEMPTS = 3
+
+
+class _Asked(Struct, frozen=True, kw_only=True):
+    """An iptables-save that is running in the namespace."""
+
+    family: str
+    backend: Backend
+    program: str
+    child: subprocess.Popen[str] | None
+    """None: it is not installed."""
+
+
+def read_ruleset(netns_fd: int, own: OwnTables | None = None) -> Ruleset:
+    """Everything that nft and iptables know of a namespace.
+
+    With `own` our tables are taken from there, and only their handles are read: their thousands of
+    elements stay in the kernel. Where the kernel's rules are not those, they are listed after all.
+    """
+    with inside(netns_fd):
+        nft = Nft()
+        legacy = [family for family, names in _LEGACY.items() if _read(names).strip()]
+    try:
+        tables, complaints = _read_nft(nft, own)
+    except GlassbridgeError as error:
+        tables, complaints = (), [f"nft: {error}"]
+    finally:
+        nft.close()
+    asked = [(family, Backend.IPTABLES_LEGACY) for family in legacy]
+    asked += [(family, Backend.IPTABLES_NFT) for family in _families_of_iptables(tables)]
+    for saved, complaint in _saved(netns_fd, asked):
+        tables = _merge(tables, saved)
+        complaints += [complaint] if complaint else []
+    return Ruleset(tables=tables, complaints=tuple(complaints))
+
+
+def _read(path: str) -> str:
+    try:
+        return Path(path).read_text()
+    except OSError:
+        return ""
+
+
+# -- nft
+
+
+def _read_nft(nft: Nft, own: OwnTables | None) -> tuple[tuple[ListedTable, ...], list[str]]:
+    """All tables of one moment: read again where somebody changed them meanwhile."""
+    for _ in range(_ATTEMPTS):
+        before = nft.generation()
+        listed = _list_nft(nft, own)
+        if nft.generation() == before:
+            return listed
+    tables, complaints = listed
+    return tables, [*complaints, "rules change all the time: what was read may be of two moments"]
+
+
+def _list_nft(nft: Nft, own: OwnTables | None) -> tuple[tuple[ListedTable, ...], list[str]]:
+    named = [(t["table"]["family"], t["table"]["name"]) for t in nft.list_json("tables")]
+    if not named:
+        return (), []
+    rendered = {} if own is None else {(t.family, t.name): t for t in listed_tables(own)}
+    complaints = [
+        f"table {' '.join(key)} of glassbridge is not there" for key in rendered.keys() - set(named)
+    ]
+    tables: list[ListedTable] = []
+    for family, name in named:
+        ours = rendered.get((family, name))
+        joined = None if ours is None else _join(nft, ours)
+        if ours is not None and joined is None:
+            complaints.append(f"table {family} {name}: somebody has changed its rules")
+        tables += _whole(nft, family, name) if joined is None else [joined]
+    return tuple(tables), complaints
+
+
+def _join(nft: Nft, rendered: ListedTable) -> ListedTable | None:
+    place = f"table {rendered.family} {rendered.name}"
+    for listed in parse_ruleset(nft.list_json(place, terse=True)):
+        return with_handles(rendered, listed)
+    return None
+
+
+def _whole(nft: Nft, family: str, name: str) -> list[ListedTable]:
+    """A table with its elements, its rules quoted by nft."""
+    place = f"table {family} {name}"
+    try:
+        found = parse_ruleset(nft.list_json(place))
+        texts: Texts = parse_texts(nft.list_text(place))
+    except KernelRefused:  # it went since the tables were listed
+        return []
+    return [with_texts(table, texts) for table in found]
+
+
+# -- iptables
+
+
+def _families_of_iptables(tables: tuple[ListedTable, ...]) -> list[str]:
+    return sorted({t.family for t in tables if _is_of_iptables(t)})
+
+
+def _is_of_iptables(table: ListedTable) -> bool:
+    """It has the names that iptables gives; whether iptables can list it, only that can tell."""
+    return table.family in _TOOLS and any(
+        chain.hook is not None and is_builtin(table.name, chain.name) for chain in table.chains
+    )
+
+
+def _saved(
+    netns_fd: int, asked: list[tuple[str, Backend]]
+) -> Iterator[tuple[tuple[ListedTable, ...], str]]:
+    """What each program lists, and why it does not; all of them run at once."""
+    running = [_start(netns_fd, family, backend) for family, backend in asked]
+    for one in running:
+        if one.child is None:
+            yield (), f"{one.program} is not installed: rules of {one.backend} are not understood"
+            continue
+        listed, complaint = one.child.communicate()
+        if one.child.returncode:
+            yield (), f"{one.program}: {complaint.strip().partition(chr(10))[0]}"
+        else:
+            yield parse_save(listed, one.family, one.backend), ""
+
+
+def _start(netns_fd: int, family: str, backend: Backend) -> _Asked:
+    program = f"{_TOOLS[family]}-{_SUFFIXES[backend]}-save"
+    try:
+        with inside(netns_fd):  # the child keeps the namespace that it is born in
+            child = subprocess.Popen(
+                [program, "-c"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            )
+    except FileNotFoundError:
+        return _Asked(family=family, backend=backend, program=program, child=None)
+    return _Asked(family=family, backend=backend, program=program, child=child)
+
+
+def _merge(
+    tables: tuple[ListedTable, ...], saved: tuple[ListedTable, ...]
+) -> tuple[ListedTable, ...]:
+    """Tables as iptables lists them, in the place of what nft says of the same; else added."""
+    by_name = {(t.family, t.name): t for t in saved if t.backend is Backend.IPTABLES_NFT}
+    merged = tuple(_saved_instead(t, by_name.get((t.family, t.name))) for t in tables)
+    return merged + tuple(t for t in saved if t.backend is Backend.IPTABLES_LEGACY)
+
+
+def _saved_instead(listed: ListedTable, saved: ListedTable | None) -> ListedTable:
+    """With nft's handles, rule by rule; chains that iptables only pretends to have are left out."""
+    if saved is None or listed.backend is not Backend.NFT:
+        return listed
+    native = {chain.name: chain for chain in listed.chains}
+    chains = tuple(_handled(c, native[c.name]) for c in saved.chains if c.name in native)
+    return replace(saved, chains=chains)
+
+
+def _handled(saved: ListedChain, native: ListedChain) -> ListedChain:
+    if len(saved.rules) != len(native.rules):
+        return saved
+    pairs = zip(saved.rules, native.rules, strict=True)
+    return replace(saved, rules=tuple(replace(s, handle=n.handle) for s, n in pairs))
