@@ -5,6 +5,7 @@ from typing import assert_never
 from glassbridge.model.packet import Question
 from glassbridge.model.snapshot import Snapshot
 from glassbridge.model.walk import Disposition, Missing, Walk
+from glassbridge.walk import filtering
 from glassbridge.walk.crossing import arrive, cross
 from glassbridge.walk.delivering import deliver
 from glassbridge.walk.departing import depart
@@ -33,7 +34,9 @@ MOST_STEPS = 400
 """Of one way: more than any path has that does not go in circles."""
 
 
-def predict(snapshot: Snapshot, question: Question, pass_hook: PassHook) -> Walk | Missing:
+def predict(
+    snapshot: Snapshot, question: Question, pass_hook: PassHook = filtering.pass_hook
+) -> Walk | Missing:
     """The walk of the packet and of its answer, or the namespaces to read before it can be told."""
     ground = Ground(snapshot=snapshot, question=question, pass_hook=pass_hook)
     try:
