@@ -121,18 +121,20 @@ class Follower:
         if is_icmp_error(packet.version, packet.icmp_type or -1):
             is_for_us = any(e.address == packet.destination for e in self._clients)
             return Way.BACK if is_for_us else None
-        if packet.transport is not self._packet.transport:
+        if packet.transport is not self._packet.transport or self.is_later(packet):
             return None
         ends = _ends_of(packet)
         if ends in self._ways or ends.source in self._clients:
-            if _is_first(self._packet) and packet.tcp_flags and not _is_first(packet):
-                return None  # what the sender says next
             self._learn(packet)
             return Way.THERE
         if ends.reversed() in self._ways or ends.destination in self._clients:
-            is_next = packet.tcp_flags and not {"S", "R"} & {*packet.tcp_flags}
-            return None if _is_first(self._packet) and is_next else Way.BACK
+            return Way.BACK
         return None
+
+    def is_later(self, packet: Packet) -> bool:
+        """It follows a handshake's first two segments, whosever it is; a reset ends one."""
+        is_handshake = {"S", "R"} & {*packet.tcp_flags}
+        return bool(_is_first(self._packet) and packet.tcp_flags and not is_handshake)
 
     def learn(self, packet: Packet) -> None:
         """The traced packet was seen with these ends, by somebody who knows it otherwise."""

@@ -126,6 +126,9 @@ def _followed_events(follower: Follower, events: Iterable[KernelEvent]) -> Itera
     buffers: dict[int, Way] = {}
     for event in sorted(events, key=lambda e: e.at_ns):
         way = None if event.packet is None else follower.way_of_headers(event.packet)
+        if event.packet is not None and follower.is_later(event.packet):
+            buffers.pop(event.skb, None)
+            buffers.pop(event.head, None)
         if way is None:
             way = buffers.get(event.skb) or buffers.get(event.head)
             if way is Way.THERE and event.packet is not None:
