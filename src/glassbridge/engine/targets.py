@@ -144,12 +144,11 @@ def find_name(reference: str, names: Sequence[Name], stopped: Iterable[str] = ()
             f"{reference} is not running, so it has no network stack",
             hint=f"start it: glassbridge start {reference}",
         )
-    once = {(n.cookie, n.name, n.id): n for n in reversed(names)}
     exact = [n for n in names if n.name == reference]
-    if exact and len({n.cookie for n in exact}) == 1:
+    if len({n.cookie for n in exact}) == 1:
         return exact[0]
     try:
-        return resolve(reference, once.values())
+        return resolve(reference, names)
     except NotFound as error:
         raise NotFound(error.message, hint=error.hint or _hint(names)) from None
 

@@ -5,6 +5,7 @@ import click
 from glassbridge.app.cli.flags import Sandbox, as_json
 from glassbridge.app.cli.printing import print_json
 from glassbridge.app.cli.shown import Shown
+from glassbridge.app.cli.state import state_flag, survey_of, tell_state
 from glassbridge.app.naming import sandboxes_if_known
 from glassbridge.errors import NotFound
 
@@ -15,18 +16,20 @@ from glassbridge.errors import NotFound
 )
 @click.argument("target", type=Sandbox(), metavar="NAME|pid:N|netns:PATH|host")
 @click.option("--rules", "all_rules", is_flag=True, help="Every firewall rule, however many.")
+@state_flag
 @as_json
-def stack(target: str, all_rules: bool, as_json: bool) -> None:
+def stack(target: str, all_rules: bool, state: str, as_json: bool) -> None:
     """Show one whole network stack: interfaces, routes, neighbours, sockets, rules.
 
     Any namespace will do, also one that glassbridge has not made.
     """
     from glassbridge.app.cli.stack_screen import stack_screen  # noqa: PLC0415 - see main.py
     from glassbridge.engine.stacks import look_at_stack  # noqa: PLC0415 - see main.py
-    from glassbridge.engine.survey import Survey  # noqa: PLC0415 - see main.py
 
-    known = sandboxes_if_known()
-    report = look_at_stack(target, Survey(known, reads_rules=False), known)
+    known = () if state else sandboxes_if_known()
+    surveyed = survey_of(state, known, reads_rules=False)
+    report = look_at_stack(target, surveyed, known)
+    tell_state(state, surveyed, as_json=as_json)
     if as_json:
         print_json(report)
     else:
@@ -35,18 +38,20 @@ def stack(target: str, all_rules: bool, as_json: bool) -> None:
 
 @click.command(cls=Shown, example=["glassbridge bridge", "glassbridge bridge gb0"])
 @click.argument("name", default="")
+@state_flag
 @as_json
-def bridge(name: str, as_json: bool) -> None:
+def bridge(name: str, state: str, as_json: bool) -> None:
     """Show a bridge, or all: ports, whose they are, and the addresses learned on them.
 
     Any bridge will do, also one that glassbridge has not made.
     """
     from glassbridge.app.cli.bridge_screen import bridge_screen  # noqa: PLC0415 - see main.py
     from glassbridge.engine.stacks import look_at_bridges  # noqa: PLC0415 - see main.py
-    from glassbridge.engine.survey import Survey  # noqa: PLC0415 - see main.py
 
-    known = sandboxes_if_known()
-    reports = look_at_bridges(name, Survey(known, reads_rules=False), known)
+    known = () if state else sandboxes_if_known()
+    surveyed = survey_of(state, known, reads_rules=False)
+    reports = look_at_bridges(name, surveyed, known)
+    tell_state(state, surveyed, as_json=as_json)
     if as_json:
         print_json(reports)
         return

@@ -61,6 +61,7 @@ SECTIONS: Mapping[str, Mapping[str, Entry]] = {
         "stack": Entry("looking", "stack", "One whole network stack, on one screen."),
         "bridge": Entry("looking", "bridge", "A bridge: ports, and what it has learned."),
         "trace": Entry("trace", "trace", "A packet's walk, predicted and seen; why it is dropped."),
+        "snapshot": Entry("snapshot", "snapshot", "Write all of it to a file, to look later."),
         "status": Entry("system", "status", "How the daemon is doing."),
     },
     "The program itself": {
