@@ -60,6 +60,7 @@ SECTIONS: Mapping[str, Mapping[str, Entry]] = {
     "Look inside": {
         "stack": Entry("looking", "stack", "One whole network stack, on one screen."),
         "bridge": Entry("looking", "bridge", "A bridge: ports, and what it has learned."),
+        "topology": Entry("topology", "topology", "What is plugged into what, on this host."),
         "trace": Entry("trace", "trace", "A packet's walk, predicted and seen; why it is dropped."),
         "snapshot": Entry("snapshot", "snapshot", "Write all of it to a file, to look later."),
         "status": Entry("system", "status", "How the daemon is doing."),

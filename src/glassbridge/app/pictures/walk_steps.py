@@ -23,6 +23,8 @@ from glassbridge.app.pictures.walk_rows import (
 from glassbridge.model.report import Seen
 
 _RING = 11.0
+_LONG = 10_000
+"""Microseconds from which milliseconds are easier to read."""
 
 
 def draw_steps(layout: WalkLayout) -> Iterator[Node]:
@@ -65,7 +67,11 @@ def _gutter(row: Row) -> Iterator[Node]:
     yield text(MARGIN + 24, middle, number, "ink strong", "end")
     us = next((hop.us for hop in reversed(row.hops) if hop.us is not None), None)
     if us is not None:
-        yield text(MARGIN + GUTTER - 12, middle, f"+{us:.0f} us", "soft small", "end")
+        yield text(MARGIN + GUTTER - 12, middle, f"+{_elapsed(us)}", "soft small", "end")
+
+
+def _elapsed(us: float) -> str:
+    return f"{us:.0f} us" if us < _LONG else f"{us / 1000:.0f} ms"
 
 
 def _outline(row: Row) -> str:
