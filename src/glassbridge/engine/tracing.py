@@ -1,20 +1,14 @@
 """What `trace` does: find both ends, predict, observe a real packet, join both, explain."""
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
-from msgspec import Struct
 from msgspec.structs import replace
 
-from glassbridge.engine.observing import ObservationRequest, ask_kernel, observe_times
 from glassbridge.engine.questions import Asked, ask
-from glassbridge.engine.survey import Survey
 from glassbridge.engine.targets import Surveyed, Target
-from glassbridge.errors import GlassbridgeError, InvalidRequest
-from glassbridge.kernel.nftrace import NftTrace
-from glassbridge.kernel.rule_counters import RuleCounters
-from glassbridge.kernel.tracepoints import Tracepoints
-from glassbridge.model.observation import Observation, WitnessName
+from glassbridge.engine.trace_options import TraceOptions
+from glassbridge.model.observation import Observation
 from glassbridge.model.packet import FlowWish, Question, Transport
 from glassbridge.model.report import TraceReport, Verdict
 from glassbridge.model.snapshot import Snapshot
@@ -24,32 +18,11 @@ from glassbridge.walk.merge import Merged, merge
 from glassbridge.walk.predict import predict
 
 
-def _say_nothing(_sentence: str) -> None: ...
-
-
-class TraceOptions(Struct, frozen=True, kw_only=True):
-    """How to find out."""
-
-    probe: bool = True
-    """Send one packet, unless the sender or the state is not of this host."""
-    live: bool = False
-    """Instead, wait for the next packet of that flow that somebody else sends."""
-    count: int = 1
-    timeout: float = 1.0
-    """Seconds to wait for an answer; live: for the packet."""
-    full: bool = False
-    """Keep frames whole."""
-    recorded: str = ""
-    """Where the state is from; empty: it is the host's, now."""
-    say: Callable[[str], None] = _say_nothing
-    """Told what is waited for, if it takes long."""
-
-
 def trace(survey: Surveyed, wish: FlowWish, options: TraceOptions) -> TraceReport:
     """Trace one packet; raises GlassbridgeError where the request cannot be carried out."""
     asked = ask(survey, wish)
     walk = foresee(survey, asked.question)
-    observations = _observe(survey, asked.question, walk, options)
+    observations = _witness(survey, asked.question, walk, options)
     merged = [merge(walk, o, survey.snapshot) for o in observations]
     first = observations[0] if observations else None
     joined = merged[0] if merged else merge(walk, None, survey.snapshot)
@@ -76,26 +49,17 @@ def _read(survey: Surveyed, missing: Missing) -> bool:
     return survey.snapshot.namespaces.keys() >= set(missing.cookies)
 
 
-def _observe(
+def _witness(
     survey: Surveyed, question: Question, walk: Walk, options: TraceOptions
-) -> list[Observation]:
-    """None at all where there is no kernel to ask."""
-    if not isinstance(survey, Survey):
-        return []
-    if not options.live and (not options.probe or question.source is None):
-        lookups, witnesses = ask_kernel(walk, survey.open)
-        return [Observation(packet=None, lookups=lookups, witnesses=witnesses)]
-    request = ObservationRequest(
-        walk=walk,
-        question=question,
-        open_netns=survey.open,
-        timeout=options.timeout,
-        is_live=options.live,
-        is_whole=options.full,
-        say=options.say,
-    )
-    witnesses = (NftTrace(), Tracepoints(), RuleCounters())
-    return list(observe_times(request, witnesses, options.count))
+) -> Sequence[Observation]:
+    """None of a host that is in a file."""
+    if options.recorded:
+        return ()
+    from glassbridge.engine.survey import Survey  # noqa: PLC0415 - needs Linux; a file does not
+    from glassbridge.engine.witnessing import witness  # noqa: PLC0415 - same
+
+    assert isinstance(survey, Survey)
+    return witness(survey, question, walk, options)
 
 
 def _report(

@@ -1,15 +1,18 @@
 """`trace`: the walk of one packet, on the screen or in a file; the exit code is its verdict."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
 from glassbridge.app.cli.answering import Answering
 from glassbridge.app.cli.exits import TRACE_EXIT_CODES, CommandEnded
 from glassbridge.app.cli.flags import F, Sandbox
+from glassbridge.app.cli.state import survey_of
+from glassbridge.app.naming import networks_if_known, sandboxes_if_known
 from glassbridge.errors import InvalidRequest, Unavailable
 from glassbridge.model.flow_wish import wish_of
-from glassbridge.model.packet import Transport
+from glassbridge.model.packet import FlowWish, Transport
 from glassbridge.model.report import TraceReport, Verdict
 
 _ANSWER_SECONDS, _LIVE_SECONDS = 1.0, 60.0
@@ -145,23 +148,35 @@ def trace(
         size=size,
         ttl=ttl,
     )
-    from glassbridge.engine.tracing import TraceOptions  # noqa: PLC0415 - see main.py
-    from glassbridge.engine.tracing import trace as trace_walk  # noqa: PLC0415 - see main.py
-
-    options = TraceOptions(
+    report = _trace(
+        wish,
+        state,
         probe=is_sent,
         live=live,
         count=count,
         timeout=timeout or (_LIVE_SECONDS if live else _ANSWER_SECONDS),
-        state=state,
         full=full,
     )
-    report = trace_walk(wish, options)
     click.echo(_shown(report, tree=tree, as_json=as_json))
     _write_files(report, pcap, svg)
     code = _EXIT_CODES[report.verdict]
     if code:
         raise CommandEnded(code)
+
+
+def _trace(wish: FlowWish, state: str, **options: Any) -> TraceReport:  # noqa: ANN401 - of TraceOptions
+    from glassbridge.engine.snapshot_files import describe_snapshot  # noqa: PLC0415 - see main.py
+    from glassbridge.engine.trace_options import TraceOptions  # noqa: PLC0415 - see main.py
+    from glassbridge.engine.tracing import trace  # noqa: PLC0415 - see main.py
+
+    known, networks = ((), ()) if state else (sandboxes_if_known(), networks_if_known())
+    survey = survey_of(state, known, networks)
+    recorded = describe_snapshot(survey.snapshot, state) if state else ""
+    return trace(survey, wish, TraceOptions(**options, recorded=recorded, say=_say))
+
+
+def _say(sentence: str) -> None:
+    click.echo(sentence, err=True)
 
 
 def _refuse_together(*pairs: tuple[str, bool, str, bool]) -> None:

@@ -1,0 +1,35 @@
+"""Have a walk witnessed on the live host: by all that can see it, or by the kernel's look-ups."""
+
+from collections.abc import Sequence
+
+from glassbridge.engine.observation_request import ObservationRequest
+from glassbridge.engine.observing import ask_kernel, observe_times
+from glassbridge.engine.survey import Survey
+from glassbridge.engine.trace_options import TraceOptions
+from glassbridge.kernel.nftrace import NftTrace
+from glassbridge.kernel.rule_counters import RuleCounters
+from glassbridge.kernel.tracepoints import Tracepoints
+from glassbridge.kernel.witness import PacketWitness
+from glassbridge.model.observation import Observation
+from glassbridge.model.packet import Question
+from glassbridge.model.walk import Walk
+
+
+def witness(
+    survey: Survey, question: Question, walk: Walk, options: TraceOptions
+) -> Sequence[Observation]:
+    """Observe as often as asked for; raises GlassbridgeError where nothing can be sent or heard."""
+    if not options.live and (not options.probe or question.source is None):
+        lookups, witnesses = ask_kernel(walk, survey.open)
+        return [Observation(packet=None, lookups=lookups, witnesses=witnesses)]
+    request = ObservationRequest(
+        walk=walk,
+        question=question,
+        open_netns=survey.open,
+        timeout=options.timeout,
+        is_live=options.live,
+        is_whole=options.full,
+        say=options.say,
+    )
+    every: tuple[PacketWitness, ...] = (NftTrace(), Tracepoints(), RuleCounters())
+    return list(observe_times(request, every, options.count))
