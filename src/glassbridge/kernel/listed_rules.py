@@ -17,7 +17,7 @@ from glassbridge.kernel.nft import Nft
 from glassbridge.model.ruleset import Backend, ListedChain, ListedTable, Ruleset
 from glassbridge.walk.listing.iptables_save import is_builtin, parse_save
 from glassbridge.walk.listing.nft_json import parse_ruleset
-from glassbridge.walk.listing.nft_text import Texts, parse_texts, with_texts
+from glassbridge.walk.listing.nft_text import parse_texts, with_texts
 from glassbridge.walk.rendered import OwnTables, listed_tables, with_handles
 
 _LEGACY = {
@@ -84,39 +84,45 @@ def _read_nft(nft: Nft, own: OwnTables | None) -> tuple[tuple[ListedTable, ...],
 
 
 def _list_nft(nft: Nft, own: OwnTables | None) -> tuple[tuple[ListedTable, ...], list[str]]:
-    named = [(t["table"]["family"], t["table"]["name"]) for t in nft.list_json("tables")]
-    if not named:
-        return (), []
+    """First all rules, without elements; then the elements of those tables that need them.
+
+    `nft list table` reads a table's elements even where it does not print them, and `nft list
+    tables` reads all: only the terse ruleset does not.
+    """
+    listed = parse_ruleset(nft.list_json("ruleset", terse=True))
+    if not listed:
+        return (), _missing(own, listed)
     rendered = {} if own is None else {(t.family, t.name): t for t in listed_tables(own)}
-    complaints = [
-        f"table {' '.join(key)} of glassbridge is not there" for key in rendered.keys() - set(named)
-    ]
+    texts = parse_texts(nft.list_text("ruleset"))
+    complaints = _missing(own, listed)
     tables: list[ListedTable] = []
-    for family, name in named:
-        ours = rendered.get((family, name))
-        joined = None if ours is None else _join(nft, ours)
+    for table in listed:
+        ours = rendered.get((table.family, table.name))
+        joined = None if ours is None else with_handles(ours, table)
         if ours is not None and joined is None:
-            complaints.append(f"table {family} {name}: somebody has changed its rules")
-        tables += _whole(nft, family, name) if joined is None else [joined]
+            complaints.append(f"table {table.family} {table.name}: somebody has changed its rules")
+        tables.append(with_texts(joined or _with_elements(nft, table), texts))
     return tuple(tables), complaints
 
 
-def _join(nft: Nft, rendered: ListedTable) -> ListedTable | None:
-    place = f"table {rendered.family} {rendered.name}"
-    for listed in parse_ruleset(nft.list_json(place, terse=True)):
-        return with_handles(rendered, listed)
-    return None
+def _missing(own: OwnTables | None, listed: tuple[ListedTable, ...]) -> list[str]:
+    names = {(t.family, t.name) for t in listed}
+    ours = () if own is None else own.tables
+    return [
+        f"table {t.family} {t.name} is not there"
+        for t in ours
+        if (t.family.value, t.name) not in names
+    ]
 
 
-def _whole(nft: Nft, family: str, name: str) -> list[ListedTable]:
-    """A table with its elements, its rules quoted by nft."""
-    place = f"table {family} {name}"
+def _with_elements(nft: Nft, table: ListedTable) -> ListedTable:
+    if not table.sets:
+        return table
     try:
-        found = parse_ruleset(nft.list_json(place))
-        texts: Texts = parse_texts(nft.list_text(place))
-    except KernelRefused:  # it went since the tables were listed
-        return []
-    return [with_texts(table, texts) for table in found]
+        found = parse_ruleset(nft.list_json(f"table {table.family} {table.name}"))
+    except KernelRefused:  # it went since the rules were listed
+        return table
+    return found[0] if found else table
 
 
 # -- iptables

@@ -21,7 +21,9 @@ def _address(version: int, of: Callable[[Packet], IPAddress]) -> Reader:
         if sight.packet.version != version:
             return Lack.ABSENT
         address = of(sight.packet)
-        return Shown((str(address),), int(address), address)
+        number = int(address)
+        # some sets hold it as a bare number, see KeyType.IPV6_BITS
+        return Shown((str(address), str(number)), number, address)
 
     return reader
 
@@ -119,8 +121,9 @@ def icmp_type(sight: Sight) -> int:
 
 
 def _ipv6_source_bits(sight: Sight) -> int | Lack:
+    """Of IPv4 there are other octets; whoever reads the source so has asked for IPv6 before."""
     if sight.packet.version == 4:  # noqa: PLR2004 - the IP version
-        return Lack.UNKNOWN
+        return Lack.ABSENT
     return int(sight.packet.source)
 
 

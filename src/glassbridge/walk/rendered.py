@@ -63,6 +63,14 @@ _SHORT: Final = frozenset((Field.INPUT_LINK, Field.OUTPUT_LINK))
 """Fields that nft also knows without `meta`."""
 
 
+_PRINTED: Final = {
+    "udp sport": "th sport",
+    "udp dport": "th dport",
+    "@nh,64,128": "ip6 saddr",
+}
+"""Where nft prints a field otherwise than it was written, by what the rest of the rule says."""
+
+
 class OwnTables(Struct, frozen=True, kw_only=True):
     """Our tables and all elements in them, as plan.firewall has them."""
 
@@ -90,8 +98,8 @@ def listed_tables(own: OwnTables) -> tuple[ListedTable, ...]:
 def with_handles(rendered: ListedTable, listed: ListedTable) -> ListedTable | None:
     """The rendered table with the kernel's handles; None: the kernel's rules are others.
 
-    `listed` may be without elements. Rules are the same where their comments and the words of
-    their statements are: nft prints a value back in its own way.
+    `listed` may be without elements. Rules are the same where their comments, their verdicts and
+    what they look at are: nft prints values back in its own way.
     """
     found = {chain.name: chain for chain in listed.chains}
     if found.keys() != {chain.name for chain in rendered.chains}:
@@ -109,15 +117,33 @@ def _join(rendered: ListedChain, listed: ListedChain) -> ListedChain | None:
     if rendered.hook != listed.hook or len(rendered.rules) != len(listed.rules):
         return None
     pairs = list(zip(rendered.rules, listed.rules, strict=True))
-    if any(_words(ours) != _words(theirs) for ours, theirs in pairs):
+    if not all(_is_same(ours, theirs) for ours, theirs in pairs):
         return None
     rules = tuple(replace(ours, handle=theirs.handle) for ours, theirs in pairs)
     return replace(rendered, rules=rules)
 
 
+def _is_same(ours: ListedRule, theirs: ListedRule) -> bool:
+    """Nft leaves out what the rest of a rule implies (`meta protocol ip` before `ip saddr`)."""
+    return _words(ours) == _words(theirs) and _looks_at(theirs) <= _looks_at(ours)
+
+
 def _words(rule: ListedRule) -> tuple[object, ...]:
+    """What nft prints back as it was written."""
     kinds = [s.verdict if isinstance(s, Decide) else type(s) for s in rule.statements]
-    return rule.comment, len(rule.matches), *kinds
+    return rule.comment, *kinds
+
+
+def _looks_at(rule: ListedRule) -> frozenset[tuple[str, ...]]:
+    """The fields and sets of its matches."""
+    return frozenset(
+        (
+            *(_PRINTED.get(field, field) for field in match.fields),
+            match.values.name if isinstance(match.values, NamedSet) else "",
+        )
+        for match in rule.matches
+        if isinstance(match, Compare)
+    )
 
 
 def _chain(chain: Chain) -> ListedChain:
@@ -220,7 +246,7 @@ def _row(declared: Set, element: Element) -> MapElement:
 
 def _key(declared: Set, element: Element) -> Value:
     pairs = zip(element.key, declared.key, strict=True)
-    parts = tuple(_bits(a) if kind is KeyType.IPV6_BITS else _atom(a) for a, kind in pairs)
+    parts = tuple([_bits(a) if kind is KeyType.IPV6_BITS else _atom(a) for a, kind in pairs])
     return parts[0] if len(parts) == 1 else Together(parts)
 
 
@@ -230,12 +256,14 @@ def _bits(atom: Atom) -> Plain:
 
 
 def _atom(atom: Atom) -> Plain | Prefix:
+    if type(atom) is str:  # most of what there is, and not one of nft's words
+        return Plain(atom)
     match atom:
         case StrEnum():
             return Plain(atom.value)
-        case IPv4Network() | IPv6Network() if atom.prefixlen == atom.max_prefixlen:
-            return Plain(str(atom.network_address))
-        case IPv4Network() | IPv6Network():
+        case IPv4Network() | IPv6Network() if atom.prefixlen != atom.max_prefixlen:
             return Prefix(atom)
+        case IPv4Network() | IPv6Network():
+            return Plain(str(atom.network_address))
         case _:
             return Plain(str(atom))

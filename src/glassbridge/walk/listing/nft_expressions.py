@@ -18,6 +18,7 @@ from glassbridge.model.ruleset import (
 )
 from glassbridge.walk.words import number_of
 
+Single = Range | AddressRange | Prefix | Plain
 Json = Any
 """One expression as decoded: an object with one key, a list, or a plain value."""
 
@@ -167,12 +168,16 @@ def value(expression: Json) -> Value:
             return _single(expression)
 
 
-def _single(expression: Json) -> Range | AddressRange | Prefix | Plain:
+def _single(expression: Json) -> Single:  # noqa: PLR0911 - one arm each
     match expression:
         case bool():
             return Plain("exists" if expression else "missing")
-        case str() | int():
+        case int():
             return Plain(str(expression))
+        case str() if expression.startswith("0x"):  # a number too large for nft's JSON
+            return Plain(str(int(expression, 16)))
+        case str():
+            return Plain(expression)
         case {"prefix": {"addr": str(address), "len": int(length)}}:
             return Prefix(_network(address, length))
         case {"range": [int(low), int(high)]}:
