@@ -43,9 +43,11 @@ _REASONS, _PREFIX = "skb_drop_reason", "SKB_DROP_REASON_"
 
 _KINDS = (EventKind.QUEUED, EventKind.RECEIVED, EventKind.DROPPED, EventKind.ICMP_SENT)
 
-# a tap's copy of the packet, and a datagram that was received but never read
-_NO_DROPS = frozenset({"PACKET_SOCK_ERROR", "QUEUE_PURGE"})
-_TAP_FUNCTIONS = ("packet_rcv", "tpacket_rcv")
+# no drops: copies for taps, and what was received but is not read before its socket closes
+_COPY_REASONS = frozenset({"PACKET_SOCK_ERROR", "QUEUE_PURGE"})
+_COPY_FUNCTIONS = frozenset(
+    {"packet_rcv", "tpacket_rcv", "udp_destruct_common", "udp_destruct_sock", "inet_sock_destruct"}
+)
 
 
 class Tracepoints:
@@ -86,7 +88,7 @@ class Tracepoints:
             self._observers = None
 
 
-class _Kernel(NamedTuple):
+class Kernel(NamedTuple):
     """What the observers must know of the running kernel."""
 
     offsets: Offsets
@@ -108,7 +110,7 @@ class _Observers:
     """The programs of one watch, attached, and the ring buffer that they write into."""
 
     def __init__(self, watch: Watch) -> None:
-        kernel = _read_kernel()
+        kernel = read_kernel()
         self._reasons = kernel.reasons
         self._ahead = time.time_ns() - time.monotonic_ns()
         matches = transport_matches(watch)
@@ -136,7 +138,7 @@ class _Observers:
 
     def collect(self) -> tuple[KernelEvent, ...]:
         events = (self._event(decode_event(record)) for record in self._ring.records())
-        return tuple(event for event in events if not _is_of_a_copy(event))
+        return tuple(event for event in events if not _is_no_drop(event))
 
     def _event(self, seen: PacketEvent) -> KernelEvent:
         kind = _KINDS[seen.kind]
@@ -167,8 +169,11 @@ class _Observers:
 
 
 @cache
-def _read_kernel() -> _Kernel:
-    """Raises Unavailable without BTF, or where it lacks what is needed."""
+def read_kernel() -> Kernel:
+    """What its BTF says, which does not change while it runs.
+
+    Raises Unavailable without BTF, or where it lacks what is needed.
+    """
     try:
         types = Types(_BTF.read_bytes())
         offsets = find_offsets(types)
@@ -177,13 +182,13 @@ def _read_kernel() -> _Kernel:
     except (OSError, ValueError) as error:
         raise Unavailable(f"the kernel's BTF cannot be read: {error}") from error
     reasons = types.enumerators(_REASONS).items()
-    return _Kernel(offsets, {number: name.removeprefix(_PREFIX) for number, name in reasons})
+    return Kernel(offsets, {number: name.removeprefix(_PREFIX) for number, name in reasons})
 
 
-def _is_of_a_copy(event: KernelEvent) -> bool:
+def _is_no_drop(event: KernelEvent) -> bool:
     if event.kind is not EventKind.DROPPED:
         return False
-    return event.reason in _NO_DROPS or event.function in _TAP_FUNCTIONS
+    return event.reason in _COPY_REASONS or event.function in _COPY_FUNCTIONS
 
 
 def _why_not(error: GlassbridgeError) -> str:

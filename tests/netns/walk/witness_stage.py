@@ -3,6 +3,7 @@
 The host is the test's own namespace. Every container's link is eth0, its port `port-a` and so on.
 """
 
+import json
 import os
 import socket
 import subprocess
@@ -66,6 +67,18 @@ class Stage:
 
     def name_of(self, inode: int) -> str:
         return {inode_of(fd): name for name, fd in self.fds.items()}.get(inode, str(inode))
+
+    def links(self, name: str) -> dict[int, str]:
+        """Its links by their index, as `ip` prints them."""
+        printed = run("ip -j link", "" if name == "host" else name)
+        return {link["ifindex"]: link["ifname"] for link in json.loads(printed)}
+
+    def place(self, inode: int, ifindex: int | None) -> str:
+        """`NAME LINK`, as far as there are both."""
+        name = self.name_of(inode)
+        if not ifindex:
+            return name
+        return f"{name} {self.links(name).get(ifindex, ifindex)}"
 
     def watch(self, transport: Transport = Transport.UDP, version: int = 4) -> Watch:
         return Watch(
