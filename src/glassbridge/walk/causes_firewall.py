@@ -1,0 +1,78 @@
+"""Packets that a rule let go: which rule, and what it is there for."""
+
+from glassbridge.model.observation import CounterChange, RuleHit
+from glassbridge.model.ruleset import ListedChain, ListedTable, Refuse, RuleRef
+from glassbridge.model.walk import Cause, Drop, Fact, HookPassed
+from glassbridge.walk.own_causes import own_cause
+from glassbridge.walk.owners import policy_ref, rule_ref
+from glassbridge.walk.scene import Scene
+
+
+def dropped_by_rule(scene: Scene) -> Drop | None:
+    """The rule that nftrace or a counter names; without either, only the hook is known."""
+    found = scene.ending.found
+    rule, refuses = None, False
+    if isinstance(found, RuleHit | CounterChange):
+        rule, refuses = _named(scene, found)
+    cause = _cause(scene, rule, refuses=refuses)
+    detail = scene.step.detail
+    hook = detail.hook if isinstance(detail, HookPassed) else "netfilter"
+    what = f"{rule.text or rule.chain} ({rule.family} {rule.table} {rule.chain})" if rule else hook
+    packet = scene.packet
+    port = f"{packet.destination_port}/" if packet.destination_port else ""
+    return Drop(
+        cause=cause,
+        sentence=f"the firewall of {scene.name} {'refuses' if refuses else 'drops'} it: {what}",
+        evidence=(Fact(what="rule", says=what),) if rule else (),
+        rule=rule,
+        place=scene.place(),
+        subject=f"{port}{packet.transport.value}",
+    )
+
+
+def _cause(scene: Scene, rule: RuleRef | None, *, refuses: bool) -> Cause:
+    first = scene.walk.steps[0].place
+    if rule is not None:
+        bridges = {n.bridge for n in scene.snapshot.networks}
+        own = own_cause(rule, from_network=scene.step.place.ifname in bridges)
+        if own is not None:
+            return own
+    detail = scene.step.detail
+    if scene.cookie == first.cookie and not scene.step.is_reply and _is_output(detail):
+        return Cause.SENDER_FIREWALL
+    if isinstance(detail, HookPassed) and detail.through_bridge and detail.hook == "forward":
+        return Cause.BRIDGE_NETFILTER
+    if refuses:
+        return Cause.FIREWALL_REJECT
+    return Cause.FIREWALL_POLICY if rule is not None and rule.is_policy else Cause.FIREWALL_DROP
+
+
+def _is_output(detail: object) -> bool:
+    return not isinstance(detail, HookPassed) or detail.hook in {"output", "postrouting"}
+
+
+def _named(scene: Scene, found: RuleHit | CounterChange) -> tuple[RuleRef | None, bool]:
+    namespace = scene.snapshot.namespaces.get(found.cookie)
+    for table in namespace.ruleset.tables if namespace else ():
+        if (table.family, table.name) == (found.family, found.table):
+            for chain in table.chains:
+                if chain.name == found.chain:
+                    return _in_chain(table, chain, found)
+    return None, False
+
+
+def _in_chain(
+    table: ListedTable, chain: ListedChain, found: RuleHit | CounterChange
+) -> tuple[RuleRef | None, bool]:
+    is_policy = found.is_policy if isinstance(found, RuleHit) else not found.number
+    if is_policy:
+        return policy_ref(table, chain), False
+    for rule in chain.rules:
+        is_it = (
+            rule.handle == found.handle
+            if isinstance(found, RuleHit)
+            else rule.number == found.number
+        )
+        if is_it:
+            return rule_ref(table, chain, rule), any(isinstance(s, Refuse) for s in rule.statements)
+    return None, False
