@@ -2,7 +2,9 @@
 
 import sys
 import unicodedata
+from bisect import bisect_right
 from collections.abc import Callable, Iterator
+from functools import partial
 
 SCREEN = 100
 """No line is wider."""
@@ -24,11 +26,16 @@ def cut_mark() -> str:
     return "…" if is_unicode() else "~"
 
 
-def plain(text: str) -> str:
+def printable(text: str) -> str:
     """Without control characters and what the terminal cannot show: names come from anywhere."""
-    shown = "".join(c if c.isprintable() else "?" for c in " ".join(text.split()))
+    shown = "".join(c if c.isprintable() else "?" for c in text)
     encoding = "utf-8" if is_unicode() else "ascii"
     return shown.encode(encoding, errors="replace").decode(encoding)
+
+
+def plain(text: str) -> str:
+    """Printable, and on one line."""
+    return printable(" ".join(text.split()))
 
 
 def columns(text: str) -> int:
@@ -67,13 +74,18 @@ def fit(text: str, width: int) -> str:
     words = text[: 4 * SCREEN].split(" ")
     for is_candidate, floor in _SHORTENED:
         longest = max((columns(w) for w in words if is_candidate(w)), default=0)
-        for cap in range(longest, floor - 1, -1):
-            shorter = [shorten(w, cap) if is_candidate(w) else w for w in words]
-            if columns(" ".join(shorter)) <= width:
-                return " ".join(shorter)
-            if cap == floor:
-                words = shorter
+        caps = range(floor, longest + 1)
+        capped = partial(_capped, words, is_candidate)
+        fitting = bisect_right(caps, width, key=lambda cap: columns(" ".join(capped(cap))))
+        if fitting:
+            return cut(" ".join(capped(caps[fitting - 1])), width)
+        if caps:
+            words = capped(floor)
     return cut(" ".join(words), width)
+
+
+def _capped(words: list[str], is_candidate: Callable[[str], bool], cap: int) -> list[str]:
+    return [shorten(word, cap) if is_candidate(word) else word for word in words]
 
 
 def fold(text: str, width: int) -> Iterator[str]:

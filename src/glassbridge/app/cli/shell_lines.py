@@ -3,6 +3,8 @@
 import re
 from collections.abc import Iterator
 
+from glassbridge.app.cli.columns import columns
+
 _INDENT = "    "
 _WORD = re.compile(r"""(?:[^\s'"\\]|\\.|'[^']*'|"(?:\\.|[^"\\])*"|['"\\])+""")
 """With its quotes and what stands in them; a quote that is never closed counts as a letter."""
@@ -13,7 +15,7 @@ def shell_lines(command: str, width: int) -> Iterator[str]:
     line = ""
     for word in _WORD.findall(command):
         longer = f"{line} {word}" if line else word
-        if line.strip() and len(longer) + len(" \\") > width:
+        if line.strip() and columns(longer) + len(" \\") > width:
             yield f"{line} \\"
             longer = _INDENT + word
         line = longer

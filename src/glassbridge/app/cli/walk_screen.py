@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
-from glassbridge.app.cli.columns import SCREEN, columns, cut, fit, fold, pad, plain
+from glassbridge.app.cli.columns import SCREEN, columns, cut, fit, fold, pad, plain, printable
 from glassbridge.app.cli.rule_words import rule_text
 from glassbridge.app.cli.shell_lines import shell_lines
 from glassbridge.app.cli.table import bold, is_styled
@@ -155,7 +155,7 @@ def _table(rows: list[Row]) -> list[str]:
 def _cells(row: Row) -> tuple[str, str, str, str, str]:
     us = "" if row.us is None else f"{row.us:.0f}"
     time = us if len(us) <= _TIME else elapsed(row.us or 0)
-    return row.number, plain(row.where), plain(row.what), row.mark, time
+    return row.number, plain(row.where), plain(row.what), row.mark, cut(time, _TIME)
 
 
 def _cause(cause: Explanation | None) -> Iterator[str]:
@@ -167,7 +167,9 @@ def _cause(cause: Explanation | None) -> Iterator[str]:
     if cause.rule is not None:
         yield from _labelled("rule", _rule(cause.rule))
     yield from _labelled("proof", (line for fact in _facts(cause) for line in _folded(fact)))
-    fix = [line for command in cause.fix for line in shell_lines(command, SCREEN - _LABEL)]
+    fix = [
+        line for command in cause.fix for line in shell_lines(printable(command), SCREEN - _LABEL)
+    ]
     note = [f"({line})" if fix else line for line in _folded(cause.fix_note, 2)]
     yield from _labelled("fix", (*fix, *note) if cause.fix_note else fix)
 

@@ -29,7 +29,7 @@ _INDENT, _LABEL = 5, 9
 
 def walk_tree(report: TraceReport) -> str:
     """Every step, what decided it and who saw it; nothing is cut but the headings."""
-    lines = [*head_lines(report), f"trace {report.trace_id}"]
+    lines = [*head_lines(report), *_indented([("trace", report.trace_id)])]
     places = places_of(report)
     direction: bool | None = None
     for hop in report.hops:
@@ -48,7 +48,8 @@ def walk_tree(report: TraceReport) -> str:
 
 def _heading(hop: Hop) -> str:
     told = plain(f"{where_of(hop.step)}: {sentence_of(hop.step)}")
-    return bold(f"{hop.n:>3}  {fit(told, SCREEN - _INDENT)}")
+    number = f"{hop.n:>3}  "
+    return bold(number + fit(told, SCREEN - len(number)))
 
 
 def _facts(hop: Hop, report: TraceReport, places: Places) -> Iterator[Labelled]:

@@ -17,7 +17,8 @@ def elapsed(microseconds: float) -> str:
         return f"{microseconds:.0f} us"
     if abs(microseconds) < 1_000_000:  # noqa: PLR2004 - a second
         return f"{microseconds / 1000:.1f} ms"
-    return f"{microseconds / 1_000_000:.1f} s"
+    seconds = microseconds / 1_000_000
+    return f"{seconds:.1f} s" if abs(seconds) < 100 else f"{seconds:.0f} s"  # noqa: PLR2004 - same
 
 
 def size(octets: int) -> str:
