@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from glassbridge.app.cli.answering import Answering
 from glassbridge.app.cli.exits import EXIT_CODES
 from glassbridge.app.cli.main import SECTIONS, glassbridge
 
@@ -30,7 +31,8 @@ EXITS = """
 
 `run` without `-d` and `exec` return the code of the command that ran; so that it cannot be mistaken
 for one of ours, our own failures there are 125, as in Docker. A mistake in the flags themselves
-keeps its own code there too: nothing has run yet.
+keeps its own code there too: nothing has run yet. A command whose exit code is its answer has codes
+of its own; they stand with it.
 
 | code | meaning |
 | --- | --- |
@@ -57,6 +59,9 @@ def _command(command: click.Command, name: str, parent: click.Context) -> Iterat
     yield f"{_text(command.help or '')}\n"
     yield from _options(command, context)
     yield "\n```sh\n" + "".join(f"{line}\n" for line in getattr(command, "example", ())) + "```\n"
+    if isinstance(command, Answering):
+        yield "\n| exit code | meaning |\n| --- | --- |\n"
+        yield from (f"| {code} | {meaning} |\n" for code, meaning in command.exit_codes)
     if isinstance(command, click.Group):
         for inner in command.list_commands(context):
             found = command.get_command(context, inner)

@@ -44,7 +44,7 @@ LEAVES: dict[Any, st.SearchStrategy[Any]] = {
 
 
 @cache
-def any_value(kind: Any) -> st.SearchStrategy[Any]:
+def any_value(kind: Any) -> st.SearchStrategy[Any]:  # noqa: PLR0911 - one for each kind of type
     """A strategy for a type, by the types of its fields."""
     if kind in LEAVES:
         return LEAVES[kind]
