@@ -15,7 +15,7 @@ _TOP = 104.0
 _WORDS = {
     Verdict.DELIVERED: ("cable", "DELIVERED"),
     Verdict.DROPPED: ("drop", "DROPPED"),
-    Verdict.DISAGREE: ("warn", "PREDICTION AND PACKET DISAGREE"),
+    Verdict.DISAGREE: ("alarm", "PREDICTION AND PACKET DISAGREE"),
     Verdict.INSUFFICIENT_INFO: ("soft", "INSUFFICIENT INFORMATION"),
 }
 

@@ -49,7 +49,8 @@ def card(report: TraceReport, top: float) -> Panel:
             nodes.append(text(MARGIN + 16 + _LABEL, y + LINE - 4, content, entry.style))
             y += LINE + 1
     bottom = y + 14
-    frame = rect(Box(MARGIN, top, WIDTH - 2 * MARGIN, bottom - top), "card", 8)
+    style = "card differs" if report.verdict is Verdict.DISAGREE else "card"
+    frame = rect(Box(MARGIN, top, WIDTH - 2 * MARGIN, bottom - top), style, 8)
     return Panel((frame, *nodes), bottom)
 
 
@@ -77,7 +78,7 @@ def legend(signs: Iterable[Sign], report: TraceReport, top: float) -> Panel:
     if Seen.DIFFERS in seen:
         items.append((" differs", "observed otherwise"))
     if Seen.UNPREDICTED in seen:
-        items.append((" differs predicted", "observed, not predicted"))
+        items.append((" surprise", "observed, not predicted"))
     items += [(sign, sign.value) for sign in Sign if sign in set(signs)]
     x, y = MARGIN, top + 28
     for what, word in items:

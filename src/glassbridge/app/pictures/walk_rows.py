@@ -22,17 +22,20 @@ from glassbridge.model.walk import (
     Translated,
 )
 
-WIDTH, MARGIN, GUTTER = 1120.0, 24.0, 84.0
+WIDTH, MARGIN, GUTTER = 1120.0, 24.0, 106.0
 """The width of A4, lying, at 96 pixels an inch."""
 LINE, TEXT, SMALL = 16.0, 12.5, 11.0
 PAD, INDENT = 9.0, SIZE + 20.0
+MONO, PILL, PILL_PAD, ARROW = 12.0, 20.0, 14.0, 30.0
 BAR = 24.0
 """Of a bridge."""
 OUTSIDE = Place(cookie=-1, name="outside")
 
 _LANE_GAP, _LANE_MAX, _ROW_GAP, _HEADER = 16.0, 560.0, 17.0, 46.0
-_CABLE, _PILL, _CROSS = 54.0, 22.0, 44.0
+_CABLE, _CROSS = 54.0, 44.0
 _GATE_GAP = 14.0
+_OUTSIDE_SHARE = 0.4
+"""Nothing happens there that we could know."""
 
 
 class Lane(Struct, frozen=True, kw_only=True):
@@ -96,15 +99,15 @@ def _lanes(report: TraceReport, top: float) -> dict[int, Lane]:
             places.setdefault(place.cookie, place)
     if report.destination is not None:  # where it should have come
         places.setdefault(report.destination.cookie, report.destination)
+    shares = [_OUTSIDE_SHARE if c == OUTSIDE.cookie else 1.0 for c in places]
     room = WIDTH - 2 * MARGIN - GUTTER - _LANE_GAP * (len(places) - 1)
-    width = min(_LANE_MAX, room / max(1, len(places)))
-    return {
-        cookie: Lane(
-            place=place,
-            box=Box(MARGIN + GUTTER + index * (width + _LANE_GAP), top, width, _HEADER),
-        )
-        for index, (cookie, place) in enumerate(places.items())
-    }
+    lanes: dict[int, Lane] = {}
+    x = MARGIN + GUTTER
+    for place, share in zip(places.values(), shares, strict=True):
+        width = min(_LANE_MAX, room * share / sum(shares))
+        lanes[place.cookie] = Lane(place=place, box=Box(x, top, width, _HEADER))
+        x += width + _LANE_GAP
+    return lanes
 
 
 def _ends(hop: Hop) -> tuple[Place, Place]:
@@ -164,14 +167,15 @@ def _row(hops: tuple[Hop, ...], lanes: dict[int, Lane], top: float, report: Trac
         box = Box(min(near.box.x, far.box.x), top, _span(near, far), _CABLE)
         return Row(
             hops=hops, sign=sign, lane=near, to=far, box=box, ends_here=ends_here,
-            label=where_of(hop.step), lines=(_said(hop),),
+            label=_label(hop), lines=(_said(hop), *_seen_instead(hop)),
         )  # fmt: skip
     width = near.box.width - 2 * PAD
     changes = tuple(changed_ends(detail)) if isinstance(detail, Translated) else ()
     lines = tuple(_lines(hops, width - INDENT - PAD))
-    label = _label(hop)
+    label = _label(hop) if len(hops) == 1 else ""
     height = 2 * PAD + LINE * len(lines) + (SMALL + 3 if label and sign is not Sign.BRIDGE else 0)
-    height += len(changes) * (_PILL + 5) + (BAR if sign is Sign.BRIDGE else 0)
+    height += sum(change_height(*change, width - INDENT - PAD) for change in changes)
+    height += BAR if sign is Sign.BRIDGE else 0
     height += max((y + SIZE for _, _, y in gate_places(hops, width)), default=0)
     return Row(
         hops=hops, sign=sign, lane=near, to=far, label=label, lines=lines, changes=changes,
@@ -184,22 +188,50 @@ def _span(near: Lane, far: Lane) -> float:
 
 
 def _label(hop: Hop) -> str:
-    """`eth0`, `gb0 port 1`: what the lane's name does not say."""
-    if isinstance(hop.step.detail, Switched):
-        return hop.step.detail.bridge
-    where = where_of(hop.step)
-    return where.removeprefix(hop.step.place.name).strip()
+    """`eth0`, `gb0 port 1`: what the lane's name does not say; of a cable both ends."""
+    place = hop.step.place
+    match hop.step.detail:
+        case Switched(bridge=bridge):
+            return bridge
+        case Entered():
+            return f" -> {place.ifname}"
+        case Left():
+            return f"{place.ifname} -> "
+        case _:
+            return where_of(hop.step).removeprefix(place.name).strip()
+
+
+def is_stacked(old: str, new: str, width: float) -> bool:
+    """Whether two addresses are too wide to stand side by side."""
+    room = (width - ARROW) / 2 - PILL_PAD
+    return max(width_of(text, MONO, mono=True) for text in (old, new)) > room
+
+
+def change_height(old: str, new: str, width: float) -> float:
+    """Of an old and a new address."""
+    return 2 * PILL + 12 if is_stacked(old, new, width) else PILL + 7
 
 
 def _lines(hops: tuple[Hop, ...], width: float) -> Iterator[str]:
     if len(hops) > 1:
         deciding = [hop for hop in hops if _rule_of(hop)]
-        for said in dict.fromkeys(map(_said, deciding)) or ["no rule objects"]:
+        for said in [*map(_decided, deciding)] or ["no rule objects"]:
             yield from wrap(said, width + INDENT - PAD, TEXT)
         return
     yield from wrap(_said(hops[0]), width, TEXT)
-    if hops[0].differs:
-        yield from wrap(f"seen instead: {hops[0].differs}", width, TEXT)
+    for said in _seen_instead(hops[0]):
+        yield from wrap(said, width, TEXT)
+
+
+def _seen_instead(hop: Hop) -> list[str]:
+    return [f"seen instead: {hop.differs}"] if hop.differs else []
+
+
+def _decided(hop: Hop) -> str:
+    """Several hooks share the box: which of them is named."""
+    detail = hop.step.detail
+    hook = detail.hook if isinstance(detail, HookPassed) else ""
+    return f"{hook}: {sentence_of(hop.step).removeprefix('firewall: ')}"
 
 
 def _rule_of(hop: Hop) -> RuleRef | None:

@@ -6,19 +6,25 @@ from glassbridge.app.pictures.glyphs import SIZE, Sign, draw_sign
 from glassbridge.app.pictures.lettering import fit, width_of
 from glassbridge.app.pictures.svg import Box, Node, arrow, circle, group, line, rect, text
 from glassbridge.app.pictures.walk_rows import (
+    ARROW,
     BAR,
     GUTTER,
     INDENT,
     LINE,
     MARGIN,
+    MONO,
     PAD,
+    PILL,
+    PILL_PAD,
     SMALL,
     TEXT,
     Lane,
     Row,
     WalkLayout,
+    change_height,
     gate_places,
     heard_lanes,
+    is_stacked,
 )
 from glassbridge.model.report import Seen
 
@@ -64,7 +70,7 @@ def _gutter(row: Row) -> Iterator[Node]:
     first, last = row.hops[0].n, row.hops[-1].n
     number = str(first) if first == last else f"{first}-{last}"
     middle = row.box.middle_y + 4.5
-    yield text(MARGIN + 24, middle, number, "ink strong", "end")
+    yield text(MARGIN + 40, middle, number, "ink strong", "end")
     us = next((hop.us for hop in reversed(row.hops) if hop.us is not None), None)
     if us is not None:
         yield text(MARGIN + GUTTER - 12, middle, f"+{_elapsed(us)}", "soft small", "end")
@@ -80,7 +86,7 @@ def _outline(row: Row) -> str:
         case Seen.DIFFERS:
             return " differs"
         case Seen.UNPREDICTED:
-            return " differs predicted"
+            return " surprise"
         case Seen.UNWITNESSED | Seen.NOT_REACHED:
             return " predicted"
         case Seen.AGREES:
@@ -115,8 +121,9 @@ def _box(row: Row) -> Iterator[Node]:
         yield text(x, y + LINE - 4, content, "ink")
         y += LINE
     for old, new in row.changes:
-        yield from _change(x, y + 3, box.right - x - PAD, old, new)
-        y += 27
+        room = box.right - x - PAD
+        yield from _change(x, y + 4, room, old, new)
+        y += change_height(old, new, room)
 
 
 def _bar(row: Row) -> Iterator[Node]:
@@ -129,20 +136,26 @@ def _bar(row: Row) -> Iterator[Node]:
 
 
 def _change(x: float, y: float, width: float, old: str, new: str) -> Iterator[Node]:
-    """Old, struck through, then new."""
-    half = (width - 30) / 2
-    for index, (content, left) in enumerate(((old, x), (new, x + half + 30))):
-        roomy = width_of(content, 12, mono=True) + 14 <= half
-        size = 12 if roomy else 9.5
-        shown = fit(content, half - 8, size, mono=True)
-        wide = min(half, width_of(shown, size, mono=True) + 14)
-        pill = Box(left if index else left + half - wide, y, wide, 20)
-        yield rect(pill, "nat" if index else "pill", 10)
-        style = "mono dark strong" if index else "mono soft"
-        yield text(pill.middle_x, y + 14, shown, f"{style}{'' if roomy else ' tiny'}", "middle")
-        if not index:
-            yield line(pill.x + 6, y + 10, pill.right - 6, y + 10, "flow")
-    yield arrow(x + half + 5, y + 10, x + half + 25, y + 10, "flow", "tip")
+    """Old, struck through, then new: beside it, or below where there is no room."""
+    stacked = is_stacked(old, new, width)
+    room = (width if stacked else width - ARROW) / (1 if stacked else 2)
+    was = _pill(x, y, room, old)
+    left = x + ARROW if stacked else was.right + ARROW
+    now = _pill(left, y + (PILL + 5 if stacked else 0), room - (ARROW if stacked else 0), new)
+    yield rect(was, "pill", 10)
+    yield text(was.middle_x, was.y + 14, _in_pill(old, was), "mono soft", "middle")
+    yield line(was.x + 6, was.middle_y, was.right - 6, was.middle_y, "strike")
+    yield rect(now, "nat", 10)
+    yield text(now.middle_x, now.y + 14, _in_pill(new, now), "mono dark strong", "middle")
+    yield arrow(now.x - ARROW + 5, now.middle_y, now.x - 5, now.middle_y, "flow", "tip")
+
+
+def _pill(x: float, y: float, room: float, content: str) -> Box:
+    return Box(x, y, min(room, width_of(content, MONO, mono=True) + PILL_PAD), PILL)
+
+
+def _in_pill(content: str, pill: Box) -> str:
+    return fit(content, pill.width - PILL_PAD + 2, MONO, mono=True)
 
 
 def _cable(row: Row) -> Iterator[Node]:
@@ -165,9 +178,9 @@ def _cable(row: Row) -> Iterator[Node]:
         else:
             yield draw_sign(Sign.OUTSIDE, plug.middle_x - SIZE / 2, y - SIZE / 2)
     middle = (x1 + x2) / 2
-    for said in row.lines:
-        room = row.box.width - 2 * PAD
-        yield text(middle, row.box.y + 15, fit(said, room, TEXT), "ink", "middle")
+    room = row.box.width - 2 * PAD
+    for said, height, style in zip(row.lines, (15.0, 53.0), ("ink", "warn strong"), strict=False):
+        yield text(middle, row.box.y + height, fit(said, room, TEXT), style, "middle")
 
 
 def _question(row: Row, layout: WalkLayout) -> Iterator[Node]:
