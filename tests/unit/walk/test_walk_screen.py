@@ -31,7 +31,7 @@ from glassbridge.app.cli.walk_screen import walk_screen
 from glassbridge.app.cli.walk_tree import walk_tree
 from glassbridge.app.cli.words import elapsed
 from glassbridge.model.report import Seen, TraceReport
-from glassbridge.model.walk import HookPassed
+from glassbridge.model.walk import Fact, HookPassed
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "walk"
 SLOW = settings(
@@ -252,3 +252,42 @@ def test_a_mac_and_an_ipv4_address_are_never_shortened() -> None:
 def test_a_command_is_broken_as_a_shell_reads_it(command: str, lines: list[str]) -> None:
     width = 60 if command.startswith("sysctl") else 28
     assert list(shell_lines(command, width)) == lines
+
+
+# -- what a trace of real containers taught
+
+
+def test_a_dropping_hook_is_told_although_silent_ones_precede_it() -> None:
+    report = dropped_by_us()
+    last = report.hops[-1]
+    silent = replace(last, step=replace(delivered().hops[4].step, place=last.step.place))
+    assert isinstance(silent.step.detail, HookPassed)
+    hops = (*report.hops[:-1], silent, replace(last, n=8))
+    row = rows_of(replace(report, hops=hops))[-1]
+    assert (row.number, row.mark) == ("7-8", "X")
+    assert row.what == "firewall: dropped by inet glassbridge forward #14"
+
+
+def test_without_a_packet_nothing_is_called_observed() -> None:
+    report = delivered()
+    assert report.observation is not None
+    only_asked = replace(report.observation, packet=None, sightings=(), answer=None)
+    report = replace(report, observation=only_asked, witnesses=ALL_SPOKE[:1], round_trip_us=None)
+    shown = walk_screen(report)
+    assert "predicted; kernel look-ups agree" in shown
+    assert shown.endswith("predicted; seen by kernel look-ups; no packet was sent")
+    assert "reply comes back the same way" in shown
+
+
+def test_the_rule_stands_in_the_report_once() -> None:
+    report = dropped_by_us()
+    assert report.cause is not None
+    rule = Fact(what="rule", says="iifname @bridges oifname @bridges drop")
+    cause = replace(report.cause, evidence=(rule, *report.cause.evidence))
+    assert walk_screen(replace(report, cause=cause)) == walk_screen(report)
+
+
+def test_a_head_that_nearly_fits_stays_on_one_line() -> None:
+    report = replace(delivered(), title="x" * 50, agrees=False)
+    assert len(walk_screen(report).split("\n")[0]) <= SCREEN
+    assert "DELIVERED" in walk_screen(report).split("\n")[0]

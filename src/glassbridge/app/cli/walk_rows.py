@@ -53,6 +53,12 @@ def walk_rows(report: TraceReport) -> Iterator[Row]:
     yield from _way(back, report)
 
 
+def was_observed(report: TraceReport) -> bool:
+    """Whether there was a packet; without one the kernel's look-ups still may agree."""
+    sent = report.observation is None or report.observation.packet is not None
+    return sent and report.agrees is not None
+
+
 def mark_of(hop: Hop, report: TraceReport) -> str:
     """How prediction and observation stand to each other, in one character."""
     if hop.seen is Seen.DIFFERS:
@@ -141,9 +147,9 @@ def _what(span: list[Hop]) -> str:
     last = span[-1]
     if last.seen is Seen.NOT_REACHED:
         return f"not reached; predicted: {sentence_of(last.step)}"
-    hooks = [hop.step.detail for hop in span if isinstance(hop.step.detail, HookPassed)]
-    if len(span) == 1 or len(hooks) < len(span):
+    if len(span) == 1 or not all(map(_is_passed, span)):
         return sentence_of(last.step)
+    hooks = [hop.step.detail for hop in span if isinstance(hop.step.detail, HookPassed)]
     rules = [h.decided_by for h in hooks if h.decided_by and not h.decided_by.is_policy]
     said = f"last rule {rule_name(rules[-1])}" if rules else "no rule objects"
     return f"firewall: {len(hooks)} hooks passed, {said}"
@@ -187,7 +193,7 @@ def _cables(hops: Iterable[Hop]) -> list[frozenset[tuple[int, str]]]:
 
 def _came_back(back: list[Hop], report: TraceReport) -> Row:
     translated = any(isinstance(hop.step.detail, Translated) for hop in back)
-    came = "comes" if report.agrees is None else "came"
+    came = "came" if was_observed(report) else "comes"
     what = f"reply {came} back the same way{', translated back' if translated else ''}"
     mark = AGREES if any(hop.seen is Seen.AGREES for hop in back) else UNSEEN
     times = [hop.us for hop in back if hop.us is not None]

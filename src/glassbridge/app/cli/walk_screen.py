@@ -6,14 +6,14 @@ from glassbridge.app.cli.columns import SCREEN, columns, cut, fit, fold, pad, pl
 from glassbridge.app.cli.rule_words import rule_text
 from glassbridge.app.cli.shell_lines import shell_lines
 from glassbridge.app.cli.table import bold, is_styled
-from glassbridge.app.cli.walk_rows import AGREES, LEGEND, UNSEEN, Row, walk_rows
-from glassbridge.app.cli.words import elapsed
+from glassbridge.app.cli.walk_rows import AGREES, LEGEND, UNSEEN, Row, walk_rows, was_observed
+from glassbridge.app.cli.words import counted, elapsed
 from glassbridge.app.sentences import sentence_of
 from glassbridge.model.report import Explanation, Hop, Seen, TraceReport, Verdict
 from glassbridge.model.ruleset import RuleRef
 from glassbridge.model.walk import Place
 
-_GAP = "  "
+_GAP, _HEAD_GAP = "  ", 6
 _WHERE_MAX, _SEEN, _TIME = 26, 4, 7
 _LABEL = 8
 """Of the blocks below the table: `why`, `proof`, `assumed`."""
@@ -39,13 +39,12 @@ def walk_screen(report: TraceReport) -> str:
 def head_lines(report: TraceReport) -> list[str]:
     """Who to whom, the verdict, and how prediction and observation agree; on two lines at need."""
     title, verdict, rest = plain(report.title), _verdict(report), _agreement(report)
-    together = f"{title}{_GAP * 3}{verdict}{_GAP * 3}{rest}"
-    if columns(together) <= SCREEN:
-        lines = [f"{bold(title)}{_GAP * 3}{_painted(verdict, report)}{_GAP * 3}{rest}"]
+    free = SCREEN - columns(title) - len(verdict) - len(rest)
+    gap = " " * min(_HEAD_GAP, free // 2)
+    if len(gap) >= len(_GAP):
+        lines = [f"{bold(title)}{gap}{_painted(verdict, report)}{gap}{rest}"]
     else:
-        short = fit(title, SCREEN)
-        lines = [bold(short), cut(f"{verdict}{_GAP * 3}{rest}", SCREEN)]
-        lines[1] = lines[1].replace(verdict, _painted(verdict, report), 1)
+        lines = [bold(fit(title, SCREEN)), f"{_painted(verdict, report)}{_GAP}{rest}"]
     if report.recorded:
         lines.append(cut(f"from a recording, not from this host: {plain(report.recorded)}", SCREEN))
     return lines
@@ -63,26 +62,19 @@ def explanation_lines(report: TraceReport) -> Iterator[str]:
 
 def witness_lines(report: TraceReport) -> Iterator[str]:
     """Who saw what is told here, how many events are missing, and who could not speak."""
-    spoke = [w.name.value for w in report.witnesses if w.spoke]
-    if spoke:
-        lost = report.lost_events
-        events = f"{lost} event{'' if lost == 1 else 's'} lost"
-        live = (
-            " of a packet of somebody's"
-            if report.observation and report.observation.is_live
-            else ""
-        )
-        said = f"predicted; witnessed{live} by {', '.join(spoke)}; {events}"
-    elif report.recorded:
-        said = "predicted from the recording; no packet was sent"
+    spoke = [witness.name.value for witness in report.witnesses if witness.spoke]
+    whose = " somebody's packet" if report.observation and report.observation.is_live else ""
+    seen = f"seen by {', '.join(spoke)}"
+    if was_observed(report):
+        lost = counted(report.lost_events, "event")
+        said = f"predicted;{whose} {seen if spoke else 'seen by nobody'}; {lost} lost"
     else:
-        said = "predicted; no packet was sent"
+        said = "; ".join(("predicted", *([seen] if spoke else ()), "no packet was sent"))
     yield from fold(said, SCREEN)
     for witness in report.witnesses:
         if not witness.spoke:
-            yield from fold(
-                plain(f"silent: {witness.name} ({witness.why_not or 'no reason told'})"), SCREEN
-            )
+            why = witness.why_not or "no reason told"
+            yield from fold(plain(f"silent: {witness.name} ({why})"), SCREEN)
 
 
 def _place(place: Place) -> str:
@@ -112,13 +104,14 @@ def _verdict(report: TraceReport) -> str:
 
 
 def _agreement(report: TraceReport) -> str:
+    observed = was_observed(report)
     match report.agrees:
         case None:
             words = "predicted only"
         case True:
-            words = "predicted = observed"
+            words = "predicted = observed" if observed else "predicted; kernel look-ups agree"
         case False:
-            words = "prediction and packet differ"
+            words = "prediction and packet differ" if observed else "kernel look-ups differ"
     time = report.round_trip_us
     return words if time is None else f"{words}, {elapsed(time)}"
 
@@ -170,8 +163,8 @@ def _cause(cause: Explanation | None) -> Iterator[str]:
     fix = [
         line for command in cause.fix for line in shell_lines(printable(command), SCREEN - _LABEL)
     ]
-    note = [f"({line})" if fix else line for line in _folded(cause.fix_note, 2)]
-    yield from _labelled("fix", (*fix, *note) if cause.fix_note else fix)
+    note = f"({cause.fix_note})" if fix else cause.fix_note
+    yield from _labelled("fix", (*fix, *_folded(note)) if cause.fix_note else fix)
 
 
 def _rule(rule: RuleRef) -> Iterator[str]:
@@ -184,7 +177,9 @@ def _facts(cause: Explanation) -> Iterator[str]:
     """What the kernel said first, then what was looked up."""
     if cause.reason and not any(cause.reason in fact.says for fact in cause.evidence):
         yield f"kernel: {cause.reason}{f' in {cause.function}' if cause.function else ''}"
-    yield from (f"{fact.what}: {fact.says}" for fact in cause.evidence)
+    for fact in cause.evidence:
+        if cause.rule is None or fact.what != "rule":
+            yield f"{fact.what}: {fact.says}"
 
 
 def _disagreement(report: TraceReport) -> Iterator[str]:
@@ -220,7 +215,7 @@ def _unknown(report: TraceReport) -> Iterator[str]:
     yield from _labelled("why", _folded(report.why_unknown or "how the walk goes on"))
     if report.recorded:
         advice = "trace on the host itself: there a real packet can tell"
-    elif report.agrees is None:
+    elif not was_observed(report):
         advice = "send a real packet, without --no-probe: it may tell what the state cannot"
     else:
         advice = "--tree shows what is known of each step; more witnesses speak to root"
@@ -232,5 +227,5 @@ def _remarks(report: TraceReport) -> Iterator[str]:
         yield from _labelled(label, (line for text in sentences for line in _folded(text)))
 
 
-def _folded(text: str, brackets: int = 0) -> Iterator[str]:
-    return fold(plain(text), SCREEN - _LABEL - brackets)
+def _folded(text: str) -> Iterator[str]:
+    return fold(plain(text), SCREEN - _LABEL)
