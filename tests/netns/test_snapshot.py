@@ -353,6 +353,7 @@ def test_fdb(route: RouteSocket) -> None:
         found = snapshot.read_fdb(route, bridge)
         of = "br gb0" if bridge else ""
         told = json.loads(run(f"bridge -j -s fdb show {of}"))
+        told = [e for e in told if "master" in e or "dst" in e or not int(e["mac"][1], 16) & 1]
         assert len(found) == len(told) > 0
         for entry, one in zip(found, told, strict=True):
             assert entry.mac == one["mac"]

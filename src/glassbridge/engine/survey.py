@@ -5,7 +5,6 @@ until something cannot be told without it (engine.roster).
 """
 
 import os
-import platform
 import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -15,7 +14,7 @@ from msgspec.structs import replace
 
 from glassbridge import __version__
 from glassbridge.engine.far_ends import FarEnds
-from glassbridge.engine.firewall_reading import HostFirewall
+from glassbridge.engine.firewall_reading import FirewallReader
 from glassbridge.engine.live_names import LiveNames
 from glassbridge.engine.roster import Roster
 from glassbridge.engine.targets import FarSide, Target, far_side, own_addresses
@@ -31,7 +30,7 @@ from glassbridge.model.packet import Question
 from glassbridge.model.printed_rules import PrintedRules
 from glassbridge.model.ruleset import Ruleset
 from glassbridge.model.snapshot import Connection, Namespace, Snapshot
-from glassbridge.model.topology import Link, Netns
+from glassbridge.model.topology import Link, Netns, Stack
 from glassbridge.model.views import NetworkView, SandboxView
 
 CONNECTIONS_MAX = 4096
@@ -49,7 +48,7 @@ class Survey:
         reads_rules: bool = True,
     ) -> None:
         self.roster = Roster(_home(), known, networks)
-        self._firewall = HostFirewall(known, networks) if reads_rules else None
+        self._firewall = FirewallReader(known, networks) if reads_rules else None
         self._far_ends = FarEnds(self.roster, known)
         self._namespaces: dict[int, Namespace] = {}
         self._unreadable: dict[int, str] = {}
@@ -74,7 +73,7 @@ class Survey:
             published=tuple(self.roster.published),
             is_whole=self._is_whole,
             taken=self._taken,
-            kernel=platform.release(),
+            kernel=os.uname().release,
             version=__version__,
             unreadable=(
                 *self.roster.complaints,
@@ -177,13 +176,19 @@ class Survey:
         netns = self.roster.describe(cookie)
         if not netns.inode:
             netns = replace(netns, inode=inode_of(fd))
-        ruleset = Ruleset()
-        if self._firewall is not None:
-            ruleset = self._firewall.read(fd, is_home=cookie == self.home)
-        self._complaints += [f"{self.roster.call(cookie)}: {c}" for c in ruleset.complaints]
+        stack = read_stack(fd, netns)
         return Namespace(
-            stack=read_stack(fd, netns), ruleset=ruleset, connections=self._connections(fd)
+            stack=stack, ruleset=self._rules(fd, stack), connections=self._connections(fd)
         )
+
+    def _rules(self, fd: int, stack: Stack) -> Ruleset:
+        cookie = stack.netns.cookie
+        if self._firewall is None:
+            return Ruleset()
+        is_home = cookie == self.home
+        ruleset = self._firewall.read_host(fd, stack) if is_home else self._firewall.read(fd)
+        self._complaints += [f"{self.roster.call(cookie)}: {c}" for c in ruleset.complaints]
+        return ruleset
 
     def _connections(self, fd: int) -> tuple[Connection, ...]:
         try:

@@ -1,7 +1,6 @@
 """What a person names: parsed, found among the names of a snapshot, and given an address."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Protocol
 
@@ -79,34 +78,29 @@ class Surveyed(Protocol):
         """Release what reading needs."""
 
 
-@dataclass(frozen=True, slots=True)
-class TheHost:
+class TheHost(Struct, frozen=True):
     """`host`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Process:
+class Process(Struct, frozen=True):
     """`pid:N`."""
 
     pid: int
 
 
-@dataclass(frozen=True, slots=True)
-class NetnsPath:
+class NetnsPath(Struct, frozen=True):
     """`netns:PATH`."""
 
     path: str
 
 
-@dataclass(frozen=True, slots=True)
-class At:
+class At(Struct, frozen=True):
     """An address."""
 
     address: IPAddress
 
 
-@dataclass(frozen=True, slots=True)
-class Named:
+class Named(Struct, frozen=True):
     """Anything else: a container, or a host in the DNS."""
 
     name: str

@@ -16,6 +16,7 @@ from glassbridge.model.topology import (
     Operstate,
     PortState,
 )
+from glassbridge.wire.alike import Attributes
 from glassbridge.wire.links import (
     IFLA_ADDRESS,
     IFLA_AF_SPEC,
@@ -56,11 +57,30 @@ _PORT_STATE, _PORT_PRIORITY, _PORT_COST, _PORT_GUARD, _PORT_NUMBER = 1, 2, 3, 5,
 _PORT_LEARNING, _PORT_FLOOD, _PORT_MCAST_FLOOD, _PORT_BCAST_FLOOD = 8, 9, 27, 30
 _PORT_PROXYARP, _PORT_PROXYARP_WIFI, _PORT_NEIGH_SUPPRESS, _PORT_LOCKED = 10, 12, 32, 39
 
+_OFF = b"\0"
+
 _MAC_SIZE = 6
 _TICKS_PER_SECOND = 100  # USER_HZ, on every architecture that Linux still runs on
 _OPERSTATES = tuple(Operstate)
 _ADDR_GEN_MODES = tuple(AddrGenMode)
 _PORT_STATES = tuple(PortState)
+
+_link_attributes = Attributes(
+    link_header.size,
+    {
+        *(IFLA_ADDRESS, IFLA_IFNAME, IFLA_MTU, IFLA_MASTER, IFLA_LINKINFO, IFLA_IFALIAS),
+        *(IFLA_AF_SPEC, IFLA_GROUP, _IFLA_LINK, _IFLA_QDISC, _IFLA_OPERSTATE, _IFLA_STATS64),
+        *(_IFLA_LINK_NETNSID, _IFLA_XDP, _IFLA_PROP_LIST),
+    },
+)
+_port_attributes = Attributes(
+    0,
+    {
+        *(_PORT_NUMBER, _PORT_STATE, IFLA_BRPORT_MODE, IFLA_BRPORT_ISOLATED, _PORT_LOCKED),
+        *(_PORT_LEARNING, _PORT_FLOOD, _PORT_MCAST_FLOOD, _PORT_BCAST_FLOOD, _PORT_GUARD),
+        *(_PORT_NEIGH_SUPPRESS, _PORT_PROXYARP, _PORT_PROXYARP_WIFI, _PORT_COST, _PORT_PRIORITY),
+    },
+)
 
 # struct rtnl_link_stats64 begins: rx_packets, tx_packets, rx_bytes, tx_bytes,
 # rx_errors, tx_errors, rx_dropped, tx_dropped
@@ -70,7 +90,7 @@ _counters = Layout("=8Q")
 def decode_link(body: bytes) -> Link:
     """One link."""
     _family, _type, ifindex, flags, _change = link_header.unpack_from(body)
-    found = attributes(body, link_header.size)
+    found = _link_attributes(body)
     info = attributes(found.get(IFLA_LINKINFO, b""))
     kind = text(info.get(IFLA_INFO_KIND, b""))
     lower = number(found.get(_IFLA_LINK, b"")) or None
@@ -177,25 +197,25 @@ def _decode_bridge(data: bytes) -> Bridge:
 def _decode_port(info: dict[int, bytes]) -> BridgePort | None:
     if text(info[IFLA_INFO_SLAVE_KIND]) != "bridge":
         return None
-    found = attributes(info[IFLA_INFO_SLAVE_DATA])
+    found = _port_attributes(info[IFLA_INFO_SLAVE_DATA])
 
-    def value(kind: int) -> int:
-        return number(found.get(kind, b""))
+    def is_on(kind: int) -> bool:
+        return found.get(kind, _OFF) != _OFF
 
     return BridgePort(
-        number=value(_PORT_NUMBER),
-        state=_PORT_STATES[value(_PORT_STATE)],
-        hairpin=bool(value(IFLA_BRPORT_MODE)),
-        isolated=bool(value(IFLA_BRPORT_ISOLATED)),
-        locked=bool(value(_PORT_LOCKED)),
-        learning=bool(value(_PORT_LEARNING)),
-        flood=bool(value(_PORT_FLOOD)),
-        multicast_flood=bool(value(_PORT_MCAST_FLOOD)),
-        broadcast_flood=bool(value(_PORT_BCAST_FLOOD)),
-        guard=bool(value(_PORT_GUARD)),
-        neigh_suppress=bool(value(_PORT_NEIGH_SUPPRESS)),
-        proxy_arp=bool(value(_PORT_PROXYARP)),
-        proxy_arp_wifi=bool(value(_PORT_PROXYARP_WIFI)),
-        cost=value(_PORT_COST),
-        priority=value(_PORT_PRIORITY),
+        number=number(found[_PORT_NUMBER]),
+        state=_PORT_STATES[number(found[_PORT_STATE])],
+        hairpin=is_on(IFLA_BRPORT_MODE),
+        isolated=is_on(IFLA_BRPORT_ISOLATED),
+        locked=is_on(_PORT_LOCKED),
+        learning=is_on(_PORT_LEARNING),
+        flood=is_on(_PORT_FLOOD),
+        multicast_flood=is_on(_PORT_MCAST_FLOOD),
+        broadcast_flood=is_on(_PORT_BCAST_FLOOD),
+        guard=is_on(_PORT_GUARD),
+        neigh_suppress=is_on(_PORT_NEIGH_SUPPRESS),
+        proxy_arp=is_on(_PORT_PROXYARP),
+        proxy_arp_wifi=is_on(_PORT_PROXYARP_WIFI),
+        cost=number(found[_PORT_COST]),
+        priority=number(found[_PORT_PRIORITY]),
     )

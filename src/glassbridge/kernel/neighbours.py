@@ -25,6 +25,10 @@ _STATES = {
     0x80: NeighbourState.PERMANENT,
 }
 
+_FIRST_OCTET = neighbour_header.size + 4
+_ONLY_A_MAC = _FIRST_OCTET + 8
+"""The size of nlmsg_populate_fdb_fill's message without a VLAN, the MAC padded."""
+
 _ages = Layout("=3I")  # struct nda_cacheinfo begins: confirmed, used, updated, each in ticks ago
 
 
@@ -44,6 +48,11 @@ def decode_neighbour(body: bytes) -> Neighbour:
         confirmed_seconds=confirmed,
         updated_seconds=updated,
     )
+
+
+def is_own_filter(body: bytes) -> bool:
+    """Whether it is a group of frames that a link takes for itself: a MAC and nothing else."""
+    return len(body) == _ONLY_A_MAC and bool(body[_FIRST_OCTET] & 1)
 
 
 def decode_fdb_entry(body: bytes) -> FdbEntry | None:

@@ -1,5 +1,6 @@
 """Routes and routing rules as the kernel tells them (linux/rtnetlink.h, linux/fib_rules.h)."""
 
+from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network
 from struct import Struct as Layout
 
@@ -110,6 +111,7 @@ def decode_rule(body: bytes) -> RoutingRule:
     )
 
 
+@lru_cache(maxsize=64)  # a thousand links have the same two prefixes each
 def _prefix(family: int, packed: bytes | None, length: int) -> IPNetwork:
     if family == AF_INET:
         return IPv4Network((packed or bytes(4), length))

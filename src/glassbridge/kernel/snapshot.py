@@ -10,7 +10,7 @@ from glassbridge.kernel import sysctl
 from glassbridge.kernel.addresses import decode_address
 from glassbridge.kernel.link_settings import NAMES, decode_settings, key_of
 from glassbridge.kernel.links import Member, decode_link, decode_member
-from glassbridge.kernel.neighbours import decode_fdb_entry, decode_neighbour
+from glassbridge.kernel.neighbours import decode_fdb_entry, decode_neighbour, is_own_filter
 from glassbridge.kernel.routes import decode_route, decode_rule
 from glassbridge.kernel.rtnetlink import RouteSocket
 from glassbridge.kernel.sockets import open_diag, read_sockets
@@ -115,8 +115,10 @@ def read_neighbours(route: RouteSocket) -> tuple[Neighbour, ...]:
 
 
 def read_fdb(route: RouteSocket, bridge: int | None = None) -> tuple[FdbEntry, ...]:
-    """The FDB of one bridge, or of every link that has one."""
-    entries = _read(route, dump_fdb(bridge), "list FDB entries", decode_fdb_entry)
+    """The FDB of one bridge, or of every link that has one; not their own filters."""
+    bodies = route.dump(dump_fdb(bridge), "list FDB entries", torn=True)
+    # a thousand links list four thousand groups that they take: they decide about no frame
+    entries = (decode_fdb_entry(body) for body in bodies if not is_own_filter(body))
     return tuple(e for e in entries if e is not None)
 
 
