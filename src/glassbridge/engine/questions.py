@@ -54,15 +54,14 @@ def _check_ends(wish: FlowWish, source: Target, destination: Target) -> None:
         raise NotFound(f"{wish.source} is no container and no namespace of this host")
     is_same = source.cookie is not None and source.cookie == destination.cookie
     if is_same and _is_address(wish.destination) is None:
-        shared = "is the same" if source.name == destination.name else "share one network stack"
         both = (
-            source.name
+            f"{source.name} is both source and destination"
             if source.name == destination.name
-            else f"{source.name} and {wish.destination}"
+            else f"{source.name} and {wish.destination} share one network stack"
         )
         port = f":{wish.port}" if wish.port else ""
         raise InvalidRequest(
-            f"source and destination: {both} {shared}, and no packet leaves a stack for itself",
+            f"{both}: no packet leaves a stack to reach itself",
             hint=f"its loopback: glassbridge trace {wish.source} 127.0.0.1{port}",
         )
 
