@@ -35,9 +35,11 @@ from glassbridge.model.walk import (
     Crossed,
     Detail,
     Drop,
+    Entered,
     Expected,
     Fact,
     HookPassed,
+    Left,
     NeighbourFound,
     OnLink,
     Place,
@@ -47,6 +49,7 @@ from glassbridge.model.walk import (
     SocketFound,
     Step,
     Switched,
+    Translated,
 )
 
 HOST, ONE, TWO = 1, 4101, 4102
@@ -374,4 +377,106 @@ def observation() -> Observation:
             sighting(33, inside, syn, SYN),
             *(sighting(60 + 4 * i, w, answer, ANSWER) for i, w in enumerate(back)),
         ),
+    )
+
+
+# -- a longer walk: out of one network, through NAT, to the outside
+
+
+GATEWAY, OUTSIDE = IPv4Address("192.0.2.1"), IPv4Address("198.51.100.7")
+UPLINK = IPv4Address("192.0.2.2")
+FORWARD = RuleRef(
+    family="inet", table="glassbridge", chain="forward", handle=14, owner=Origin.GLASSBRIDGE
+)
+
+
+def hook(name: str, packet: Packet, rule: RuleRef | None = None, *, back: bool = False) -> Step:
+    passed = HookPassed(family="ip", hook=name, verdict="accept", decided_by=rule, connection="new")
+    return Step(
+        place=place(HOST), detail=passed, action=Action.FORWARDED, packet=packet, is_reply=back
+    )
+
+
+def outwards() -> list[Step]:
+    """From nginx-1 to somewhere on the internet."""
+    sent = replace(SYN, destination=OUTSIDE, destination_port=443)
+    hidden = replace(sent, source=UPLINK)
+    default = Route(destination=ip_network("0.0.0.0/0"), gateway=IPv4Address("172.17.0.1"))
+    onward = replace(default, gateway=GATEWAY, oif=Ifindex(2))
+    chosen = RouteChosen(route=default, gateway=default.gateway, oifname="eth0")
+    routed = RouteChosen(route=onward, gateway=GATEWAY, oifname="eth0", is_forwarding=True)
+    masquerade = Translated(kind="masquerade", before=sent, after=hidden)
+    known = NeighbourFound(
+        address=GATEWAY, mac=Mac("02:00:00:00:00:99"), state=NeighbourState.REACHABLE
+    )
+    own = Switched(bridge="gb0", mac=Mac("02:42:d8:e4:df:c1"), is_own=True)
+    return [
+        simple(place(ONE), chosen, sent),
+        simple(place(ONE, "eth0", 2), steps_there()[1].detail, sent),
+        crossing(ONE, HOST, sent),
+        simple(place(HOST, "veth9c02e56", 11), PortEntered(bridge="gb0", port=1), sent),
+        simple(place(HOST, "gb0", 10), own, sent),
+        hook("prerouting", sent),
+        simple(place(HOST), routed, sent),
+        hook("forward", sent, FORWARD),
+        hook("postrouting", sent),
+        simple(place(HOST, "eth0", 3), masquerade, hidden),
+        simple(place(HOST, "eth0", 3), known, hidden),
+        simple(place(HOST, "eth0", 3), Left(gateway=GATEWAY), hidden),
+    ]
+
+
+def inwards() -> list[Step]:
+    """The answer."""
+    came = replace(
+        ANSWER, source=OUTSIDE, source_port=443, destination=UPLINK, destination_port=40000
+    )
+    back = replace(came, destination=ADDRESSES[ONE])
+    to_box = Route(destination=ip_network("172.17.0.0/16"), oif=BRIDGE)
+    routed = RouteChosen(route=to_box, oifname="gb0", is_forwarding=True)
+    port = Switched(bridge="gb0", mac=MACS[ONE], to=place(HOST, "veth9c02e56", 11), port=1)
+    steps = [
+        simple(place(HOST, "eth0", 3), Entered(address=OUTSIDE), came),
+        hook("prerouting", came),
+        simple(place(HOST), Translated(kind="connection", before=came, after=back), back),
+        simple(place(HOST), routed, back),
+        hook("forward", back, FORWARD),
+        hook("postrouting", back),
+        simple(
+            place(HOST, "gb0", 10),
+            NeighbourFound(address=ADDRESSES[ONE], mac=MACS[ONE], state=NeighbourState.REACHABLE),
+            back,
+        ),
+        simple(place(HOST, "gb0", 10), port, back),
+        crossing(HOST, ONE, back),
+        simple(place(ONE, "eth0", 2), Received(address=ADDRESSES[ONE]), back),
+        simple(place(ONE), SocketFound(socket=None), back),
+    ]
+    return [replace(step, is_reply=True) for step in steps]
+
+
+def to_the_outside() -> TraceReport:
+    """Seen in part, with one step that went otherwise."""
+    seen = {3: Seen.DIFFERS, 6: Seen.UNWITNESSED, 11: Seen.UNPREDICTED}
+    hops = tuple(
+        Hop(
+            n=n,
+            step=step,
+            seen=seen.get(n, Seen.AGREES),
+            us=None if n in seen else 13.4 * n,
+            at_ns=AT + 13400 * n,
+            differs="it left by eth1" if n == 3 else "",
+        )
+        for n, step in enumerate([*outwards(), *inwards()], start=1)
+    )
+    return replace(
+        delivered(),
+        verdict=Verdict.DISAGREE,
+        agrees=False,
+        title="nginx-1 172.17.0.2 -> example.org 198.51.100.7:443/tcp",
+        destination=None,
+        hops=hops,
+        assumptions=("what lies beyond 192.0.2.1 lets it pass",),
+        notes=("the connection was not tracked before",),
+        observation=None,
     )

@@ -79,7 +79,8 @@ def _side_by_side(words: Sequence[str], room: int) -> list[str]:
 
 def _links(links: Sequence[Hanging], indent: str) -> Iterator[str]:
     draw = _LINES if is_unicode() else _ASCII
-    rows = [_cells(link, brief=len(links) > _BRIEF_FROM) for link in links]
+    heads = max((columns(_head(link)) for link in links if link.far), default=0)
+    rows = [_cells(link, heads, brief=len(links) > _BRIEF_FROM) for link in links]
     widths = [max(map(columns, column)) for column in zip(*rows, strict=True)] if rows else []
     for link, cells in zip(links, rows, strict=True):
         is_last = link is links[-1]
@@ -93,13 +94,12 @@ def _links(links: Sequence[Hanging], indent: str) -> Iterator[str]:
             yield from _links(link.far.namespace.links, below)
 
 
-def _cells(link: Hanging, *, brief: bool) -> tuple[str, ...]:
+def _cells(link: Hanging, head: int, *, brief: bool) -> tuple[str, ...]:
     """Both ends of the cable, whose the far one is, where it is reached, what is published."""
     far = link.far
     if far is None:
         return ("",) * 4
     draw = _LINES if is_unicode() else _ASCII
-    here = f"{_head(link)} " if link.ifname else f"{link.kind} "
     shown = far.addresses[:1] if brief else far.addresses[:2]
     more = f" + {len(far.addresses) - len(shown)}" if len(far.addresses) > len(shown) else ""
     addresses = ", ".join(a.partition("/")[0] for a in shown) + more
@@ -112,7 +112,7 @@ def _cells(link: Hanging, *, brief: bool) -> tuple[str, ...]:
         *far.published,
     ) if word]  # fmt: skip
     return (
-        f"{pad(here.rstrip(), 0)}{draw.cable}{plain(far.ifname) or '?'}",
+        f"{pad(_head(link), head)}{draw.cable}{plain(far.ifname) or '?'}",
         shorten(name, _NAME_MAX),
         cut(addresses, _ADDRESS_MAX),
         " ".join(marks),
