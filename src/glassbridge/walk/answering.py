@@ -28,6 +28,8 @@ class Voice(Struct, frozen=True, kw_only=True):
     """Its answer; None: it is silent."""
     silent_because: str = ""
     """Where the address is its own, and it says nothing all the same."""
+    is_rival: bool = False
+    """It says nothing because the asker's address is its own too."""
 
 
 def voice(ground: Ground, ear: Ear, target: IPAddress, sender: IPAddress) -> Voice:
@@ -47,6 +49,9 @@ def _arp(stack: Stack, ear: Ear, link: Link, target: IPAddress, sender: IPAddres
     )
     route = look_up(stack, Flow(destination=target, source=sender, iif=link.ifname))
     if route.type == "local":
+        if is_own(stack, sender) and not highest(stack, link, "accept_local"):
+            why = f"{sender}, which asks, is its own address as well"
+            return Voice(ear=ear, silent_because=why, is_rival=True)
         why = _keeps_silent(stack, link, target, sender)
         return Voice(ear=ear, mac=None if why else mac, silent_because=why)
     elsewhere = route.oif is not None and route.oif.ifindex != link.ifindex
@@ -60,8 +65,6 @@ def _keeps_silent(stack: Stack, link: Link, target: IPAddress, sender: IPAddress
     """The address is its own: why it does not say so; empty: it does."""
     if link.flags & _IFF_NOARP:
         return f"ARP is switched off on {link.ifname}"
-    if is_own(stack, sender) and not highest(stack, link, "accept_local"):
-        return f"the one who asks, {sender}, has the same address as itself"
     ignores = _ignores(stack, link, target, sender)
     if ignores:
         return ignores

@@ -15,8 +15,10 @@ from glassbridge.model.walk import (
     Fact,
     SocketFound,
 )
+from glassbridge.walk.segment import Flood, explore
 from glassbridge.walk.sysctls import setting
 from glassbridge.walk.traveller import Delivered, Ended, Ground, Traveller
+from glassbridge.walk.validity import is_own
 from glassbridge.walk.versions import V4
 
 ECHO_REQUEST = {4: 8, 6: 128}
@@ -46,7 +48,7 @@ def deliver(ground: Ground, traveller: Traveller, station: Delivered) -> Travell
         place,
         SocketFound(socket=None, others=others),
         expected=(Answered(),),
-        drop=_nobody(ground, traveller, on_port, others),
+        drop=_nobody(ground, traveller, station.link, on_port, others),
     )
 
 
@@ -95,12 +97,17 @@ def _echo(ground: Ground, traveller: Traveller, link: Link) -> Traveller:
 def _nobody(
     ground: Ground,
     traveller: Traveller,
+    link: Link,
     on_port: tuple[ListeningSocket, ...],
     others: tuple[ListeningSocket, ...],
 ) -> Drop:
     packet, name = traveller.packet, ground.snapshot.call(traveller.cookie)
     service = f"{packet.destination_port}/{packet.transport.value}"
-    if not on_port:
+    rivals = _rivals(ground, traveller, link)
+    if rivals:
+        cause = Cause.DUPLICATE_ADDRESS
+        sentence = f"{name} took it, and {packet.destination} is the address of {rivals} as well"
+    elif not on_port:
         cause, sentence = Cause.NO_LISTENER, f"nothing in {name} listens on {service}"
     elif all(mapped(s.address).is_loopback for s in on_port):
         cause = Cause.LOOPBACK_LISTENER
@@ -116,6 +123,20 @@ def _nobody(
         evidence=(Fact(what=f"listening in {name} ({packet.transport.value})", says=says),),
         place=ground.place(traveller.cookie),
         subject=service,
+    )
+
+
+def _rivals(ground: Ground, traveller: Traveller, link: Link) -> str:
+    """Who else on the segment has the address, by its stack or by what its engine says."""
+    address = traveller.packet.destination
+    if link.is_loopback or link.mac is None:
+        return ""
+    claimed = {n.cookie for n in ground.snapshot.names if address in n.addresses}
+    return ", ".join(
+        ground.snapshot.call(e.cookie)
+        for e in explore(ground, traveller.cookie, link, Flood.BROADCAST).ears
+        if e.cookie != traveller.cookie
+        and (e.cookie in claimed if e.link is None else is_own(ground.stack(e.cookie), address))
     )
 
 

@@ -5,7 +5,7 @@ from msgspec import Struct
 from glassbridge.model.address import Mac
 from glassbridge.model.tables import FdbEntry, Ifindex
 from glassbridge.model.topology import Link, Stack
-from glassbridge.walk.segment import Flood, Segment, Shut, explore, no_exit
+from glassbridge.walk.segment import Flood, Segment, Shut, explore, no_exit, unread_behind
 from glassbridge.walk.traveller import Ground, Traveller, Unclear, Unread
 
 _DEFAULT_VLAN = 1
@@ -81,27 +81,30 @@ def spread(ground: Ground, traveller: Traveller, bridge: Link, entered: Link | N
     for port, segment in branches:
         if wanted is not None and any(e.link and e.link.mac == wanted for e in segment.ears):
             return Spread(ports=tuple(ports), taken=port)
-    _read_on(ground, traveller, [s for _, s in branches])
+    inner = [s for _, segment in branches for s in segment.shut]
+    _read_on(ground, traveller, [s for _, s in branches], (*shuts, *inner))
     beyond = next((p for p, segment in branches if segment.exits), None)
     if beyond is not None:
         return Spread(ports=tuple(ports), taken=beyond, is_beyond=True)
-    inner = [s for _, segment in branches for s in segment.shut]
     kept = next((s for s in (*shuts, *inner) if _is_behind(ground, s, wanted)), None)
     return Spread(ports=tuple(ports), shut=kept)
 
 
-def _read_on(ground: Ground, traveller: Traveller, branches: list[Segment]) -> None:
+def _read_on(
+    ground: Ground, traveller: Traveller, branches: list[Segment], shuts: tuple[Shut, ...]
+) -> None:
     """Of the namespaces not read, first those that are said to have the next hop's address."""
     unread = {e.cookie for s in branches for e in s.ears if e.link is None}
-    if not unread:
-        return
     if ground.snapshot.is_whole:
-        if any(s.exits for s in branches):
+        if not unread or any(s.exits for s in branches):
             return
         raise Unclear(
             f"{len(unread)} namespaces that get a copy of the frame could not be read:"
             f" one of them may have the MAC {traveller.macs.destination}"
         )
+    unread |= unread_behind(ground, shuts)
+    if not unread:
+        return
     wanted = traveller.macs.next_hop
     named = {n.cookie for n in ground.snapshot.names if wanted in n.addresses}
     raise Unread(tuple(sorted(unread & named or unread)))

@@ -10,7 +10,7 @@ from glassbridge.model.tables import Ifindex, Neighbour, NeighbourState
 from glassbridge.model.topology import Link, Stack
 from glassbridge.model.walk import Drop, NeighbourFound
 from glassbridge.walk.answering import Voice, voice
-from glassbridge.walk.segment import Ear, Flood, Segment, Turn, explore
+from glassbridge.walk.segment import Ear, Flood, Segment, Turn, explore, unread_behind
 from glassbridge.walk.silence import silence
 from glassbridge.walk.source_address import arp_sender
 from glassbridge.walk.traveller import (
@@ -132,19 +132,13 @@ def ask(ground: Ground, cookie: int, oif: Link, target: IPAddress, sender: IPAdd
     asked = Asked(segment=segment, voices=voices, unread=unread)
     if ground.snapshot.is_whole:
         return asked
-    hidden = {e.cookie for e in unread} | _behind(ground, segment)
+    hidden = {e.cookie for e in unread} | unread_behind(ground, segment.shut)
     likely = hidden & (_named(ground, target) | _known_to_others(ground, target, unread))
     if likely:
         raise Unread(tuple(sorted(likely)))
-    if unread and not asked.answers:
-        raise Unread(tuple(e.cookie for e in unread))
+    if hidden and not asked.answers:
+        raise Unread(tuple(sorted(hidden)))
     return asked
-
-
-def _behind(ground: Ground, segment: Segment) -> set[int]:
-    """Namespaces not read that a shut port keeps from hearing."""
-    far = (ground.snapshot.far_end(s.place.cookie, s.link) for s in segment.shut)
-    return {f[0] for f in far if f is not None and f[0] not in ground.snapshot.namespaces}
 
 
 def _named(ground: Ground, target: IPAddress) -> set[int]:

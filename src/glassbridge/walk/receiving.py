@@ -12,7 +12,7 @@ from glassbridge.walk.no_route import no_route
 from glassbridge.walk.passing import pass_ip_hook
 from glassbridge.walk.routing import Chosen, flow_of, look_up
 from glassbridge.walk.sending import leave, mtu_of, tell_route
-from glassbridge.walk.sysctls import forward_key, forwards
+from glassbridge.walk.sysctls import forward_key, forwards, has_ipv6
 from glassbridge.walk.traveller import (
     Delivered,
     Ground,
@@ -36,6 +36,8 @@ def receive(ground: Ground, traveller: Traveller, station: Raised) -> Traveller:
     if link.is_loopback:
         return _deliver(ground, traveller, link, None)
     stack, packet = ground.stack(traveller.cookie), traveller.packet
+    if packet.version == V6 and not has_ipv6(stack, link):
+        return _deliver(ground, traveller, link, invalid(ground, traveller, link))
     chosen = look_up(stack, flow_of(packet, iif=link.ifname))
     if chosen.type in {"local", "anycast"}:
         return _deliver(ground, traveller, link, invalid(ground, traveller, link))

@@ -10,6 +10,7 @@ from typing import assert_never
 
 from msgspec import Struct
 
+from glassbridge.model.address import Mac
 from glassbridge.model.tables import Ifindex
 from glassbridge.model.topology import BridgePort, Link, PortState
 from glassbridge.model.walk import Cause, Place
@@ -71,6 +72,11 @@ class _Onward(Struct, frozen=True):
     way: tuple[Turn, ...]
 
 
+class _Frame(Struct, frozen=True):
+    flood: Flood
+    source: Mac | None
+
+
 _Finding = Ear | Shut | Place | _Onward
 
 
@@ -81,12 +87,13 @@ def explore(ground: Ground, cookie: int, link: Link, flood: Flood) -> Segment:
     exits: list[Place] = []
     seen: set[tuple[int, int]] = set()
     waiting = deque([_Onward(cookie, link, ())])
+    frame = _Frame(flood, link.mac)
     while waiting:
         sent = waiting.popleft()
         if (sent.cookie, sent.link.ifindex) in seen:
             continue
         seen.add((sent.cookie, sent.link.ifindex))
-        for found in _emit(ground, sent, flood):
+        for found in _emit(ground, sent, frame):
             match found:
                 case Ear():
                     ears.append(found)
@@ -100,32 +107,32 @@ def explore(ground: Ground, cookie: int, link: Link, flood: Flood) -> Segment:
     return Segment(ears=heard, shut=tuple(shut), exits=tuple(exits))
 
 
-def _emit(ground: Ground, sent: _Onward, flood: Flood) -> Iterator[_Finding]:
+def _emit(ground: Ground, sent: _Onward, frame: _Frame) -> Iterator[_Finding]:
     cookie, link = sent.cookie, sent.link
     if not link.is_up or not link.has_carrier:
         yield dark(ground, cookie, link)
     elif link.bridge is not None:
-        yield from _flooded(ground, sent, link, None, flood)
+        yield from _flooded(ground, sent, link, None, frame.flood)
     elif link.kind == VETH:
-        yield from _over_veth(ground, sent, flood)
+        yield from _over_veth(ground, sent, frame)
     elif link.kind == MACVLAN:
         yield from _over_macvlan(ground, sent)
     else:
         yield ground.place(cookie, link)
 
 
-def _over_veth(ground: Ground, sent: _Onward, flood: Flood) -> Iterator[_Finding]:
+def _over_veth(ground: Ground, sent: _Onward, frame: _Frame) -> Iterator[_Finding]:
     far = ground.snapshot.far_end(sent.cookie, sent.link)
     if far is None:
         yield ground.place(sent.cookie, sent.link)
     elif far[0] not in ground.snapshot.namespaces:
         yield Ear(cookie=far[0], ifindex=far[1], link=None, way=sent.way)
     else:
-        yield from _heard_at(ground, far[0], ground.link(*far), sent.way, flood)
+        yield from _heard_at(ground, far[0], ground.link(*far), sent.way, frame)
 
 
 def _heard_at(
-    ground: Ground, cookie: int, link: Link, way: tuple[Turn, ...], flood: Flood
+    ground: Ground, cookie: int, link: Link, way: tuple[Turn, ...], frame: _Frame
 ) -> Iterator[_Finding]:
     if not link.is_up:
         yield dark(ground, cookie, link)
@@ -135,14 +142,14 @@ def _heard_at(
         yield Ear(cookie=cookie, ifindex=link.ifindex, link=link, way=way)
         yield from explore_upper(ground, cookie, link, way)
         return
-    refused = no_entry(ground, cookie, link)
+    refused = no_entry(ground, cookie, link) or not_admitted(ground, cookie, link, frame.source)
     if refused is not None:
         yield refused
         return
     arrived = Turn(cookie=cookie, bridge=bridge.ifindex, entered=link.ifindex, left=None)
     if bridge.is_up:
         yield Ear(cookie=cookie, ifindex=bridge.ifindex, link=bridge, way=(*way, arrived))
-    yield from _flooded(ground, _Onward(cookie, link, way), bridge, link, flood)
+    yield from _flooded(ground, _Onward(cookie, link, way), bridge, link, frame.flood)
 
 
 def _flooded(
@@ -225,6 +232,18 @@ def no_entry(ground: Ground, cookie: int, port: Link) -> Shut | None:
     )
 
 
+def not_admitted(ground: Ground, cookie: int, port: Link, source: Mac | None) -> Shut | None:
+    """A locked port takes only frames of MACs that the FDB has behind it."""
+    if port.port is None or not port.port.locked or source is None:
+        return None
+    fdb = ground.stack(cookie).fdb
+    if any((e.mac, e.ifindex, e.is_local) == (source, port.ifindex, False) for e in fdb):
+        return None
+    says = f"locked on, and no entry for {source} behind it"
+    where = ground.place(cookie, port)
+    return Shut(place=where, link=port, cause=Cause.PORT_LOCKED, says=says)
+
+
 def no_exit(
     ground: Ground, cookie: int, entered: Link | None, port: Link, flood: Flood | None
 ) -> Shut | None:
@@ -273,6 +292,12 @@ def _isolation(ground: Ground, cookie: int, port: Link) -> Cause:
         if bridge is not None and n.bridge == bridge.ifname and cookie == ground.snapshot.home
     )
     return Cause.ICC_OFF if apart else Cause.PORT_ISOLATED
+
+
+def unread_behind(ground: Ground, shuts: tuple[Shut, ...]) -> set[int]:
+    """Namespaces not read to which a shut link would lead."""
+    far = (ground.snapshot.far_end(s.place.cookie, s.link) for s in shuts)
+    return {f[0] for f in far if f is not None and f[0] not in ground.snapshot.namespaces}
 
 
 def _hairpin(port: Link) -> bool:

@@ -19,6 +19,8 @@ def silence(
     """The cause: a shut port before the owner, an owner that keeps silent, or nobody at all."""
     target = station.next_hop
     shut = _in_between(ground, segment, target)
+    if shut is None and not segment.ears and segment.shut:
+        shut = segment.shut[0]
     if shut is not None:
         return kept_back(ground, shut, f"{_called(ground, target)} does not hear who asks for it")
     mute = next((v for v in voices if v.silent_because), None)
@@ -50,6 +52,7 @@ def kept_back(ground: Ground, shut: Shut, why: str) -> Drop:
     sentence = {
         Cause.LINK_DOWN: f"{role} in {name}{leads} is down",
         Cause.PORT_BLOCKING: f"{role} in {name}{leads} is kept from forwarding by STP",
+        Cause.PORT_LOCKED: f"{role} in {name}{leads} is locked, and the sender is not admitted",
         Cause.PORT_ISOLATED: f"{role} in {name}{leads} is isolated from the other isolated ports",
         Cause.ICC_OFF: f"the containers of this network are kept apart: {role}{leads} is isolated",
         Cause.HAIRPIN_OFF: f"the way leads back out of {role}, where it came in",
@@ -90,7 +93,7 @@ def _owns(ground: Ground, cookie: int, link: Link, target: IPAddress) -> bool:
 def _mute(ground: Ground, oif: Link, mute: Voice, target: IPAddress, segment: Segment) -> Drop:
     name = ground.snapshot.call(mute.ear.cookie)
     return Drop(
-        cause=Cause.NEIGHBOUR_UNANSWERED,
+        cause=Cause.DUPLICATE_ADDRESS if mute.is_rival else Cause.NEIGHBOUR_UNANSWERED,
         sentence=f"{name} has {target} and does not answer for it",
         evidence=(
             Fact(what=f"silence of {name}", says=mute.silent_because),

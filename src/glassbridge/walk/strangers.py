@@ -7,7 +7,7 @@ from glassbridge.model.address import Mac
 from glassbridge.model.topology import Link
 from glassbridge.model.walk import Cause, Drop, Fact
 from glassbridge.walk.segment import Ear, Flood, explore
-from glassbridge.walk.traveller import Ground, Traveller
+from glassbridge.walk.traveller import Ground, Traveller, Unread
 
 
 def astray(ground: Ground, traveller: Traveller) -> Drop:
@@ -20,15 +20,22 @@ def astray(ground: Ground, traveller: Traveller) -> Drop:
         return _wrong_port(ground, owner, macs.destination)
     origin = ground.place(macs.origin[0], ground.link(*macs.origin))
     true = _true_mac(ground, traveller)
-    facts = [
-        Fact(what=f"neighbour {macs.next_hop} dev {origin.ifname}", says=str(macs.destination)),
-        Fact(what=f"MAC of {macs.next_hop}", says=true or "nobody here has that address"),
-    ]
+    known = Fact(what=f"neighbour {macs.next_hop} dev {origin.ifname}", says=str(macs.destination))
+    if not true:
+        return Drop(
+            cause=Cause.NEIGHBOUR_UNANSWERED,
+            sentence=f"{_next_hop(ground, traveller)} is not behind {origin.ifname} of"
+            f" {origin.name}: nobody there has its MAC",
+            evidence=(known,),
+            place=origin,
+            subject=str(macs.next_hop),
+        )
+    facts = (known, Fact(what=f"MAC of {macs.next_hop}", says=true))
     return Drop(
         cause=Cause.WRONG_NEIGHBOUR,
         sentence=f"{origin.name} takes {macs.destination} for the MAC of"
         f" {_next_hop(ground, traveller)}, and nobody has it",
-        evidence=tuple(facts),
+        evidence=facts,
         place=origin,
         subject=str(macs.next_hop),
     )
@@ -83,7 +90,13 @@ def _true_mac(ground: Ground, traveller: Traveller) -> str:
 def _ears(ground: Ground, traveller: Traveller) -> tuple[Ear, ...]:
     origin = traveller.macs.origin
     assert origin is not None
-    return explore(ground, origin[0], ground.link(*origin), Flood.BROADCAST).ears
+    ears = explore(ground, origin[0], ground.link(*origin), Flood.BROADCAST).ears
+    unread = {e.cookie for e in ears if e.link is None}
+    if unread and not ground.snapshot.is_whole:
+        wanted = traveller.macs.next_hop
+        named = {n.cookie for n in ground.snapshot.names if wanted in n.addresses}
+        raise Unread(tuple(sorted(unread & named or unread)))
+    return ears
 
 
 def _next_hop(ground: Ground, traveller: Traveller) -> str:

@@ -10,9 +10,9 @@ from glassbridge.model.address import Mac
 from glassbridge.model.topology import Link
 from glassbridge.model.walk import Cause, Drop, Expected, Fact, PortEntered, Switched
 from glassbridge.walk.bridge_netfilter import forward, is_shown, preroute, turn_aside
-from glassbridge.walk.flooding import Known, Spread, entry_of, known_port, spread
+from glassbridge.walk.flooding import Known, Spread, known_port, spread
 from glassbridge.walk.passing import pass_bridge_hook
-from glassbridge.walk.segment import Shut, no_entry, no_exit
+from glassbridge.walk.segment import Shut, no_entry, no_exit, not_admitted
 from glassbridge.walk.silence import kept_back
 from glassbridge.walk.strangers import astray
 from glassbridge.walk.traveller import (
@@ -41,9 +41,10 @@ def enter_port(ground: Ground, traveller: Traveller, station: Coming, bridge: Li
     if hooked.has_ended:
         told = _entered(ground, traveller, bridge, port)
         return replace(hooked, steps=(*told.steps, *hooked.steps[len(traveller.steps) :]))
-    locked = _locked(ground, hooked, bridge, port)
+    locked = not_admitted(ground, cookie, port, traveller.macs.source)
     if locked is not None:
-        return _entered(ground, hooked, bridge, port, drop=locked)
+        drop = kept_back(ground, locked, "it is not let in")
+        return _entered(ground, hooked, bridge, port, drop=drop)
     learns = _learns(ground, traveller, bridge, port)
     told = _entered(ground, traveller, bridge, port, learns=learns)
     after = replace(hooked, steps=(*told.steps, *hooked.steps[len(traveller.steps) :]))
@@ -93,26 +94,6 @@ def _learns(ground: Ground, traveller: Traveller, bridge: Link, port: Link) -> M
     if known is not None and known.port in {None, port.ifindex}:
         return None
     return source
-
-
-def _locked(ground: Ground, traveller: Traveller, bridge: Link, port: Link) -> Drop | None:
-    """A locked port takes only frames of MACs that the FDB has behind it."""
-    source = traveller.macs.source
-    if port.port is None or not port.port.locked or source is None:
-        return None
-    entry = entry_of(ground.stack(traveller.cookie), bridge, source)
-    if entry is not None and entry.ifindex == port.ifindex and not entry.is_local:
-        return None
-    return Drop(
-        cause=Cause.PORT_LOCKED,
-        sentence=f"port {port.ifname} of {bridge.ifname} is locked, and {source} is not admitted",
-        evidence=(
-            Fact(what=f"port {port.ifname} of {bridge.ifname}", says="locked on"),
-            Fact(what=f"fdb {source}", says=f"no entry behind {port.ifname}"),
-        ),
-        place=ground.place(traveller.cookie, port),
-        subject=port.ifname,
-    )
 
 
 def _wanted(traveller: Traveller) -> Mac:

@@ -37,8 +37,13 @@ def invalid(ground: Ground, traveller: Traveller, link: Link) -> Drop | None:
             subject=key,
         )
     if is_own(stack, packet.source) and not highest(stack, link, "accept_local"):
+        twins = {
+            c
+            for c, n in ground.snapshot.namespaces.items()
+            if c != traveller.cookie and is_own(n.stack, packet.source)
+        }
         return Drop(
-            cause=Cause.MARTIAN,
+            cause=Cause.DUPLICATE_ADDRESS if twins else Cause.MARTIAN,
             sentence=f"{packet.source} is {name}'s own address: it is not taken from {link.ifname}",
             evidence=(
                 Fact(what=f"addresses of {name}", says=str(packet.source)),
