@@ -35,7 +35,7 @@ from glassbridge.model.walk import Fact, HookPassed
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "walk"
 SLOW = settings(
-    max_examples=100, deadline=None,
+    max_examples=50, deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large,
                            HealthCheck.filter_too_much],
 )  # fmt: skip
