@@ -32,7 +32,7 @@ def tracks(namespace: Namespace, version: int) -> bool:
     """Whether conntrack is active there: since some rule of that version asks for it."""
     families = ("inet", "ip" if version == 4 else "ip6")  # noqa: PLR2004 - the IP version
     return any(c.source.version == version for c in namespace.connections) or any(
-        _needs_conntrack(rule)
+        _needs_conntrack(rule, version)
         for table in namespace.ruleset.tables
         if table.family in families
         for chain in table.chains
@@ -175,7 +175,8 @@ def _icmp_type(packet: Packet, call: HookCall) -> int | None:
     return 129 if call.is_reply else 128
 
 
-def _needs_conntrack(rule: ListedRule) -> bool:
+def _needs_conntrack(rule: ListedRule, version: int) -> bool:
+    """`dnat ip` in a table of inet starts it for IPv4 alone (nft_nat_init)."""
     for match in rule.matches:
         if isinstance(match, Compare):
             if any(field.startswith("ct ") for field in match.fields):
@@ -184,7 +185,9 @@ def _needs_conntrack(rule: ListedRule) -> bool:
             return True
     for statement in rule.statements:
         match statement:
-            case Translate() | NoTrack():
+            case Translate(version=only) if only in (None, version):
+                return True
+            case NoTrack():
                 return True
             case LookUp(fields) if any(field.startswith("ct ") for field in fields):
                 return True

@@ -33,7 +33,9 @@ def _fib_type(of: Callable[[Packet], IPAddress], link: str = "") -> Reader:
 
 def _reverse_path(sight: Sight) -> Reading:
     way = reverse_path(sight.namespace.stack, sight.packet.source, sight.call.iif)
-    return Lack.UNKNOWN if way is None else Shown((way,))
+    if way is None:
+        return Lack.UNKNOWN
+    return Shown((way,) if way == "missing" else (way, "exists"))
 
 
 def _absent(_: Sight) -> Reading:

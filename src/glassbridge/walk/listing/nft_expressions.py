@@ -131,6 +131,8 @@ def match_of(operator: str, left: Json, right: Json) -> Match:
         names, mask = masked_field(left)
         if isinstance(right, str) and right.startswith("@"):
             return Compare(names, NamedSet(right[1:]), operator, mask)
+        if operator == "!":  # none of these bits
+            return Compare(names, (Plain("0"),), "==", _bits(names[0], right))
         if operator != "in" and names[0] in _BITS and isinstance(right, list | dict):
             return Compare(names, _bit_values(names[0], right), operator, mask)
         return Compare(names, values(right), operator, mask)
