@@ -13,6 +13,9 @@ from glassbridge.app.cli.main import SECTIONS, glassbridge
 
 PAGE = Path(__file__).parent.parent / "docs" / "cli.md"
 
+BAR = "\\|"
+"""A bar that ends no cell, not even within backticks."""
+
 INTRODUCTION = """\
 # Commands
 
@@ -76,8 +79,8 @@ def _options(command: click.Command, context: click.Context) -> Iterator[str]:
     if shown:
         yield "\n| option | meaning |\n| --- | --- |\n"
     for flags, meaning in shown:
-        text = " ".join(meaning.split()).replace("|", "\\|")
-        yield f"| `{flags}` | {text} |\n"
+        cells = (f"`{flags}`", " ".join(meaning.split()))
+        yield f"| {' | '.join(cell.replace('|', BAR) for cell in cells)} |\n"
 
 
 def _text(docstring: str) -> str:

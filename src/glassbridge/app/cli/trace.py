@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from msgspec import Struct
 
 from glassbridge.app.cli.answering import Answering
 from glassbridge.app.cli.exits import TRACE_EXIT_CODES, CommandEnded
@@ -33,6 +34,36 @@ _EXAMPLES = (
     "glassbridge trace web db:5432 --json | jq -r '.cause.fix[]'",
     "glassbridge trace web db:5432 --pcap walk.pcapng --svg walk.svg",
 )
+
+
+class Flags(Struct, frozen=True, kw_only=True):
+    """The command line as click has read it."""
+
+    source: str
+    destination: str
+    transport: str | None
+    only4: bool
+    only6: bool
+    source_address: str
+    source_port: int | None
+    size: int | None
+    ttl: int | None
+    icmp_type: str
+    no_probe: bool
+    live: bool
+    count: int
+    timeout: float | None
+    state: str
+    tree: bool
+    as_json: bool
+    pcap: str
+    svg: str
+    full: bool
+
+    @property
+    def is_sent(self) -> bool:
+        """A packet of our own is."""
+        return not (self.no_probe or self.live or self.state)
 
 
 def _flow_flags(command: F) -> F:
@@ -95,28 +126,7 @@ def _output_flags(command: F) -> F:
 @_flow_flags
 @_way_flags
 @_output_flags
-def trace(
-    source: str,
-    destination: str,
-    transport: str | None,
-    only4: bool,
-    only6: bool,
-    source_address: str,
-    source_port: int | None,
-    size: int | None,
-    ttl: int | None,
-    icmp_type: str,
-    no_probe: bool,
-    live: bool,
-    count: int,
-    timeout: float | None,
-    state: str,
-    tree: bool,
-    as_json: bool,
-    pcap: str,
-    svg: str,
-    full: bool,
-) -> None:
+def trace(**given: Any) -> None:  # noqa: ANN401 - click's; Flags has their types
     """Show the walk of a packet: as predicted, as really seen, and why it does not arrive.
 
     SRC and DST are a container's name (of any engine), host, pid:N, netns:PATH, an address or a
@@ -125,72 +135,77 @@ def trace(
     One small packet is sent by an ordinary socket in SRC, and watched on its way; nothing is left
     behind. What cannot be watched is predicted, and the report says which is which.
     """
-    is_sent = not (no_probe or live or state)
-    _refuse_together(
-        ("-4", only4, "-6", only6),
-        ("--tree", tree, "--json", as_json),
-        ("--live", live, "--no-probe", no_probe),
-        ("--live", live, "--state", bool(state)),
-        ("--pcap", bool(pcap), "--no-probe", no_probe),
-        ("--pcap", bool(pcap), "--state", bool(state)),
-        ("--count", count > 1, "--no-probe, --live or --state", not is_sent),
-    )
-    if full and not pcap:
-        raise InvalidRequest("--full is about --pcap FILE, which is not given")
-    wish = wish_of(
-        source,
-        destination,
-        transport=None if transport is None else Transport(transport),
-        version=4 if only4 else 6 if only6 else None,
-        source_address=source_address,
-        source_port=source_port,
-        icmp_type=icmp_type,
-        size=size,
-        ttl=ttl,
-    )
-    report = _trace(
-        wish,
-        state,
-        probe=is_sent,
-        live=live,
-        count=count,
-        timeout=timeout or (_LIVE_SECONDS if live else _ANSWER_SECONDS),
-        full=full,
-    )
-    click.echo(_shown(report, tree=tree, as_json=as_json))
-    _write_files(report, pcap, svg)
+    flags = Flags(**given)
+    _refuse_contradictions(flags)
+    report = _trace(_wish(flags), flags)
+    click.echo(_shown(report, flags))
+    _write_files(report, flags)
     code = _EXIT_CODES[report.verdict]
     if code:
         raise CommandEnded(code)
 
 
-def _trace(wish: FlowWish, state: str, **options: Any) -> TraceReport:  # noqa: ANN401 - of TraceOptions
+def _refuse_contradictions(flags: Flags) -> None:
+    pairs = (
+        ("-4", flags.only4, "-6", flags.only6),
+        ("--tree", flags.tree, "--json", flags.as_json),
+        ("--live", flags.live, "--no-probe", flags.no_probe),
+        ("--live", flags.live, "--state", flags.state),
+        ("--pcap", flags.pcap, "--no-probe", flags.no_probe),
+        ("--pcap", flags.pcap, "--state", flags.state),
+        ("--count", flags.count > 1, "--no-probe, --live or --state", not flags.is_sent),
+    )
+    for one, is_one, other, is_other in pairs:
+        if is_one and is_other:
+            raise InvalidRequest(f"{one} cannot be combined with {other}")
+    if flags.full and not flags.pcap:
+        raise InvalidRequest("--full is about --pcap FILE, which is not given")
+
+
+def _wish(flags: Flags) -> FlowWish:
+    return wish_of(
+        flags.source,
+        flags.destination,
+        transport=None if flags.transport is None else Transport(flags.transport),
+        version=4 if flags.only4 else 6 if flags.only6 else None,
+        source_address=flags.source_address,
+        source_port=flags.source_port,
+        icmp_type=flags.icmp_type,
+        size=flags.size,
+        ttl=flags.ttl,
+    )
+
+
+def _trace(wish: FlowWish, flags: Flags) -> TraceReport:
     from glassbridge.engine.snapshot_files import describe_snapshot  # noqa: PLC0415 - see main.py
     from glassbridge.engine.trace_options import TraceOptions  # noqa: PLC0415 - see main.py
     from glassbridge.engine.tracing import trace  # noqa: PLC0415 - see main.py
 
+    state = flags.state
     known, networks = ((), ()) if state else (sandboxes_if_known(), networks_if_known())
     survey = survey_of(state, known, networks)
-    recorded = describe_snapshot(survey.snapshot, state) if state else ""
-    return trace(survey, wish, TraceOptions(**options, recorded=recorded, say=_say))
+    options = TraceOptions(
+        probe=flags.is_sent,
+        live=flags.live,
+        count=flags.count,
+        timeout=flags.timeout or (_LIVE_SECONDS if flags.live else _ANSWER_SECONDS),
+        full=flags.full,
+        recorded=describe_snapshot(survey.snapshot, state) if state else "",
+        say=_say,
+    )
+    return trace(survey, wish, options)
 
 
 def _say(sentence: str) -> None:
     click.echo(sentence, err=True)
 
 
-def _refuse_together(*pairs: tuple[str, bool, str, bool]) -> None:
-    for one, is_one, other, is_other in pairs:
-        if is_one and is_other:
-            raise InvalidRequest(f"{one} cannot be combined with {other}")
-
-
-def _shown(report: TraceReport, *, tree: bool, as_json: bool) -> str:
-    if as_json:
+def _shown(report: TraceReport, flags: Flags) -> str:
+    if flags.as_json:
         from glassbridge.app.walk_json import walk_json  # noqa: PLC0415 - see main.py
 
         return walk_json(report).decode()
-    if tree:
+    if flags.tree:
         from glassbridge.app.cli.walk_tree import walk_tree  # noqa: PLC0415 - see main.py
 
         return walk_tree(report)
@@ -199,16 +214,16 @@ def _shown(report: TraceReport, *, tree: bool, as_json: bool) -> str:
     return walk_screen(report)
 
 
-def _write_files(report: TraceReport, pcap: str, svg: str) -> None:
-    if pcap:
+def _write_files(report: TraceReport, flags: Flags) -> None:
+    if flags.pcap:
         from glassbridge.app.walk_pcap import pcap_of  # noqa: PLC0415 - see main.py
 
         assert report.snapshot is not None  # every walk is predicted from one
-        _write(pcap, pcap_of(report, report.snapshot))
-    if svg:
+        _write(flags.pcap, pcap_of(report, report.snapshot))
+    if flags.svg:
         from glassbridge.app.pictures.walk import walk_svg  # noqa: PLC0415 - see main.py
 
-        _write(svg, walk_svg(report).encode())
+        _write(flags.svg, walk_svg(report).encode())
 
 
 def _write(file: str, octets: bytes) -> None:
