@@ -139,9 +139,9 @@ def _table(rows: list[Row]) -> list[str]:
         )
         for cells in (("#", "where", "what happened", "seen", "+us"), *shown)
     ]
-    marks = dict.fromkeys(row.mark for row in rows if row.mark != UNSEEN)
-    if set(marks) - {AGREES}:
-        lines += ["", _GAP.join(f"{mark} {LEGEND[mark]}" for mark in marks)]
+    marks = {row.mark for row in rows}
+    if marks - {AGREES, UNSEEN}:
+        lines += ["", _GAP.join(f"{mark} {LEGEND[mark]}" for mark in LEGEND if mark in marks)]
     return [bold(lines[0].rstrip()), *lines[1:]]
 
 
