@@ -145,9 +145,9 @@ def _comments(
     for hop in report.hops:
         if hop.seen is Seen.NOT_REACHED:
             continue
-        way = hop.step.is_reply
-        if isinstance(hop.step.detail, NeighbourFound):
-            shown = _exchange(hop, hop.step.detail, sightings)
+        way, detail = hop.step.is_reply, hop.step.detail
+        if isinstance(detail, NeighbourFound) and detail.is_asked:
+            shown = _exchange(hop, detail, sightings)
         else:
             shown = [i for i in _on_links(hop, sightings) if ids[i] in walked]
             at[way] = max(shown, default=at[way])

@@ -4,6 +4,8 @@ _NARROW = frozenset("ijlftrI.,:;'|!()[]{}-/ ")
 _WIDE = frozenset("mwMW@%_+<>=~#&")
 _EM = {"narrow": 0.4, "common": 0.62, "capital": 0.7, "wide": 0.92, "mono": 0.61}
 """DejaVu Sans, which is broader than Helvetica, Arial and what phones have."""
+BOLD = 1.14
+"""How much wider bold letters are."""
 _FULL_WIDTH_FROM = 0x1100
 """Hangul, and after it CJK: a whole em each."""
 

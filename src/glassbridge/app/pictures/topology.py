@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from glassbridge import __version__
-from glassbridge.app.pictures.lettering import fit, width_of
+from glassbridge.app.pictures.lettering import BOLD, fit, width_of
 from glassbridge.app.pictures.palette import style_sheet
 from glassbridge.app.pictures.svg import Box, Node, document, group, line, rect, text
 from glassbridge.app.pictures.topology_layout import (
@@ -51,7 +51,7 @@ def _card(card: Card) -> Iterator[Node]:
     box = card.box
     yield rect(box, "lane", 10)
     yield text(box.x + PAD, box.y + 25, card.title, "ink t2")
-    after = box.x + PAD + width_of(card.title, 14) * 1.1 + 14
+    after = box.x + PAD + width_of(card.title, 14) * BOLD + 12
     yield text(after, box.y + 25, card.words, "soft small")
     if card.has_spine and card.buses:
         yield from _spine(card)
@@ -92,7 +92,7 @@ def _bus(bus: Bus) -> Iterator[Node]:
         style = "bridge" if bus.is_bridge else "trunk"
         yield rect(bus.box, style if bus.is_up else f"{style} faint", 5)
         yield text(bus.box.x + 12, bus.box.y + 18.5, bus.title, "on t3")
-        after = bus.box.x + 12 + width_of(bus.title, 13) * 1.1 + 16
+        after = bus.box.x + 12 + width_of(bus.title, 13) * BOLD + 14
         yield text(after, bus.box.y + 18.5, bus.words, "on plain")
     yield from map(_chip, bus.chips)
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from msgspec import Struct
 
-from glassbridge.app.pictures.lettering import fit, width_of
+from glassbridge.app.pictures.lettering import BOLD, fit, width_of
 from glassbridge.app.pictures.svg import Box
 from glassbridge.model.ruleset import Origin
 from glassbridge.model.wiring import Hanger, Hanging, Wiring, hangings
@@ -122,10 +122,10 @@ def _card(hanger: Hanger, top: float) -> Card:
     words += [str(hanger.owner)] if hanger.owner else []
     if others:
         words.append(f"also {', '.join(others)}")
-    room = box.width - 3 * PAD - width_of(hanger.name, 15) * 1.1
+    room = box.width - 3 * PAD - width_of(hanger.name, 14) * BOLD
     return Card(
         box=box,
-        title=fit(hanger.name, box.width / 2, 15),
+        title=fit(hanger.name, box.width / 2, 14),
         words=fit(", ".join(words), room, TEXT),
         buses=tuple(buses),
     )
@@ -160,7 +160,7 @@ def _bus(link: Hanging | None, hung: Iterable[Hanging], top: float) -> Bus:
         return _chips_below(Bus(box=Box(left, top + 6, 0, 0)), contents, left)
     bar = Box(left, top, WIDTH - MARGIN - PAD - left, BUS)
     words = _described(link, len(contents))
-    room = bar.width - width_of(link.ifname, NAME) * 1.1 - 3 * PAD
+    room = bar.width - width_of(link.ifname, NAME) * BOLD - 3 * PAD
     bus = Bus(
         box=bar,
         title=link.ifname,
@@ -274,7 +274,7 @@ def _chip(content: _Content, box: Box, rail: float, *, is_brief: bool) -> Chip:
     return Chip(
         box=box,
         hangs_from=rail,
-        title=fit(content.title, room / 1.1, TEXT if is_brief else NAME),
+        title=fit(content.title, room / BOLD, TEXT if is_brief else NAME),
         lines=tuple(fit(text, room, SMALL) for text in shown),
         published=() if is_brief else published,
         tooltip=content.tooltip,

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from glassbridge.app.pictures.lettering import fit, width_of
+from glassbridge.app.pictures.lettering import BOLD, fit, width_of
 from glassbridge.app.pictures.palette import style_sheet
 from glassbridge.app.pictures.svg import Box, Node, document, group, line, path, rect, text
 from glassbridge.app.pictures.walk_cards import card, legend, remarks
@@ -44,11 +44,11 @@ def _head(report: TraceReport) -> Iterator[Node]:
     style, word = _WORDS[report.verdict]
     if report.cause is not None and report.verdict is Verdict.DROPPED:
         word = f"{word} at step {report.cause.hop}"
-    wide = width_of(word, 14) * 1.08 + 46
+    wide = width_of(word, 14) * BOLD + 46
     badge = Box(WIDTH - MARGIN - wide, 20, wide, 32)
     room = badge.x - 2 * MARGIN
-    size = "t1" if width_of(report.title, 21) * 1.08 <= room else "t2"
-    fitted = fit(report.title, room / 1.08, 21 if size == "t1" else 14)
+    size = "t1" if width_of(report.title, 21) * BOLD <= room else "t2"
+    fitted = fit(report.title, room / BOLD, 21 if size == "t1" else 14)
     yield text(MARGIN, 44, fitted, f"ink {size}")
     yield rect(badge, style, 16)
     yield _verdict_sign(report.verdict, badge.x + 20, badge.middle_y)

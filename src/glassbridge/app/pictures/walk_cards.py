@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from glassbridge import __version__
 from glassbridge.app.pictures.glyphs import SIZE, Sign, draw_sign
-from glassbridge.app.pictures.lettering import width_of, wrap
+from glassbridge.app.pictures.lettering import BOLD, width_of, wrap
 from glassbridge.app.pictures.svg import Box, Node, line, rect, text
 from glassbridge.app.pictures.walk_rows import LINE, MARGIN, SMALL, TEXT, WIDTH
 from glassbridge.app.sentences import rule_name, sentence_of
@@ -45,7 +45,8 @@ def card(report: TraceReport, top: float) -> Panel:
             y += 4
             nodes.append(text(MARGIN + 16, y + LINE - 4, entry.label, "ink strong"))
             label = entry.label
-        for content in wrap(entry.content, room, _MONO if mono else TEXT, mono=mono):
+        width = room / BOLD if "strong" in entry.style else room
+        for content in wrap(entry.content, width, _MONO if mono else TEXT, mono=mono):
             nodes.append(text(MARGIN + 16 + _LABEL, y + LINE - 4, content, entry.style))
             y += LINE + 1
     bottom = y + 14
@@ -121,10 +122,11 @@ def _explained(cause: Explanation) -> Iterator[_Entry]:
         yield _Entry("rule", f"{rule_name(cause.rule)}{comment}{whose}")
         if cause.rule.text:
             yield _Entry("rule", cause.rule.text, "ink mono")
-    if cause.reason:
+    told = [fact for fact in cause.evidence if fact.what != "rule" or cause.rule is None]
+    if cause.reason and not any(cause.reason in fact.says for fact in told):
         function = f" in {cause.function}" if cause.function else ""
         yield _Entry("proof", f"kernel: {cause.reason}{function}")
-    for fact in cause.evidence:
+    for fact in told:
         yield _Entry("proof", f"{fact.what}: {fact.says}")
     for command in cause.fix:
         yield _Entry("fix", command, "ink mono strong")

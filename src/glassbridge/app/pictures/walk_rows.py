@@ -229,9 +229,7 @@ def _seen_instead(hop: Hop) -> list[str]:
 
 def _decided(hop: Hop) -> str:
     """Several hooks share the box: which of them is named."""
-    detail = hop.step.detail
-    hook = detail.hook if isinstance(detail, HookPassed) else ""
-    return f"{hook}: {sentence_of(hop.step).removeprefix('firewall: ')}"
+    return f"{_label(hop)}: {sentence_of(hop.step).removeprefix('firewall: ')}"
 
 
 def _rule_of(hop: Hop) -> RuleRef | None:
@@ -256,8 +254,7 @@ def gate_places(hops: tuple[Hop, ...], width: float) -> list[tuple[str, float, f
     places: list[tuple[str, float, float]] = []
     x, y = PAD, 0.0
     for hop in hops:
-        detail = hop.step.detail
-        name = detail.hook if isinstance(detail, HookPassed) else ""
+        name = _label(hop)
         needed = SIZE + 5 + width_of(name, TEXT)
         if x > PAD and x + needed > width - PAD:
             x, y = PAD, y + SIZE + 4

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from glassbridge.app.pictures.glyphs import SIZE, Sign, draw_sign
-from glassbridge.app.pictures.lettering import fit, width_of
+from glassbridge.app.pictures.lettering import BOLD, fit, width_of
 from glassbridge.app.pictures.svg import Box, Node, arrow, circle, group, line, rect, text
 from glassbridge.app.pictures.walk_rows import (
     ARROW,
@@ -49,7 +49,13 @@ def _lane(lane: Lane) -> Node:
     return group(
         [
             rect(box, "lane", 8),
-            text(box.middle_x, box.y + 20, fit(place.name, box.width - 16, 15), "ink t2", "middle"),
+            text(
+                box.middle_x,
+                box.y + 20,
+                fit(place.name, (box.width - 16) / BOLD, 14),
+                "ink t2",
+                "middle",
+            ),
             text(box.middle_x, box.y + 35, fit(inode, box.width, SMALL), "soft small", "middle"),
         ]
     )
@@ -165,7 +171,7 @@ def _cable(row: Row) -> Iterator[Node]:
     to_right = row.to.box.x > row.lane.box.x
     plugs = []
     for lane, name in ((row.lane, near), (row.to, far)):
-        wide = max(width_of(name, TEXT) + 24, 40)
+        wide = max(width_of(name, TEXT) * BOLD + 16, 40)
         plugs.append((Box(lane.box.middle_x - wide / 2, y - 11, wide, 22), name))
     start, end = plugs[0][0], plugs[1][0]
     x1, x2 = (start.right, end.x) if to_right else (start.x, end.right)
@@ -180,7 +186,7 @@ def _cable(row: Row) -> Iterator[Node]:
     middle = (x1 + x2) / 2
     room = row.box.width - 2 * PAD
     for said, height, style in zip(row.lines, (15.0, 53.0), ("ink", "warn strong"), strict=False):
-        yield text(middle, row.box.y + height, fit(said, room, TEXT), style, "middle")
+        yield text(middle, row.box.y + height, fit(said, room / BOLD, TEXT), style, "middle")
 
 
 def _question(row: Row, layout: WalkLayout) -> Iterator[Node]:
