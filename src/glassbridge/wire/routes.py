@@ -95,6 +95,8 @@ def find_route(
     `entry` asks for the table's entry (`fibmatch`), else what was made of it for this packet.
     """
     bits = destination.max_prefixlen
+    # IPv6 tells the table in any case, and refuses to be asked for it
+    flags = _RTM_F_LOOKUP_TABLE if destination.version == 4 else 0  # noqa: PLR2004 - the IP version
     head = route_header.pack(
         _family(destination),
         bits,
@@ -104,7 +106,7 @@ def find_route(
         0,
         0,
         0,
-        _RTM_F_FIB_MATCH if entry else _RTM_F_LOOKUP_TABLE,
+        flags | (_RTM_F_FIB_MATCH if entry else 0),
     )
     body = attribute(RTA_DST, destination.packed)
     if source is not None:
