@@ -30,7 +30,8 @@ def topology(name: str, svg: str, state: str, as_json: bool) -> None:
     """Show what is plugged into what: bridges, cables, addresses, published ports.
 
     Every network namespace of the host is there, with the names of every container engine. NAME
-    shows a part only: a bridge, a network, a container or a link.
+    shows a part only: a bridge, a network, a container or a link. JSON is of schema topology/1
+    (docs/topology.schema.json).
     """
     from glassbridge.app.cli.topology_screen import topology_screen  # noqa: PLC0415 - see main.py
 
