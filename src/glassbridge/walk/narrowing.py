@@ -46,7 +46,8 @@ def _is_called(hanger: Hanger, name: str) -> bool:
 
 
 def _hanger(hanger: Hanger, name: str) -> Hanger | None:
-    if _is_called(hanger, name) and hanger.name != "host":
+    # a cable that leads back to the host is no part of what is asked about the host
+    if _is_called(hanger, name) and (hanger.links or hanger.name != "host"):
         return hanger
     links = tuple(part for link in hanger.links if (part := _hanging(link, name)))
     return replace(hanger, links=links) if links else None
