@@ -70,7 +70,9 @@ def pass_bridge_hook(
 def _pass(ground: Ground, traveller: Traveller, call: HookCall) -> Traveller:
     namespace = ground.namespace(traveller.cookie)
     result = ground.pass_hook(namespace, call, traveller.tracking.get(traveller.cookie))
-    after = traveller.with_packet(result.packet).remembering(result.tracking)
+    after = traveller.with_packet(result.packet)
+    if call.family != "bridge":  # conntrack counts a connection from its last hook of IP
+        after = after.remembering(result.tracking)
     after = _tell(ground, after, call, result)
     if result.verdict is HookVerdict.UNKNOWN and not result.assumptions:
         unknown = f"a rule at the {call.hook} hook of {ground.snapshot.call(traveller.cookie)}"

@@ -9,9 +9,10 @@ from glassbridge.walk import filtering
 from glassbridge.walk.crossing import arrive, cross
 from glassbridge.walk.delivering import deliver
 from glassbridge.walk.departing import depart
+from glassbridge.walk.hindsight import blame_source, look_back
 from glassbridge.walk.neighbours import resolve
 from glassbridge.walk.receiving import receive
-from glassbridge.walk.replying import answering, blame_source, come_back
+from glassbridge.walk.replying import answering, come_back
 from glassbridge.walk.segment import bridge_of
 from glassbridge.walk.sending import send
 from glassbridge.walk.switching import enter_port, leave_bridge
@@ -40,7 +41,8 @@ def predict(
     """The walk of the packet and of its answer, or the namespaces to read before it can be told."""
     ground = Ground(snapshot=snapshot, question=question, pass_hook=pass_hook)
     try:
-        there = _walk(ground, depart(ground))
+        start = depart(ground)
+        there = look_back(ground, start, _walk(ground, start), _walk)
         back = answering(there)
         whole = there if back is None else blame_source(_walk(ground, back))
     except Unread as unread:

@@ -12,9 +12,7 @@ from glassbridge.model.walk import (
     Expected,
     Fact,
     Received,
-    RouteChosen,
     SocketFound,
-    Step,
 )
 from glassbridge.walk.delivering import ECHO_REQUEST
 from glassbridge.walk.traveller import (
@@ -30,6 +28,7 @@ from glassbridge.walk.traveller import (
 from glassbridge.walk.validity import is_own
 
 _ECHO_REPLY = {4: 0, 6: 129}
+_ERRORS = {4: (3, 11, 12), 6: (1, 2, 3, 4)}
 UDP_MAY_BE_SILENT = "a UDP server need not answer: the way back is the one that it would take"
 
 
@@ -64,6 +63,11 @@ def answer_to(packet: Packet) -> Packet:
     )
 
 
+def is_error(packet: Packet) -> bool:
+    """An ICMP error about the walk's packet."""
+    return packet.transport is Transport.ICMP and packet.icmp_type in _ERRORS[packet.version]
+
+
 def come_back(ground: Ground, traveller: Traveller, station: Delivered) -> Traveller:
     """The last step of an answer: to the one who asked, or to somebody else."""
     cookie, link = traveller.cookie, station.link
@@ -88,6 +92,8 @@ def _unwanted(ground: Ground, traveller: Traveller) -> Drop | None:
     here, asker = ground.snapshot.call(traveller.cookie), traveller.steps[0].place
     if traveller.cookie != ground.question.source:
         return _at_another(ground, traveller, here, asker.name)
+    if is_error(got):
+        return None
     if (got.source, got.destination) == (sent.destination, sent.source) and (
         sent.transport is Transport.ICMP or got.source_port == sent.destination_port
     ):
@@ -128,38 +134,3 @@ def _name(ground: Ground, packet: Packet) -> str:
 def _service(packet: Packet) -> str:
     port = f":{packet.destination_port}" if packet.destination_port else ""
     return f"{packet.destination}{port}"
-
-
-def blame_source(back: Traveller) -> Traveller:
-    """An answer that finds no route to an address which the request should not have kept."""
-    lost = back.steps[-1] if back.steps else None
-    if lost is None or not lost.is_reply or lost.drop is None:
-        return back
-    if lost.drop.cause is not Cause.NO_ROUTE:
-        return back
-    sender = back.steps[0]
-    router = _router(back.steps)
-    if router is None or lost.packet.destination != sender.packet.source:
-        return back
-    drop = Drop(
-        cause=Cause.NO_MASQUERADE,
-        sentence=f"{lost.place.name} has no way back to {sender.packet.source}, the address that"
-        f" {router.place.name} let out as it was",
-        evidence=(
-            *lost.drop.evidence,
-            Fact(what=f"source behind {router.place.name}", says=str(sender.packet.source)),
-        ),
-        place=router.place,
-        subject=str(sender.packet.source),
-    )
-    return replace(back, steps=(*back.steps[:-1], replace(lost, drop=drop)))
-
-
-def _router(steps: tuple[Step, ...]) -> Step | None:
-    """The last that routed the request."""
-    routed = (
-        s
-        for s in reversed(steps)
-        if not s.is_reply and isinstance(s.detail, RouteChosen) and s.detail.is_forwarding
-    )
-    return next(routed, None)

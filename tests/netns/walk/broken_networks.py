@@ -19,6 +19,11 @@ class Case(NamedTuple):
     """The cause where all had talked before; None: the same."""
 
 
+def chain(hook: str, rules: str) -> str:
+    """The command that makes a filter chain."""
+    return f"nft 'table inet f {{ chain c {{ type filter hook {hook} priority 0; {rules} }}; }}'"
+
+
 CASES = {
     # routing
     "no route": Case("a: ip route del default", "NO_ROUTE", C),
@@ -246,6 +251,13 @@ CASES = {
     "full size": Case("", "", size=1500),
     "routed": Case("host: ip link set br1 mtu 1400", "MTU_ROUTED", C, size=1450),
     "routed, IPv6": Case("host: ip link set br1 mtu 1400", "MTU_ROUTED", C6, size=1450),
+    "routed, and the error is lost": Case(
+        f"""host: ip link set br1 mtu 1400
+        host: {chain("output", "icmp type destination-unreachable drop;")}""",
+        "MTU_BLACK_HOLE",
+        C,
+        size=1450,
+    ),
     "a route's own": Case(
         "host: ip route change 10.78.0.0/24 dev br1 src 10.78.0.1 mtu 1300",
         "MTU_ROUTED",
@@ -269,6 +281,22 @@ CASES = {
     "bridge port, IPv6": Case("host: ip link set to-b mtu 1400", "MTU_BRIDGE_PORT", B6, size=1405),
     "bridge port, IPv6, just so": Case("host: ip link set to-b mtu 1400", "", B6, size=1400),
     "veth": Case("b: ip link set eth0 mtu 1400", "MTU_VETH", size=1405),
+    # firewalls
+    "policy": Case(f"host: {chain('forward', 'policy drop;')}", "FIREWALL_POLICY", C),
+    "policy, and br_netfilter": Case(
+        f"host: {chain('forward', 'policy drop;')}", "BRIDGE_NETFILTER", warm="BRIDGE_NETFILTER"
+    ),
+    "policy, and no br_netfilter": Case(
+        f"""host: {chain("forward", "policy drop;")}
+        host: sysctl -qw net.bridge.bridge-nf-call-iptables=0""",
+        "",
+    ),
+    "sender's own": Case(f"a: {chain('output', 'ip daddr 10.77.0.3 drop;')}", "SENDER_FIREWALL"),
+    "receiver's own": Case(f"b: {chain('input', 'ip saddr 10.77.0.2 drop;')}", "FIREWALL_DROP"),
+    "refused": Case(f"b: {chain('input', 'tcp dport 8080 reject;')}", "FIREWALL_REJECT", port=PORT),
+    "for the answer": Case(
+        f"host: {chain('forward', 'iif br1 ct state new,established drop;')}", "FIREWALL_DROP", C
+    ),
     # receiving
     "no answer to ping": Case("b: sysctl -qw net.ipv4.icmp_echo_ignore_all=1", "NO_ANSWER"),
     "no answer to ping, IPv6": Case(

@@ -1,4 +1,4 @@
-"""A host that routes: a and b on br0, c on br1, d behind an uplink; predictions beside real packets.
+"""A host that routes: a and b on br0, c on br1, d by an uplink; predictions beside real packets.
 
 The host is the test's own namespace, called `host`. Each container's link is eth0, its port `to-a`.
 """
@@ -95,6 +95,8 @@ class Stage:
         with inside(self._fds[name]):
             made = socket.socket(family, socket.SOCK_STREAM)
         self._sockets.append(made)
+        if family == socket.AF_INET6:
+            made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         made.bind((address, port))
         made.listen()
 

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator
 
 import pytest
-
 from tests.netns.walk.broken_networks import CASES, Case
 from tests.netns.walk.prediction_stage import A6, B6, C6, D6, HOST, A, B, C, D, Stage, cause_of
 
