@@ -43,14 +43,11 @@ class Types:
     def offset(self, struct: str, path: str) -> int:
         """Of a member in octets; `ns.inum` goes into the struct that `ns` is."""
         position = self._find(_STRUCT, struct)
-        total = 0
-        for name in path.split("."):
-            found = self._member(position, name)
-            if found is None:
-                raise ValueError(f"struct {struct} has no {path}")
-            offset, kind = found
+        first, *further = path.split(".")
+        total, kind = self._member_of(position, first, struct)
+        for name in further:
+            offset, kind = self._member_of(self._resolve(kind), name, struct)
             total += offset
-            position = self._resolve(kind)
         return total
 
     def enumerators(self, enum: str) -> dict[int, str]:
@@ -89,8 +86,8 @@ class Types:
         return True
 
     def _position(self, number: int) -> int:
-        while number >= len(self._positions):
-            if not self._walk():
+        while not 0 < number < len(self._positions):
+            if not number or not self._walk():
                 raise ValueError(f"there is no type number {number}")
         return self._positions[number]
 
@@ -100,6 +97,12 @@ class Types:
         while self._words[position + 1] >> 24 & 0x1F in _ALIASES:
             position = self._position(self._words[position + 2])
         return position
+
+    def _member_of(self, position: int, name: str, struct: str) -> tuple[int, int]:
+        found = self._member(position, name)
+        if found is None:
+            raise ValueError(f"struct {struct} has no {name}")
+        return found
 
     def _member(self, position: int, name: str) -> tuple[int, int] | None:
         """Offset and type number of a member, also of an anonymous struct or union within."""

@@ -172,7 +172,7 @@ def _verdict(found: dict[int, bytes], *, is_policy: bool) -> tuple[str, str]:
     inner = attributes(found.get(_TRACE_VERDICT, b""))
     if _VERDICT_CODE not in inner:
         return "", ""
-    code: int = _i32.unpack(inner[_VERDICT_CODE])[0]
+    code = int.from_bytes(inner[_VERDICT_CODE], signed=True)
     # a drop carries an errno, a queue its number, in the upper half
     word = _VERDICTS.get(code if code < 0 else code & _NF_VERDICT_MASK, str(code))
     return word, text(inner.get(_VERDICT_CHAIN, b""))

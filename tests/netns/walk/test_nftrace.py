@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 import pytest
-from tests.netns.walk.witness_stage import CLIENT_PORT, PORT, B, C, Stage, run
+from tests.netns.walk.witness_stage import CLIENT_PORT, PORT, B, C, Stage, run, settled
 
 from glassbridge.kernel.nftrace import TABLE_PREFIX, NftTrace
 from glassbridge.model.observation import RuleHit
@@ -127,9 +127,8 @@ def told(hit: RuleHit) -> Line:
 
 
 def host_hits(stage: Stage, witness: NftTrace) -> list[RuleHit]:
-    time.sleep(0.05)
     host = stage.cookie("host")
-    return [h for h in witness.collect().rule_hits if h.cookie == host]
+    return [h for h in settled(lambda: witness.collect().rule_hits) if h.cookie == host]
 
 
 def is_end_of_chain(hit: RuleHit) -> bool:
@@ -216,8 +215,7 @@ def test_ipv6_and_both_namespaces(stage: Stage) -> None:
     run("ping -c1 -W2 fd78::2 >/dev/null", "a")
     with opened(stage, version=6) as witness:
         stage.send("fd78::2")
-        time.sleep(0.05)
-        hits = witness.collect().rule_hits
+        hits = settled(lambda: witness.collect().rule_hits)
     assert {(h.cookie, h.verdict) for h in hits if h.handle} == {
         (stage.cookie("a"), "continue"),
         (stage.cookie("host"), "drop"),
@@ -255,7 +253,8 @@ def test_nobody_else_can_change_the_table(stage: Stage) -> None:
 def test_two_traces_at_once_do_not_hear_of_each_other(stage: Stage) -> None:
     with opened(stage) as one, opened(stage) as other:
         stage.send(C)
-        assert host_hits(stage, one) == host_hits(stage, other) == []
+        time.sleep(0.1)
+        assert one.collect().rule_hits == other.collect().rule_hits == ()
 
 
 KILLED = """

@@ -7,9 +7,11 @@ import json
 import os
 import socket
 import subprocess
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from ipaddress import ip_address
+from typing import Any
 
 from glassbridge.kernel.netns import CURRENT, cookie_of, inode_of, inside, open_netns
 from glassbridge.kernel.witness import Watch
@@ -107,6 +109,19 @@ class Stage:
         with opened:
             opened.bind(("", CLIENT_PORT))
             yield opened
+
+
+def settled(collect: Callable[[], Iterable[Any]]) -> list[Any]:
+    """What a witness collects, until nothing has come for a while; softirqs may be late."""
+    found = list(collect())
+    end = time.monotonic() + 2
+    while time.monotonic() < end:
+        time.sleep(0.05)
+        new = list(collect())
+        if found and not new:
+            break
+        found += new
+    return found
 
 
 def batch(commands: str, netns: str = "") -> None:
