@@ -160,8 +160,9 @@ class Follower:
             return self._way_in_connection(heard)
         if heard.sequence == sequence and _is_first(packet):
             return Way.THERE if self._is_ours or self._fits(heard) else None
-        is_answer = heard.acknowledgement == (sequence + 1) % _SEQUENCE_SPACE
-        return Way.BACK if is_answer and {"S", "R"} & {*packet.tcp_flags} else None
+        flags = {*packet.tcp_flags}
+        is_answer = heard.acknowledgement == (sequence + 1) % _SEQUENCE_SPACE and "." in flags
+        return Way.BACK if is_answer and {"S", "R"} & flags else None
 
     def _way_in_connection(self, heard: HeardPacket) -> Way | None:
         """Another's segment amid its connection: what comes back next, answers it or follows it."""

@@ -11,6 +11,7 @@ from glassbridge.engine.following import Follower, Way
 from glassbridge.kernel.frames import HeardFrame, HeardPacket
 from glassbridge.kernel.taps import Capture
 from glassbridge.kernel.witness import Testimony
+from glassbridge.model.address import IPAddress
 from glassbridge.model.observation import (
     EventKind,
     KernelEvent,
@@ -80,7 +81,7 @@ def gather(
 ) -> Gathered:
     """`heard` in order; what the follower learns from it tells the rest."""
     ways = [None if h.packet is None else follower.way_of(h.packet) for h in heard]
-    asking = Asking(walk, follower.addresses)
+    asking = Asking(walk, follower.addresses | _next_hops(heard, ways))
     for at, one in enumerate(heard):
         if isinstance(one.frame.heard, NeighbourMessage):
             ways[at] = asking.way_of(one.frame.heard, one.cookie, outgoing=one.is_outgoing)
@@ -102,6 +103,17 @@ def is_drop_of(follower: Follower, event: KernelEvent) -> bool:
         and event.packet is not None
         and follower.way_of_headers(event.packet) is not None
     )
+
+
+def _next_hops(heard: Sequence[Heard], ways: Sequence[Way | None]) -> set[IPAddress]:
+    """Who answered with a MAC that the packet then went to, whatever was predicted."""
+    macs = {h.frame.destination_mac for h, way in zip(heard, ways, strict=True) if way is not None}
+    said = (h.frame.heard for h in heard)
+    return {
+        m.sender
+        for m in said
+        if isinstance(m, NeighbourMessage) and m.is_reply and m.sender_mac in macs
+    }
 
 
 def _sighting(heard: Heard, way: Way) -> Sighting:
