@@ -13,6 +13,7 @@ from glassbridge.model.walk import (
     Fact,
     NeighbourFound,
     Place,
+    RouteChosen,
     Step,
     Translated,
     Walk,
@@ -39,6 +40,8 @@ def refined(drop: Drop, n: int, walk: Walk, testimony: Testimony, snapshot: Snap
     step = walk.steps[n]
     return (
         _stale_connection(drop, step, walk, snapshot)
+        or _silent_by_filter(drop)
+        or _wrong_gateway(drop, n, walk, snapshot)
         or _misled(drop, n, walk, snapshot)
         or _black_hole(drop, testimony)
         or drop
@@ -102,6 +105,55 @@ def _end(packet: object) -> str:
     destination = getattr(packet, "destination", "")
     port = getattr(packet, "destination_port", 0)
     return f"{destination}:{port}" if port else str(destination)
+
+
+def _silent_by_filter(drop: Drop) -> Drop | None:
+    """rp_filter also keeps the kernel from answering ARP."""
+    if drop.cause is not Cause.NEIGHBOUR_UNANSWERED:
+        return None
+    said = next((f for f in drop.evidence if f.says.startswith("rp_filter")), None)
+    if said is None or drop.place is None:
+        return None
+    key = f"net.ipv4.conf.{drop.place.ifname}.rp_filter"
+    return replace(drop, cause=Cause.RP_FILTER, subject=key)
+
+
+def _wrong_gateway(drop: Drop, n: int, walk: Walk, snapshot: Snapshot) -> Drop | None:
+    """The gateway takes the packet and does not forward, and is not the host, whose task it is."""
+    if drop.cause not in {Cause.IP_FORWARD_OFF, Cause.IP6_FORWARD_OFF}:
+        return None
+    end = walk.steps[n]
+    if end.place.cookie == snapshot.home:
+        return None
+    routed = next(
+        (
+            s
+            for s in reversed(walk.steps[:n])
+            if isinstance(s.detail, RouteChosen) and s.is_reply == end.is_reply
+        ),
+        None,
+    )
+    if routed is None or not isinstance(routed.detail, RouteChosen):
+        return None
+    gateway = routed.detail.gateway
+    owners = {place.cookie for place, _ in _owners(snapshot, gateway)} if gateway else set()
+    if end.place.cookie not in owners:
+        return None
+    oif = snapshot.namespaces[routed.place.cookie].stack.link(routed.detail.oif or 0)
+    where = routed.place
+    if oif is not None:
+        where = replace(where, ifname=oif.ifname, ifindex=oif.ifindex)
+    return Drop(
+        cause=Cause.WRONG_GATEWAY,
+        sentence=f"the gateway of {routed.place.name}, {gateway}, is {end.place.name}, which does "
+        "not forward",
+        evidence=(
+            Fact(what=f"routes of {routed.place.name}", says=f"via {gateway}"),
+            *drop.evidence,
+        ),
+        place=where,
+        subject=str(gateway),
+    )
 
 
 def _misled(drop: Drop, n: int, walk: Walk, snapshot: Snapshot) -> Drop | None:

@@ -13,7 +13,7 @@ from glassbridge.model.walk import (
     Walk,
 )
 from glassbridge.walk.comparing import GOOD_ANSWERS
-from glassbridge.walk.reached import has_arrived, has_link, is_seen
+from glassbridge.walk.reached import has_arrived, has_link, is_halfway, is_seen
 from glassbridge.walk.testimony import LINK_WITNESSES, Testimony
 from glassbridge.walk.told_drops import Ending, Fate, told_drop
 from glassbridge.walk.unpredicted import unpredicted
@@ -45,6 +45,10 @@ def _not_sent(steps: tuple[Step, ...], testimony: Testimony, snapshot: Snapshot)
         return told
     home = steps[0].place.cookie if steps else None
     errno = testimony.answer.errno if testimony.answer else ""
+    foreseen = next((n for n, s in enumerate(steps) if s.drop is not None), None)
+    if errno == "EMSGSIZE" and foreseen is not None:
+        # an earlier packet was too large somewhere, and the sender remembers what it was told
+        return Ending(fate=Fate.LOST, last=foreseen)
     kind = HookPassed if errno == "EPERM" else RouteChosen
     here = [n for n, s in enumerate(steps) if s.place.cookie == home and not s.is_reply] or [0]
     fitting = [n for n in here if steps[n].drop or isinstance(steps[n].detail, kind)] or here[:1]
@@ -84,7 +88,7 @@ def _silent(walk: Walk, testimony: Testimony, snapshot: Snapshot) -> Ending:
     seen = [n for n in request if is_seen(steps[n], testimony)]
     if not seen and testimony.answer is None:
         return Ending(fate=Fate.UNSETTLED)
-    return _lost_after(steps, request, seen[-1] if seen else 0)
+    return _lost_after(steps, request, seen[-1] if seen else 0, testimony)
 
 
 def _unwatched(end: Step, testimony: Testimony, last: int) -> Ending:
@@ -115,7 +119,7 @@ def _reply_lost(steps: tuple[Step, ...], end: int, testimony: Testimony) -> Endi
     reply = [n for n, s in enumerate(steps) if s.is_reply]
     seen = [n for n in reply if is_seen(steps[n], testimony)]
     if seen:
-        return _lost_after(steps, reply, seen[-1])
+        return _lost_after(steps, reply, seen[-1], testimony)
     if any(m.is_reply for m in testimony.marks):
         first = reply[0] if reply else end
         return Ending(fate=Fate.LOST, is_reply=True, first=first, last=len(steps) - 1)
@@ -124,8 +128,10 @@ def _reply_lost(steps: tuple[Step, ...], end: int, testimony: Testimony) -> Endi
     return Ending(fate=Fate.LOST, is_reply=bool(reply), first=end, last=last)
 
 
-def _lost_after(steps: tuple[Step, ...], way: list[int], seen: int) -> Ending:
+def _lost_after(steps: tuple[Step, ...], way: list[int], seen: int, testimony: Testimony) -> Ending:
     """Between the last step that was seen and the next at which it should have been."""
+    if is_halfway(steps[seen], testimony):
+        return Ending(fate=Fate.LOST, is_reply=steps[seen].is_reply, first=seen, last=seen)
     later = [n for n in way if n > seen]
     last = next((n for n in later if has_link(steps[n])), later[-1] if later else seen)
     return Ending(fate=Fate.LOST, is_reply=steps[seen].is_reply, first=seen, last=last)

@@ -266,8 +266,8 @@ def masquerade(case: Case, source: str) -> tuple[str, ...]:
     family = _IP_WORDS[case.packet.version]
     chain = "{ type nat hook postrouting priority 100 ; }"
     lines = (
-        f"add table {family} masquerade",
-        f"add chain {family} masquerade postrouting {chain}",
-        f"add rule {family} masquerade postrouting {family} saddr {source} masquerade",
+        f"add table {family} to_outside",
+        f"add chain {family} to_outside postrouting {chain}",
+        f"add rule {family} to_outside postrouting {family} saddr {source} masquerade",
     )
     return tuple(command(case.snapshot, case.cookie, "nft", line) for line in lines)

@@ -46,6 +46,30 @@ def _join(case: Case, network: str, name: str, origin: Origin) -> str:
     )
 
 
+def reconnect(case: Case) -> tuple[str, ...]:
+    """Take a container off its network and put it on again: it gets everything anew."""
+    name = case.name(case.cookie)
+    network = next(
+        (
+            n
+            for n in case.snapshot.networks
+            for a in (name.addresses if name else ())
+            if any(a in s for s in n.subnets)
+        ),
+        None,
+    )
+    if name is None or network is None or ENGINES.get(name.origin) != ENGINES.get(network.origin):
+        return ()
+    if name.origin not in ENGINES:
+        return ()
+    words = (ENGINES[name.origin], "network")
+    home = case.snapshot.home
+    return tuple(
+        command(case.snapshot, home, *words, verb, network.name, name.name)
+        for verb in ("disconnect", "connect")
+    )
+
+
 def mend_internal(case: Case) -> Mending:
     """Out of an internal network by a second one; into it by becoming a member."""
     joined = connect(case)

@@ -3,7 +3,8 @@
 from glassbridge.model.address import IPAddress
 from glassbridge.model.tables import TABLE_MAIN, Route
 from glassbridge.model.topology import Link
-from glassbridge.model.walk import Cause
+from glassbridge.model.walk import Cause, RouteChosen
+from glassbridge.walk.fixes_networks import reconnect
 from glassbridge.walk.mending import Case, Mending
 
 _LOOSE = 2
@@ -73,21 +74,25 @@ def _is_behind(case: Case, address: IPAddress, link: Link) -> bool:
 def mend_no_route(case: Case) -> Mending:
     """The link whose wire has the destination, else the gateway of a link's own bridge."""
     destination = case.packet.destination
-    for link in case.stack.links:
-        if link.is_up and not link.is_loopback and _is_behind(case, destination, link):
-            target = f"{destination}/{destination.max_prefixlen}"
+    usable = [k for k in case.stack.links if k.is_up and not k.is_loopback and k.master is None]
+    for link in usable:
+        subnet = _subnet_on(case, link)
+        if subnet is None and _is_behind(case, destination, link):
+            subnet = f"{destination}/{destination.max_prefixlen}"
+        if subnet is not None:
             return Mending(
-                commands=(case.at("ip", "route", "add", target, "dev", link.ifname),),
+                commands=(
+                    case.at("ip", *_family(case), "route", "add", subnet, "dev", link.ifname),
+                ),
                 note=f"{destination} is behind {link.ifname}",
             )
-    for link in case.stack.links:
-        if not link.is_up or link.is_loopback or link.master is not None:
-            continue
+    for link in usable:
         gateway = default_gateway(case, link)
         if gateway is not None:
-            words = ("ip", "route", "add", "default", "via", str(gateway), "dev", link.ifname)
+            way = ("default", "via", str(gateway), "dev", link.ifname)
             return Mending(
-                commands=(case.at(*words),), note=f"{gateway} is the router on {link.ifname}'s wire"
+                commands=(case.at("ip", *_family(case), "route", "add", *way),),
+                note=f"{gateway} is the router on {link.ifname}'s wire",
             )
     return Mending(
         note=f"ip route add {destination} via the router that leads there: which one that is, "
@@ -95,15 +100,36 @@ def mend_no_route(case: Case) -> Mending:
     )
 
 
-def default_gateway(case: Case, link: Link) -> IPAddress | None:
-    """The address, on the other side of a cable, of who routes there: the bridge, or the peer."""
-    far = case.snapshot.far_end(case.cookie, link)
+def _subnet_on(case: Case, link: Link) -> str | None:
+    """A subnet of the link's own addresses that has the destination: its route was taken away."""
+    return next(
+        (
+            str(a.interface.network)
+            for a in case.stack.addresses
+            if a.ifindex == link.ifindex and case.packet.destination in a.interface.network
+        ),
+        None,
+    )
+
+
+def _family(case: Case) -> tuple[str, ...]:
+    return ("-6",) if case.packet.version == 6 else ()  # noqa: PLR2004 - the IP version
+
+
+def default_gateway(case: Case, link: Link, cookie: int | None = None) -> IPAddress | None:
+    """The address, on the other side of a cable, of who routes there: the bridge, or the peer.
+
+    The link is of the namespace where it is to be mended, or of another.
+    """
+    here = case.cookie if cookie is None else cookie
+    far = case.snapshot.far_end(here, link)
     if far is None:
         return None
     there = case.stack_of(far[0])
     peer = there.link(far[1])
     router = peer.master if peer is not None and peer.master is not None else far[1]
-    mine = [a.interface.network for a in case.stack.addresses if a.ifindex == link.ifindex]
+    own = case.stack_of(here).addresses
+    mine = [a.interface.network for a in own if a.ifindex == link.ifindex]
     return next(
         (
             a.interface.ip
@@ -127,14 +153,13 @@ def mend_refused(case: Case) -> Mending:
     route = _refusing(case, kind)
     if route is not None:
         return Mending(commands=(case.at(*_deletion(route)),), note=f"takes out the {kind} route")
-    family = ("-6",) if case.packet.version == 6 else ()  # noqa: PLR2004 - the IP version
     rule = next(
         (r for r in case.stack.rules if r.action == kind and r.family == case.packet.version),
         None,
     )
     if rule is None:
         return Mending(note=f"find who made the {kind} route: ip route show table all")
-    words = ("ip", *family, "rule", "del", "priority", rule.priority)
+    words = ("ip", *_family(case), "rule", "del", "priority", str(rule.priority))
     return Mending(commands=(case.at(*words),), note=f"takes out the rule that says {kind}")
 
 
@@ -165,9 +190,8 @@ def mend_gateway(case: Case) -> Mending:
             note=f"{case.drop.subject} is no router: name one that is (ip route replace)"
         )
     target = "default" if route.is_default else str(route.destination)
-    family = ("-6",) if case.packet.version == 6 else ()  # noqa: PLR2004 - the IP version
-    words = ("ip", *family, "route", "replace", target, "via", str(gateway), "dev", link.ifname)
-    return Mending(commands=(case.at(*words),), note=f"{gateway} is the router on that wire")
+    words = (*_family(case), "route", "replace", target, "via", str(gateway), "dev", link.ifname)
+    return Mending(commands=(case.at("ip", *words),), note=f"{gateway} is the router on that wire")
 
 
 def _to(case: Case) -> list[Route]:
@@ -177,14 +201,35 @@ def _to(case: Case) -> list[Route]:
 
 
 def mend_loop(case: Case) -> Mending:
-    """The more specific route of the ring is the one that somebody added."""
-    routes = [r for r in _to(case) if r.gateway is not None and not r.is_default]
-    if not routes:
+    """The route by which a router sends away what is on a wire of its own, else the last one's."""
+    ring = [
+        (s.place.cookie, s.detail.route)
+        for s in case.walk.steps
+        if isinstance(s.detail, RouteChosen)
+        and s.detail.is_forwarding
+        and s.detail.route is not None
+        and s.detail.route.gateway is not None
+        and not s.detail.route.is_default
+    ]
+    if not ring:
         return Mending(note="two routers each send it to the other: one of the routes is wrong")
+    at_home = [(cookie, route) for cookie, route in ring if _is_at_home(case, cookie, route)]
+    cookie, route = (at_home or ring)[0]
     return Mending(
-        commands=(case.at(*_deletion(routes[0])),),
-        note=f"takes out the route to {routes[0].destination}, which leads in a circle",
+        commands=(case.at(*_deletion(route), cookie=cookie),),
+        note=f"takes out the route to {route.destination}, which leads in a circle",
     )
+
+
+def _is_at_home(case: Case, cookie: int, wrong: Route) -> bool:
+    """Without that route, the destination would be on one of its own links."""
+    others = [
+        r
+        for r in case.stack_of(cookie).routes
+        if case.packet.destination in r.destination and r != wrong
+    ]
+    best = max(others, key=lambda r: r.destination.prefixlen, default=None)
+    return best is not None and best.gateway is None and best.type == "unicast"
 
 
 def mend_martian(case: Case) -> Mending:
@@ -213,9 +258,14 @@ def mend_ipv6_absent(case: Case) -> Mending:
         "",
     )
     if key:
+        again = reconnect(case)
+        switched = sysctl(case, key, 0)
+        if again:
+            return Mending(
+                commands=(switched, *again), note="its addresses went when it was switched off"
+            )
         return Mending(
-            commands=(sysctl(case, key, 0),),
-            note="addresses went when it was switched off: connect the container again to get them",
+            note=f"switch it on ({switched}), and give it the addresses that went with it"
         )
     return Mending(note="create the network with --ipv6, and connect the container again")
 

@@ -29,6 +29,17 @@ def is_seen(step: Step, testimony: Testimony) -> bool:
     )
 
 
+def is_halfway(step: Step, testimony: Testimony) -> bool:
+    """Seen at one link of the step and not at the other: it went into a cable, and not out."""
+    links = [e for e in step.expected if isinstance(e, OnLink)]
+    seen = [
+        e
+        for e in links
+        if testimony.at_link(e.cookie, e.ifindex, outgoing=e.outgoing, is_reply=step.is_reply)
+    ]
+    return isinstance(step.detail, Crossed) and 0 < len(seen) < len(links)
+
+
 def has_arrived(way: list[Step], testimony: Testimony) -> bool:
     """It was seen at the last link of the way, addressed to who is there."""
     last = next((s for s in reversed(way) if has_link(s)), None)

@@ -25,6 +25,9 @@ from glassbridge.model.snapshot import Snapshot
 ICMP_ERRORS = {4: frozenset({3, 4, 5, 11, 12}), 6: frozenset({1, 2, 3, 4})}
 """Types of messages that are about another packet (RFC 792, RFC 4443)."""
 
+OTHERHOST = "OTHERHOST"
+"""The drop reason of who heard a frame that was addressed to somebody else's MAC."""
+
 TAP_FUNCTIONS = frozenset({"packet_rcv", "tpacket_rcv"})
 """A packet socket lets its own copy go: that is no drop of the packet."""
 

@@ -11,7 +11,7 @@ from glassbridge.model.walk import AtRule, Detail, HookPassed, Step
 from glassbridge.walk.drop_sites import details_of
 from glassbridge.walk.hook_chains import hooks_reaching
 from glassbridge.walk.reached import has_arrived, is_seen
-from glassbridge.walk.testimony import Testimony, is_hit_of
+from glassbridge.walk.testimony import OTHERHOST, Testimony, is_hit_of
 
 Found = KernelEvent | RuleHit | CounterChange
 
@@ -54,7 +54,7 @@ def told_drop(
             return _at_hook(steps, hit, snapshot, is_reply=is_reply)
     drops = [(e, c) for e, c in testimony.drops if e.is_reply == is_reply]
     # a flooded copy ends in every other container: that is not the packet's own end
-    own = [(e, c) for e, c in drops if e.reason != "OTHERHOST" and (c is None or c in walked)]
+    own = [(e, c) for e, c in drops if e.reason != OTHERHOST and (c is None or c in walked)]
     for event, cookie in own:
         return _at_event(steps, event, cookie, testimony, is_reply=is_reply)
     for change in testimony.counters:
@@ -97,26 +97,31 @@ def _at_event(
     *,
     is_reply: bool,
 ) -> Ending:
-    way = [n for n, s in enumerate(steps) if s.is_reply == is_reply]
-    seen = max((n for n in way if is_seen(steps[n], testimony)), default=way[0] if way else 0)
-    there = [n for n in way if cookie is None or steps[n].place.cookie == cookie] or way or [0]
-    kinds: tuple[type[Detail], ...] = details_of(event.reason, event.function)
-    fitting = [n for n in there if isinstance(steps[n].detail, kinds)]
-    after = [n for n in fitting if n >= seen]
-    if after or fitting:
-        place = (after or fitting[-1:])[0]
-        return Ending(
-            fate=Fate.LOST, is_reply=is_reply, first=place, last=place, cookie=cookie, found=event
-        )
-    last = max(seen, there[-1])
+    way = [n for n, s in enumerate(steps) if s.is_reply == is_reply] or [0]
+    seen = max((n for n in way if is_seen(steps[n], testimony)), default=way[0])
+    first, last = seen, way[-1]
+    if event.reason != OTHERHOST:
+        # who hears another's frame lets it go: where it was to go, that does not tell
+        there = [n for n in way if cookie is None or steps[n].place.cookie == cookie] or way
+        last = max(seen, there[-1])
+        place = _fitting(steps, there, seen, details_of(event.reason, event.function))
+        if place is not None:
+            first = last = place
     return Ending(
-        fate=Fate.LOST,
-        is_reply=is_reply,
-        first=min(seen, last),
-        last=last,
-        cookie=cookie,
-        found=event,
+        fate=Fate.LOST, is_reply=is_reply, first=first, last=last, cookie=cookie, found=event
     )
+
+
+def _fitting(
+    steps: tuple[Step, ...], there: list[int], seen: int, kinds: tuple[type[Detail], ...]
+) -> int | None:
+    """The step of that kind where a drop was predicted, else the first that was not passed yet."""
+    fitting = [n for n in there if isinstance(steps[n].detail, kinds)]
+    predicted = [n for n in fitting if steps[n].drop is not None]
+    ahead = [
+        n for kind in kinds for n in fitting if n >= seen and isinstance(steps[n].detail, kind)
+    ]
+    return next(iter((*predicted, *ahead, *reversed(fitting))), None)
 
 
 def _nearest(steps: tuple[Step, ...], cookie: int, *, is_reply: bool) -> int:

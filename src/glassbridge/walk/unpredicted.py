@@ -12,7 +12,7 @@ from glassbridge.model.walk import (
     Step,
     Switched,
 )
-from glassbridge.walk.testimony import Mark, Testimony
+from glassbridge.walk.testimony import OTHERHOST, Mark, Testimony
 
 Where = tuple[int, int]
 """Cookie and ifindex."""
@@ -33,6 +33,8 @@ def unpredicted(
     own kind. Copies of a flooded frame are no surprise.
     """
     ways = {is_reply: _way(steps, snapshot, is_reply=is_reply) for is_reply in (False, True)}
+    walked = {s.place.cookie for s in steps}
+    strangers = {c for e, c in testimony.drops if e.reason == OTHERHOST and c not in walked}
     has_reply = any(s.is_reply for s in steps)
     found: dict[tuple[Where, bool, bool], Mark] = {}
     for mark in testimony.marks:
@@ -40,7 +42,7 @@ def unpredicted(
         if mark.is_reply and not has_reply:
             continue
         where = (mark.cookie, mark.ifindex)
-        if where in way.links or _is_copy(mark, way, snapshot):
+        if where in way.links or mark.cookie in strangers or _is_copy(mark, way, snapshot):
             continue
         found.setdefault((where, mark.outgoing, mark.is_reply), mark)
     return tuple(found.values())
