@@ -13,12 +13,11 @@ from glassbridge.kernel.trace_matches import transport_matches
 from glassbridge.kernel.witness import Watch
 from glassbridge.model.packet import Transport
 from glassbridge.wire.nft_trace import TransportMatch
-from glassbridge.wire.packet_events import (
+from glassbridge.wire.packet_events import PacketEvent, decode_event
+from glassbridge.wire.packet_observers import (
     Maps,
     Offsets,
-    PacketEvent,
     Tracepoint,
-    decode_event,
     observer,
 )
 

@@ -26,13 +26,12 @@ from glassbridge.kernel.witness import Testimony, Watch
 from glassbridge.model.observation import EventKind, KernelEvent, WitnessName
 from glassbridge.model.tables import Ifindex
 from glassbridge.wire.btf import Types
-from glassbridge.wire.packet_events import (
+from glassbridge.wire.packet_events import PacketEvent, decode_event
+from glassbridge.wire.packet_observers import (
     SYMBOL_FORMAT,
     Maps,
     Offsets,
-    PacketEvent,
     Tracepoint,
-    decode_event,
     find_offsets,
     observer,
 )
