@@ -309,7 +309,7 @@ class World:
         master = host.find(bridge)
         ends: list[tuple[Box, Link]] = [(host, master)]
         for port in host.links:
-            if port.master != master.ifindex or port.peer is None:
+            if port.master != master.ifindex or port.link_nsid is None:
                 continue
             box = next(b for b in self.boxes.values() if b.cookie == port.link_nsid)
             end = next(k for k in box.links if k.ifindex == port.peer)
