@@ -7,6 +7,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from glassbridge.engine.asking import Asking
+from glassbridge.engine.dating import dated
 from glassbridge.engine.following import Follower, Way
 from glassbridge.kernel.frames import HeardFrame, HeardPacket
 from glassbridge.kernel.taps import Capture
@@ -47,9 +48,9 @@ class Heard(NamedTuple):
 class Gathered(Struct, frozen=True, kw_only=True):
     """What is left."""
 
-    sightings: tuple[Sighting, ...]
-    rule_hits: tuple[RuleHit, ...]
-    events: tuple[KernelEvent, ...]
+    sightings: tuple[Sighting, ...] = ()
+    rule_hits: tuple[RuleHit, ...] = ()
+    events: tuple[KernelEvent, ...] = ()
 
     @property
     def packet(self) -> Packet | None:
@@ -77,7 +78,11 @@ def in_order(heard: Iterable[Heard], walk: Walk) -> list[Heard]:
 
 
 def gather(
-    walk: Walk, follower: Follower, heard: Sequence[Heard], told: Iterable[Testimony]
+    walk: Walk,
+    follower: Follower,
+    heard: Sequence[Heard],
+    told: Iterable[Testimony],
+    sent_ns: int,
 ) -> Gathered:
     """`heard` in order; what the follower learns from it tells the rest."""
     ways = [None if h.packet is None else follower.way_of(h.packet) for h in heard]
@@ -86,12 +91,13 @@ def gather(
         if isinstance(one.frame.heard, NeighbourMessage):
             ways[at] = asking.way_of(one.frame.heard, one.cookie, outgoing=one.is_outgoing)
     testimonies = [*told]
+    sightings = tuple(
+        _sighting(h, way) for h, way in zip(heard, ways, strict=True) if way is not None
+    )
+    events = tuple(_followed_events(follower, [e for t in testimonies for e in t.events]))
+    hits = _followed_hits(follower, [h for t in testimonies for h in t.rule_hits])
     return Gathered(
-        sightings=tuple(
-            _sighting(h, way) for h, way in zip(heard, ways, strict=True) if way is not None
-        ),
-        events=tuple(_followed_events(follower, [e for t in testimonies for e in t.events])),
-        rule_hits=tuple(_followed_hits(follower, [h for t in testimonies for h in t.rule_hits])),
+        sightings=sightings, events=events, rule_hits=tuple(dated(hits, sightings, sent_ns))
     )
 
 

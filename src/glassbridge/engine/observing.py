@@ -11,7 +11,7 @@ from os import close
 from msgspec.structs import replace
 
 from glassbridge.engine.following import Follower
-from glassbridge.engine.gathering import gather
+from glassbridge.engine.gathering import Gathered, gather
 from glassbridge.engine.listening import (
     STRAGGLERS,
     Listener,
@@ -41,7 +41,7 @@ from glassbridge.model.observation import (
     Witness,
     WitnessName,
 )
-from glassbridge.model.packet import Transport
+from glassbridge.model.packet import Packet, Transport
 from glassbridge.model.walk import Walk
 from glassbridge.wire.socket_filter import Wanted, tap_filter
 
@@ -123,7 +123,9 @@ class _Observing:
             Follower(probe.packet, payload=payload, is_port_kept=is_port_kept)
             for is_port_kept in (True, False)
         )
-        return self._told(listener, followers, probe=probe, answer=answer)
+        told = self._told(listener, answer=answer)
+        sent = probe.packet if _was_sent(probe) else None
+        return self._seen(told, listener, followers, sent=sent, sent_ns=probe.sent_ns)
 
     def _await(self, probe: Probe, listener: Listener, follower: Follower) -> Answer:
         request = self._request
@@ -149,9 +151,15 @@ class _Observing:
             return self._told(listener, why_not_sent=_ANOTHERS)
         answer = await_reply(first, listener, Follower.of_another(first.packet))
         listener.settle(STRAGGLERS)
+        told = self._told(listener, answer=answer, why_not_sent=_ANOTHERS)
         follower = Follower.of_another(first.packet)
-        told = self._told(listener, (follower,), answer=answer, why_not_sent=_ANOTHERS)
-        return replace(told, packet=first.packet.packet, sent_ns=first.capture.at_ns)
+        return self._seen(
+            told,
+            listener,
+            (follower,),
+            sent=first.packet.packet,
+            sent_ns=first.capture.at_ns,
+        )
 
     def _listen(self, watch: Watch) -> Listener:
         for witness in self._witnesses:
@@ -173,42 +181,49 @@ class _Observing:
     def _told(
         self,
         listener: Listener | None = None,
-        followers: Iterable[Follower] = (),
         *,
-        probe: Probe | None = None,
         answer: Answer | None = None,
         why_not_sent: str = "",
     ) -> Observation:
+        """Who spoke; what they saw comes later, if there was a packet to see."""
         witnesses = [_lookup_witness(self._lookups, self._refusals)]
         if listener is not None:
             witnesses += listener.report(self._refusals)
         witnesses.append(
             Witness(name=WitnessName.SENDER, spoke=not why_not_sent, why_not=why_not_sent)
         )
-        observation = Observation(
+        return Observation(
             packet=None,
             answer=answer,
             lookups=self._lookups,
             witnesses=tuple(witnesses),
             is_live=self._request.is_live,
         )
-        gathered = None
+
+    def _seen(
+        self,
+        told: Observation,
+        listener: Listener,
+        followers: Iterable[Follower],
+        *,
+        sent: Packet | None,
+        sent_ns: int,
+    ) -> Observation:
+        """What was seen of the packet, by the first follower that finds it, else by the last."""
+        heard, testimonies = listener.heard(), listener.testimonies
+        gathered = Gathered()
         for follower in followers:
-            assert listener is not None  # who follows has listened
-            gathered = gather(self._request.walk, follower, listener.heard(), listener.testimonies)
+            gathered = gather(self._request.walk, follower, heard, testimonies, sent_ns)
             if follower.has_found:
                 break
-        if listener is None or gathered is None:
-            return observation
-        sent = probe.packet if probe is not None and _was_sent(probe) else None
         return replace(
-            observation,
+            told,
             packet=gathered.packet or sent,
-            sent_ns=probe.sent_ns if probe is not None else 0,
+            sent_ns=sent_ns,
             sightings=gathered.sightings,
             rule_hits=gathered.rule_hits,
             events=gathered.events,
-            counters=tuple(c for t in listener.testimonies for c in t.counters),
+            counters=tuple(c for t in testimonies for c in t.counters),
         )
 
 
