@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from glassbridge.app.demo_stage import Stage, environment_for_tools, say
-from glassbridge.app.demo_story import FIRST, SECOND, Story
+from glassbridge.app.demo_story import BACKEND, FIRST, SECOND, THIRD, Story
 from glassbridge.app.lab import run_lab
 from glassbridge.app.service import connect_if_running
 from glassbridge.errors import Conflict, GlassbridgeError, PermissionRefused, Unavailable
@@ -80,8 +80,9 @@ def _cleaned_up(stage: Stage) -> Iterator[None]:
     try:
         yield
     finally:
-        for name in (FIRST, SECOND):
+        for name in (FIRST, SECOND, THIRD):
             stage.ask(f"glassbridge rm -f {name} >/dev/null 2>&1 || :")
+        stage.ask(f"glassbridge network rm {BACKEND} >/dev/null 2>&1 || :")
         if daemon is None:
             say(f"\n{stage.ask('glassbridge down')}".rstrip())
 

@@ -42,16 +42,16 @@ class Stage:
         for line in lines[1:]:
             say(f"{_INDENT}{line}", bold=True)
 
-    def show(self, command: str) -> str:
+    def show(self, command: str, exit_code: int = 0) -> str:
         """Run a command as a person would type it; its output is shown and returned."""
         say(f"\n{_INDENT}$ {command}", fg="cyan")
-        output = self.ask(command)
+        output = self.ask(command, exit_code)
         for line in output.expandtabs().rstrip().splitlines() or ["(prints nothing)"]:
             say(f"{_INDENT}{line}".rstrip())
         return output
 
-    def ask(self, command: str) -> str:
-        """Run a command behind the scene; raises StoryError if it fails."""
+    def ask(self, command: str, exit_code: int = 0) -> str:
+        """Run a command behind the scene; raises StoryError if it ends otherwise."""
         done = subprocess.run(
             ["sh", "-c", _GLASSBRIDGE + command],
             env=self._environment,
@@ -61,7 +61,7 @@ class Stage:
             timeout=_SECONDS,
             check=False,
         )
-        if done.returncode:
+        if done.returncode != exit_code:
             raise StoryError(
                 f"the demo's command failed with exit code {done.returncode}: {command}",
                 hint=done.stderr.strip(),
