@@ -4,7 +4,8 @@ from glassbridge.model.address import Mac
 from glassbridge.model.topology import Link
 from glassbridge.model.walk import Action, Cause, Crossed, Disposition, Drop, Fact, Left, Place
 from glassbridge.walk.passing import without_mark
-from glassbridge.walk.segment import MACVLAN, VETH, bridge_of, dark, explore_upper, parent_of
+from glassbridge.walk.port_gates import bridge_of, dark
+from glassbridge.walk.segment import MACVLAN, VETH, explore_upper, parent_of
 from glassbridge.walk.silence import kept_back
 from glassbridge.walk.strangers import astray, is_for
 from glassbridge.walk.traveller import (

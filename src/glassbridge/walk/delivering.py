@@ -15,7 +15,8 @@ from glassbridge.model.walk import (
     Fact,
     SocketFound,
 )
-from glassbridge.walk.segment import Flood, explore
+from glassbridge.walk.port_gates import Flood
+from glassbridge.walk.segment import explore
 from glassbridge.walk.sysctls import setting
 from glassbridge.walk.traveller import Delivered, Ended, Ground, Traveller
 from glassbridge.walk.validity import is_own

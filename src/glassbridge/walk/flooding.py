@@ -5,7 +5,8 @@ from msgspec import Struct
 from glassbridge.model.address import Mac
 from glassbridge.model.tables import FdbEntry, Ifindex
 from glassbridge.model.topology import Link, Stack
-from glassbridge.walk.segment import Flood, Segment, Shut, explore, no_exit, unread_behind
+from glassbridge.walk.port_gates import Flood, Shut, no_exit, unread_behind
+from glassbridge.walk.segment import Segment, explore
 from glassbridge.walk.traveller import Ground, Traveller, Unclear, Unread
 
 _DEFAULT_VLAN = 1

@@ -10,7 +10,8 @@ from glassbridge.model.tables import Ifindex, Neighbour, NeighbourState
 from glassbridge.model.topology import Link, Stack
 from glassbridge.model.walk import Drop, NeighbourFound
 from glassbridge.walk.answering import Voice, voice
-from glassbridge.walk.segment import Ear, Flood, Segment, Turn, explore, unread_behind
+from glassbridge.walk.port_gates import Flood, unread_behind
+from glassbridge.walk.segment import Ear, Segment, Turn, explore
 from glassbridge.walk.silence import silence
 from glassbridge.walk.source_address import arp_sender
 from glassbridge.walk.traveller import (

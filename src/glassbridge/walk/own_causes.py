@@ -48,6 +48,19 @@ CAUSES = {
 _FROM_A_SIBLING = {Cause.DIRECT_ROUTING, Cause.PORT_NOT_PUBLISHED}
 
 
+SENTENCES = {
+    Cause.SOURCE_GUARD: "it claims an address that is not its sender's",
+    Cause.ROUTER_GUARD: "no container may act as router or DHCP server",
+    Cause.LOOPBACK_GUARD: "nobody reaches 127.0.0.0/8 of the host but the host itself",
+    Cause.DIRECT_ROUTING: "from outside a container is reached by its published ports only",
+    Cause.INTERNAL_NETWORK: "an internal network has no way in or out",
+    Cause.NETWORKS_APART: "two networks reach each other by published ports only",
+    Cause.ICC_OFF: "the containers of this network are kept apart (icc is off)",
+    Cause.PORT_NOT_PUBLISHED: "this port is not published",
+}
+"""What a person reads of each."""
+
+
 def own_cause(rule: RuleRef, *, from_network: bool) -> Cause | None:
     """Why a rule of ours drops; None: it is not ours.
 

@@ -15,7 +15,7 @@ from glassbridge.model.walk import (
     HookPassed,
 )
 from glassbridge.walk.hooks import HookCall, HookResult, HookVerdict
-from glassbridge.walk.own_causes import own_cause
+from glassbridge.walk.own_causes import SENTENCES, own_cause
 from glassbridge.walk.traveller import Ended, Ground, Traveller
 from glassbridge.walk.versions import V4
 
@@ -153,12 +153,28 @@ def _drop(ground: Ground, traveller: Traveller, call: HookCall, result: HookResu
         facts.append(Fact(what="br_netfilter", says="bridged frames pass the hooks of IP"))
     return Drop(
         cause=cause,
-        sentence=f"the firewall of {name} {verb} it at {call.hook}: {what}",
+        sentence=f"the firewall of {name} {verb} it: {_why(cause, rule, call)}",
         evidence=tuple(facts),
         rule=rule,
         place=ground.place(traveller.cookie),
         subject=_subject(traveller),
     )
+
+
+def _why(cause: Cause, rule: RuleRef | None, call: HookCall) -> str:
+    """The meaning where the rule is ours; else which chain it was, for its text is evidence."""
+    if cause in SENTENCES:
+        return SENTENCES[cause]
+    if rule is None:
+        return f"the {call.hook} hook"
+    where = f"{rule.family} {rule.table} {rule.chain}"
+    whose = f", {rule.owner.value}'s" if rule.owner.value else ""
+    if cause is Cause.BRIDGE_NETFILTER:
+        return f"{where} is for routed traffic, and br_netfilter shows it bridged frames"
+    if rule.is_policy:
+        return f"no rule of {where}{whose} accepts it, and its policy is to drop"
+    number = rule.handle or rule.number
+    return f"rule {number} of {where}{whose}"
 
 
 def _cause(ground: Ground, traveller: Traveller, call: HookCall, result: HookResult) -> Cause:

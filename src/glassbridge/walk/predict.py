@@ -11,9 +11,9 @@ from glassbridge.walk.delivering import deliver
 from glassbridge.walk.departing import depart
 from glassbridge.walk.hindsight import blame_source, look_back
 from glassbridge.walk.neighbours import resolve
+from glassbridge.walk.port_gates import bridge_of
 from glassbridge.walk.receiving import receive
 from glassbridge.walk.replying import answering, come_back
-from glassbridge.walk.segment import bridge_of
 from glassbridge.walk.sending import send
 from glassbridge.walk.switching import enter_port, leave_bridge
 from glassbridge.walk.traveller import (

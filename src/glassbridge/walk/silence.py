@@ -4,7 +4,8 @@ from glassbridge.model.address import IPAddress
 from glassbridge.model.topology import Link
 from glassbridge.model.walk import Cause, Drop, Fact
 from glassbridge.walk.answering import Voice
-from glassbridge.walk.segment import Segment, Shut
+from glassbridge.walk.port_gates import Shut
+from glassbridge.walk.segment import Segment
 from glassbridge.walk.traveller import Addressed, Ground, Traveller
 from glassbridge.walk.validity import is_own
 

@@ -6,7 +6,8 @@ The kernel drops it there as PACKET_OTHERHOST (ip_rcv_core): the last place wher
 from glassbridge.model.address import Mac
 from glassbridge.model.topology import Link
 from glassbridge.model.walk import Cause, Drop, Fact
-from glassbridge.walk.segment import Ear, Flood, explore
+from glassbridge.walk.port_gates import Flood
+from glassbridge.walk.segment import Ear, explore
 from glassbridge.walk.traveller import Ground, Traveller, Unread
 
 

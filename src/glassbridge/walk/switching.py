@@ -12,7 +12,7 @@ from glassbridge.model.walk import Cause, Drop, Expected, Fact, PortEntered, Swi
 from glassbridge.walk.bridge_netfilter import forward, is_shown, preroute, turn_aside
 from glassbridge.walk.flooding import Known, Spread, known_port, spread
 from glassbridge.walk.passing import pass_bridge_hook
-from glassbridge.walk.segment import Shut, no_entry, no_exit, not_admitted
+from glassbridge.walk.port_gates import Shut, no_entry, no_exit, not_admitted
 from glassbridge.walk.silence import kept_back
 from glassbridge.walk.strangers import astray
 from glassbridge.walk.traveller import (

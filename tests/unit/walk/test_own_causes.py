@@ -9,7 +9,7 @@ from glassbridge.model.kernel_names import NFT_TABLE
 from glassbridge.model.ruleset import Origin, RuleRef
 from glassbridge.model.walk import Cause
 from glassbridge.plan.firewall import tables
-from glassbridge.walk.own_causes import CAUSES, own_cause
+from glassbridge.walk.own_causes import CAUSES, SENTENCES, own_cause
 
 
 def dropping() -> Iterator[tuple[str, str]]:
@@ -22,6 +22,10 @@ def dropping() -> Iterator[tuple[str, str]]:
 
 def test_every_dropping_rule_is_named_and_no_other() -> None:
     assert set(dropping()) == set(CAUSES)
+
+
+def test_every_meaning_has_its_sentence() -> None:
+    assert {*CAUSES.values(), Cause.NETWORKS_APART} == set(SENTENCES)
 
 
 def ref(chain: str, comment: str, table: str = NFT_TABLE) -> RuleRef:
