@@ -27,6 +27,9 @@ FACTS = (
     "=> Before: nginx-1 has no MAC for 172.17.0.3.",
     "=> After: 172.17.0.3 is 02:42:ac:11:00:03",
     "=> Both got nginx's page",
+    "=> Every step was seen as predicted",
+    "=> One cause, its proof, and the command that mends it.",
+    "=> nginx-1 has a second cable now",
     "Try next",
 )
 
@@ -77,6 +80,28 @@ def test_on_the_host_it_cleans_up(fresh_host: None) -> None:
     assert told.returncode == 0
     assert [fact for fact in FACTS if fact not in told.stdout] == []
     assert look_around() == before
+
+
+@needs_files
+def test_where_there_can_be_no_lab_it_says_why_and_shows_the_recording() -> None:
+    """In a user namespace that may have no further namespaces."""
+    refuse = "for kind in user net; do echo 0 >/proc/sys/user/max_${kind}_namespaces; done"
+    program = f"{refuse}; {sys.executable} -P -m glassbridge demo"
+    told = subprocess.run(
+        ["unshare", "--user", "--map-root-user", "sh", "-c", program],
+        env={**os.environ, "PYTHONPATH": str(PROJECT / "src")},
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert told.returncode == 6, "nobody may take it for a demo that was played"
+    assert "user.max_user_namespaces is 0" in told.stderr
+    assert "RECORDED on another machine" in told.stdout
+    assert "from a recording, not from this host" in told.stdout
+    assert "nginx-1 172.17.0.2 -> nginx-2 172.17.0.3:80/tcp      DELIVERED" in told.stdout
+    assert "fix     glassbridge network connect backend nginx-1" in told.stdout
 
 
 def test_a_fact_that_differs_stops_the_story(capsys: pytest.CaptureFixture[str]) -> None:

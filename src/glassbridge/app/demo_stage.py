@@ -12,7 +12,7 @@ import click
 
 from glassbridge.errors import GlassbridgeError
 
-_WIDTH = 92
+_WIDTH, _SCREEN = 92, 100
 _INDENT = "    "
 _ARROW, _SPACE = "=> ", "   "
 _SECONDS = 60
@@ -46,8 +46,10 @@ class Stage:
         """Run a command as a person would type it; its output is shown and returned."""
         say(f"\n{_INDENT}$ {command}", fg="cyan")
         output = self.ask(command, exit_code)
-        for line in output.expandtabs().rstrip().splitlines() or ["(prints nothing)"]:
-            say(f"{_INDENT}{line}".rstrip())
+        lines = output.expandtabs().rstrip().splitlines() or ["(prints nothing)"]
+        indent = _INDENT if max(map(len, lines)) <= _SCREEN - len(_INDENT) else ""
+        for line in lines:
+            say(f"{indent}{line}".rstrip())
         return output
 
     def ask(self, command: str, exit_code: int = 0) -> str:

@@ -21,7 +21,7 @@ from glassbridge.model.kernel_names import DEFAULT_BRIDGE
 
 FIRST, SECOND, THIRD = "nginx-1", "nginx-2", "db"
 BACKEND = "backend"
-_DROPPED = 1
+DROPPED = 1
 """The exit code of a trace is its verdict."""
 _PAGE = "<title>Welcome to nginx!</title>"
 _EVERYWHERE = IPv4Network("0.0.0.0/0")
@@ -200,8 +200,8 @@ class Story:
         stage.show(f"glassbridge run -d --name {THIRD} --network {BACKEND} {self._run}")
         self._await(lambda: "0.0.0.0:80" in stage.ask(f"glassbridge stack {THIRD}"))
         target = f"{FIRST} {THIRD}:80"
-        stage.show(f"glassbridge trace {target}", _DROPPED)
-        report = self._report(target, _DROPPED)
+        stage.show(f"glassbridge trace {target}", DROPPED)
+        report = self._report(target, DROPPED)
         fix = (report["cause"] or {}).get("fix", [])
         stage.notice(
             "One cause, its proof, and the command that mends it.",
