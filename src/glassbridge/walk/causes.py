@@ -24,13 +24,19 @@ _BRIDGED = (
     causes_switching.link_down,
 )
 
+_UNHEARD = (
+    causes_firewall.source_guard,
+    causes_switching.link_down,
+    causes_routing.unanswered,
+)
+
 BY_FUNCTION: dict[str, tuple[Candidate, ...]] = {
     "br_handle_frame_finish": _BRIDGED,
     "br_handle_frame": (causes_switching.link_down, causes_switching.port_blocking),
     "br_nf_dev_queue_xmit": (causes_switching.mtu_of_port,),
     "br_dev_queue_push_xmit": (causes_switching.mtu_of_port,),
     "__dev_forward_skb2": (causes_switching.mtu_of_peer, causes_switching.link_down),
-    "neigh_invalidate": (causes_switching.link_down, causes_routing.unanswered),
+    "neigh_invalidate": _UNHEARD,
     "ip6_pkt_discard": (causes_routing.refused_route, causes_routing.no_route),
     "dst_discard_out": (causes_routing.refused_route,),
 }
@@ -56,7 +62,7 @@ BY_REASON: dict[str, tuple[Candidate, ...]] = {
         causes_switching.wrong_neighbour,
         causes_switching.link_down,
     ),
-    "NEIGH_FAILED": (causes_switching.link_down, causes_routing.unanswered),
+    "NEIGH_FAILED": _UNHEARD,
     "IPV6DISABLED": (causes_routing.ipv6_off,),
     "DEV_READY": (causes_switching.link_down,),
     "NOT_SPECIFIED": (causes_routing.refused_route,),
@@ -65,6 +71,7 @@ BY_REASON: dict[str, tuple[Candidate, ...]] = {
 BY_ERRNO: dict[str, tuple[Candidate, ...]] = {
     "ENETUNREACH": (causes_routing.no_route,),
     "EHOSTUNREACH": (
+        causes_firewall.source_guard,
         causes_switching.link_down,
         causes_routing.refused_route,
         causes_routing.unanswered,
@@ -160,7 +167,7 @@ def _candidates(scene: Scene) -> tuple[Candidate, ...]:
     if answer is not None and answer.kind is AnswerKind.REFUSED:
         return (causes_routing.nobody_listens,)
     if isinstance(scene.step.detail, NeighbourFound):
-        return (*BY_SILENCE, causes_routing.unanswered)
+        return (causes_firewall.source_guard, *BY_SILENCE, causes_routing.unanswered)
     return BY_SILENCE
 
 

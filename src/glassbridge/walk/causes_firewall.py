@@ -3,6 +3,7 @@
 from glassbridge.model.observation import CounterChange, RuleHit
 from glassbridge.model.ruleset import ListedChain, ListedTable, Refuse, RuleRef
 from glassbridge.model.walk import Cause, Drop, Fact, HookPassed
+from glassbridge.walk.guarded import own_addresses, own_macs, port_of
 from glassbridge.walk.own_causes import own_cause
 from glassbridge.walk.owners import policy_ref, rule_ref
 from glassbridge.walk.scene import Scene
@@ -27,6 +28,32 @@ def dropped_by_rule(scene: Scene) -> Drop | None:
         rule=rule,
         place=scene.place(),
         subject=f"{port}{packet.transport.value}",
+    )
+
+
+def source_guard(scene: Scene) -> Drop | None:
+    """Our guard also drops questions for neighbours, asked under a MAC or address of another."""
+    asker = scene.step.place
+    stack = scene.stack_of(asker.cookie)
+    link = stack.link(asker.ifindex or 0)
+    if link is None:
+        return None
+    port = port_of(scene.snapshot, asker, link)
+    source = scene.packet.source
+    macs, addresses = own_macs(scene.snapshot, port), own_addresses(scene.snapshot, port)
+    if macs and str(link.mac) not in macs:
+        what, own = str(link.mac), macs
+    elif addresses and source.version == 4 and str(source) not in addresses:  # noqa: PLR2004 - the IP version
+        what, own = str(source), addresses
+    else:
+        return None
+    return scene.drop(
+        Cause.SOURCE_GUARD,
+        f"{asker.name} sends as {what}, which is not its own",
+        Fact(what=f"source guard of port {port}", says=", ".join(sorted(own))),
+        Fact(what=f"{link.ifname} of {asker.name}", says=what),
+        cookie=scene.snapshot.home,
+        subject=port,
     )
 
 

@@ -1,7 +1,6 @@
 """What our guards dropped: nothing takes a guard away; what they protect is put in order."""
 
-from glassbridge.model.ruleset import Origin, Plain, Together
-from glassbridge.model.topology import Link
+from glassbridge.walk.guarded import own_addresses, own_macs, port_of
 from glassbridge.walk.mending import Case, Mending
 
 
@@ -12,7 +11,9 @@ def mend_source_guard(case: Case) -> Mending:
     note = "glassbridge drops what a container sends under the MAC or address of another"
     for address in stack.addresses:
         link = stack.link(address.ifindex)
-        if address.interface.ip == source and link is not None and not _owns(case, str(source)):
+        if link is None or address.interface.ip != source:
+            continue
+        if str(source) not in own_addresses(case.snapshot, port_of(case.snapshot, sender, link)):
             return Mending(
                 commands=(
                     case.at(
@@ -24,12 +25,12 @@ def mend_source_guard(case: Case) -> Mending:
                 "with -o glassbridge.source_guard=off",
             )
     for link in stack.links:
-        own = _own_mac(case, link)
-        if own and own != link.mac:
+        own = own_macs(case.snapshot, port_of(case.snapshot, sender, link))
+        if own and str(link.mac) not in own:
             return Mending(
                 commands=(
                     case.at(
-                        *("ip", "link", "set", "dev", link.ifname, "address", own),
+                        *("ip", "link", "set", "dev", link.ifname, "address", min(own)),
                         cookie=sender.cookie,
                     ),
                 ),
@@ -38,42 +39,6 @@ def mend_source_guard(case: Case) -> Mending:
     return Mending(
         note=f"{note}; create the network with -o glassbridge.source_guard=off to allow it"
     )
-
-
-def _port_of(case: Case, link: Link) -> str:
-    """The host's end of a container's cable."""
-    far = case.snapshot.far_end(case.source.cookie, link)
-    if far is None:
-        return ""
-    port = case.stack_of(far[0]).link(far[1])
-    return port.ifname if port else ""
-
-
-def _own_elements(case: Case, set_name: str) -> set[tuple[str, str]]:
-    """Port and what belongs to it, out of a set of `table bridge glassbridge`."""
-    home = case.snapshot.namespaces.get(case.snapshot.home)
-    found: set[tuple[str, str]] = set()
-    for table in home.ruleset.tables if home else ():
-        if table.owner is not Origin.GLASSBRIDGE or table.family != "bridge":
-            continue
-        for named in table.sets:
-            for value in named.values if named.name == set_name else ():
-                match value:
-                    case Together(items=(Plain(port), Plain(own))):
-                        found.add((port, own))
-                    case _:
-                        pass
-    return found
-
-
-def _own_mac(case: Case, link: Link) -> str:
-    port = _port_of(case, link)
-    return next((mac for p, mac in _own_elements(case, "own_mac") if port and p == port), "")
-
-
-def _owns(case: Case, address: str) -> bool:
-    ports = {_port_of(case, k) for k in case.stack_of(case.source.cookie).links} - {""}
-    return any((port, address) in _own_elements(case, "own4") for port in ports)
 
 
 def mend_router_guard(case: Case) -> Mending:

@@ -1,18 +1,22 @@
 """Each way to break a network: a trace names the cause, and its fix, run as printed, mends it."""
 
+import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import pytest
 from tests.netns.walk.breakages import ALL, Breakage
-from tests.netns.walk.prediction_stage import C6, PORT, Stage
+from tests.netns.walk.prediction_stage import C6, PORT, B, C, Stage
 
 from glassbridge.engine.survey import Survey
 from glassbridge.engine.trace_options import TraceOptions
 from glassbridge.engine.tracing import trace
-from glassbridge.model.packet import FlowWish
+from glassbridge.kernel.netns import inside, opened_netns
+from glassbridge.model.packet import FlowWish, Transport
 from glassbridge.model.report import TraceReport, Verdict
+from glassbridge.model.walk import Cause
 
 PATIENCE = TraceOptions(timeout=0.4)
 
@@ -31,12 +35,13 @@ def stage(make_netns: Callable[[str], str]) -> Iterator[Stage]:
     made.close()
 
 
-def ask(breakage: Breakage) -> TraceReport:
+def ask(breakage: Breakage, source_port: int | None = None) -> TraceReport:
     wish = FlowWish(
         source=breakage.source,
         destination=breakage.to,
         transport=breakage.transport,
         port=breakage.port or None,
+        source_port=source_port,
         size=breakage.size or None,
         ttl=breakage.ttl if breakage.ttl != 64 else None,
     )
@@ -98,3 +103,40 @@ def works_soon(breakage: Breakage, stage: Stage) -> bool:
         if time.monotonic() > end:
             return False
     return True
+
+
+def test_a_translation_that_is_out_of_date_is_forgotten(
+    stage: Stage, request: pytest.FixtureRequest
+) -> None:
+    """A published port was moved from b to c; a datagram of a known connection still goes to b."""
+    publish = (
+        "nft 'table ip dn {{ chain pre {{ type nat hook prerouting priority -100; "
+        "ip daddr 10.77.0.1 udp dport 5353 dnat to {}:5353; }}; }}'"
+    )
+    stage.run(publish.format(B))
+    stage.run(f"python3 -c '{SENDING}'", "a")
+    stage.run(f"nft delete table ip dn\n{publish.format(C)}")
+    stage.run(f"ip addr del {B}/24 dev eth0", "b")
+    with inside_of("c"):
+        request.addfinalizer((listener := socket.socket(type=socket.SOCK_DGRAM)).close)
+    listener.bind(("", 5353))
+    breakage = Breakage(Cause.STALE_CONNECTION, "", "10.77.0.1", transport=Transport.UDP, port=5353)
+    report = ask(breakage, source_port=40111)
+    assert report.cause is not None, told(report)
+    assert report.cause.code is Cause.STALE_CONNECTION, told(report)
+    for command in report.cause.fix:
+        subprocess.run(["sh", "-c", command], check=True)
+    again = ask(breakage, source_port=40111)
+    assert again.verdict is Verdict.DELIVERED, told(again)
+
+
+@contextmanager
+def inside_of(name: str) -> Iterator[None]:
+    with opened_netns(f"/run/netns/{name}") as fd, inside(fd):
+        yield
+
+
+SENDING = (
+    "import socket; s = socket.socket(type=socket.SOCK_DGRAM); "
+    's.bind(("", 40111)); s.sendto(b"x", ("10.77.0.1", 5353))'
+)
