@@ -5,7 +5,16 @@ from typing import Final
 from msgspec.structs import replace
 
 from glassbridge.model.packet import Packet, Transport
-from glassbridge.model.ruleset import Compare, ListedRule, LookUp, NoTrack, Translate, Unevaluated
+from glassbridge.model.ruleset import (
+    Compare,
+    ListedRule,
+    LookUp,
+    Match,
+    NoTrack,
+    Statement,
+    Translate,
+    Unevaluated,
+)
 from glassbridge.model.snapshot import Connection, Namespace
 from glassbridge.walk.hooks import HookCall, Tracking
 
@@ -176,23 +185,27 @@ def _icmp_type(packet: Packet, call: HookCall) -> int | None:
 
 
 def _needs_conntrack(rule: ListedRule, version: int) -> bool:
+    return any(_asks(m) for m in rule.matches) or any(
+        _starts(statement, version) for statement in rule.statements
+    )
+
+
+def _asks(match: Match) -> bool:
+    if isinstance(match, Compare):
+        return any(field.startswith(("ct ", "ctstate")) for field in match.fields)
+    return match.text.startswith(("ct ", "-m conn", "--ct"))
+
+
+def _starts(statement: Statement, version: int) -> bool:
     """`dnat ip` in a table of inet starts it for IPv4 alone (nft_nat_init)."""
-    for match in rule.matches:
-        if isinstance(match, Compare):
-            if any(field.startswith("ct ") for field in match.fields):
-                return True
-        elif match.text.startswith(("ct ", "-m conn", "! -m conn")):
+    match statement:
+        case Translate():
+            return statement.version in (None, version)
+        case NoTrack():
             return True
-    for statement in rule.statements:
-        match statement:
-            case Translate(version=only) if only in (None, version):
-                return True
-            case NoTrack():
-                return True
-            case LookUp(fields) if any(field.startswith("ct ") for field in fields):
-                return True
-            case Unevaluated(text) if text.startswith(("ct ", "CT ", "CONNMARK")):
-                return True
-            case _:
-                continue
-    return False
+        case LookUp():
+            return any(field.startswith("ct ") for field in statement.fields)
+        case Unevaluated(text):
+            return text.startswith(("ct ", "CT ", "CONNMARK", "MARK -j CONNMARK"))
+        case _:
+            return False

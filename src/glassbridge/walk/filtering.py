@@ -1,7 +1,8 @@
 """One netfilter hook of a namespace, with every chain at it: what becomes of a packet there.
 
 The order is the kernel's: by priority, conntrack at -200, all chains of type nat together at -100
-or 100 whatever their own priority (nf_nat_core.c), and of equal ones the older first.
+or 100 whatever their own priority (nf_nat_core.c), and of equal ones the younger first
+(nf_hook_entries_grow).
 """
 
 from collections.abc import Callable, Iterator
@@ -105,9 +106,9 @@ class _Passing:
     def _base_chains(self) -> Iterator[tuple[ListedTable, ListedChain]]:
         call = self._call
         families = (_BRIDGE,) if call.family == _BRIDGE else (call.family, "inet")
-        for table in self._namespace.ruleset.tables:
+        for table in reversed(self._namespace.ruleset.tables):
             if table.family in families:
-                for chain in table.chains:
+                for chain in reversed(table.chains):
                     if chain.hook is not None and chain.hook.hook == call.hook:
                         yield table, chain
 

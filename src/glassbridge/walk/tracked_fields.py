@@ -7,7 +7,7 @@ from typing import Final
 from glassbridge.model.packet import Packet
 from glassbridge.walk.hooks import Tracking
 from glassbridge.walk.sight import Lack, Reader, Reading, Shown, Sight
-from glassbridge.walk.words import CT_STATES, CT_STATUSES, names_of
+from glassbridge.walk.words import CT_STATES, CT_STATUSES, XT_STATES, names_of
 
 
 def _state(sight: Sight) -> Reading:
@@ -28,6 +28,16 @@ def _status(sight: Sight) -> Reading:
         words.add("seen-reply")
     number = sum(CT_STATUSES[word] for word in words)
     return Shown(names_of("ct status", number), number)
+
+
+def _xt_state(sight: Sight) -> Reading:
+    """As xt_conntrack has it: shown of a packet without connection, too."""
+    state = _state(sight)
+    if isinstance(state, Lack) or state.number is None:
+        return state
+    translated = () if sight.tracking is None else sight.tracking.status
+    number = state.number + sum(XT_STATES[word] for word in translated)
+    return Shown(names_of("ctstate", number), number)
 
 
 def _mark(sight: Sight) -> Reading:
@@ -115,6 +125,7 @@ def _ends() -> dict[str, Reader]:
 TRACKED_FIELDS: Final[dict[str, Reader]] = {
     "ct state": _state,
     "ct status": _status,
+    "ctstate": _xt_state,
     "ct mark": _mark,
     "ct direction": _direction,
     "ct protocol": _protocol,

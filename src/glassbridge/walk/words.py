@@ -99,6 +99,8 @@ CT_STATUSES: Final = {
     "dnat": 0x20,
     "dying": 0x200,
 }
+XT_STATES: Final = {**CT_STATES, "snat": 0x100, "dnat": 0x200}
+"""`--ctstate` of iptables counts what nft calls status among the states."""
 TCP_FLAGS: Final = {
     "fin": 1,
     "syn": 2,
@@ -128,6 +130,7 @@ NUMBERS: Final[dict[str, dict[str, int]]] = {
     "ct direction": CT_DIRECTIONS,
     "ct state": CT_STATES,
     "ct status": CT_STATUSES,
+    "ctstate": XT_STATES,
     "tcp flags": TCP_FLAGS,
 }
 """By field: what stands for a number there."""

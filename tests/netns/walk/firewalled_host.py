@@ -15,6 +15,7 @@ from contextlib import suppress
 from ipaddress import ip_address
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from glassbridge.kernel.discovery import describe_netns
 from glassbridge.kernel.listed_rules import read_ruleset
@@ -33,7 +34,7 @@ from glassbridge.walk.rendered import OwnTables
 LEFT, HOST_LEFT = {4: "192.0.2.9", 6: "2001:db8:a::9"}, {4: "192.0.2.1", 6: "2001:db8:a::1"}
 RIGHT, HOST_RIGHT = {4: "198.51.100.9", 6: "2001:db8:b::9"}, {4: "198.51.100.1", 6: "2001:db8:b::1"}
 PORTS = (53, 80, 8080)
-_PATIENCE, _SILENCE = 0.3, 0.04
+_PATIENCE, _SILENCE = 3.0, 0.04
 _SYSCTLS = (
     "net.ipv4.ip_forward=1",
     "net.ipv6.conf.all.forwarding=1",
@@ -41,8 +42,10 @@ _SYSCTLS = (
     "net.ipv4.conf.default.rp_filter=0",
 )
 _LINKS = """\
-link add in0 address 02:00:00:00:00:01 type veth peer name eth0 address 02:00:00:00:00:02 netns {left}
-link add out0 address 02:00:00:00:00:03 type veth peer name eth0 address 02:00:00:00:00:04 netns {right}
+link add in0 type veth peer name eth0 address 02:00:00:00:00:02 netns {left}
+link add out0 type veth peer name eth0 address 02:00:00:00:00:04 netns {right}
+link set in0 address 02:00:00:00:00:01
+link set out0 address 02:00:00:00:00:03
 addr add 192.0.2.1/24 dev in0
 addr add 198.51.100.1/24 dev out0
 addr add 2001:db8:a::1/64 dev in0 nodad
@@ -190,7 +193,7 @@ class Prediction(Struct, frozen=True, kw_only=True):
 
 def predict(host: Namespace, packet: Packet) -> Prediction:
     """A packet of the left's, through the hooks of the host: to itself or to the right."""
-    links = {k.ifname: k for k in host.stack.links}
+    links: dict[str, Link] = {k.ifname: k for k in host.stack.links}
     came = _hook(host, "prerouting", packet, None, iif=links["in0"])
     if _has_ended(came):
         return Prediction(results=(came,), where="host")
@@ -200,7 +203,8 @@ def predict(host: Namespace, packet: Packet) -> Prediction:
     results = [came]
     for hook in hooks:
         last = results[-1]
-        results.append(_hook(host, hook, last.packet, last.tracking, iif=links["in0"], oif=oif))
+        packet = _forwarded(last.packet) if hook == "forward" else last.packet
+        results.append(_hook(host, hook, packet, last.tracking, iif=links["in0"], oif=oif))
         if _has_ended(results[-1]):
             break
     return Prediction(results=tuple(results), where="host" if is_own else "right")
@@ -208,7 +212,7 @@ def predict(host: Namespace, packet: Packet) -> Prediction:
 
 def predict_answer(host: Namespace, sent: Prediction) -> Prediction:
     """The right's answer to a packet that arrived there."""
-    links = {k.ifname: k for k in host.stack.links}
+    links: dict[str, Link] = {k.ifname: k for k in host.stack.links}
     asked = sent.packet
     answer = Packet(
         transport=Transport.UDP,
@@ -216,17 +220,24 @@ def predict_answer(host: Namespace, sent: Prediction) -> Prediction:
         source_port=asked.destination_port,
         destination=asked.source,
         destination_port=asked.source_port,
+        length=asked.length + 1,
     )
     results: list[HookResult] = []
     packet, tracking = answer, sent.tracking
     for hook in ("prerouting", "forward", "postrouting"):
         oif = None if hook == "prerouting" else links["in0"]
         links_passed = {"iif": links["out0"], "oif": oif}
+        packet = _forwarded(packet) if hook == "forward" else packet
         results.append(_hook(host, hook, packet, tracking, is_reply=True, **links_passed))
         packet, tracking = results[-1].packet, results[-1].tracking
         if _has_ended(results[-1]):
             break
     return Prediction(results=tuple(results), where="left")
+
+
+def _forwarded(packet: Packet) -> Packet:
+    """The kernel counts a hop before it asks the forward hook."""
+    return replace(packet, ttl=packet.ttl - 1)
 
 
 def _has_ended(result: HookResult) -> bool:

@@ -52,6 +52,7 @@ def check(host: FirewalledHost, packet: Packet) -> Prediction:
     assert said == foretold, predicted.results[-1].decided_by
     if arrived is not None and arrived.where == "right":
         answer = predict_answer(known, predicted)
+        assert answer.verdict is not HookVerdict.UNKNOWN, answer.results[-1].assumptions
         comes = answer.verdict is HookVerdict.ACCEPT
         expected = (str(answer.packet.source), answer.packet.source_port) if comes else None
         assert arrived.answer == expected, answer.results[-1].decided_by

@@ -15,8 +15,9 @@ from glassbridge.model.ruleset import (
     Unevaluated,
     Value,
 )
+from glassbridge.walk.listing.iptables_modules import WHOLE_MODULES
 from glassbridge.walk.listing.iptables_words import Option, Part
-from glassbridge.walk.words import CT_STATES, CT_STATUSES, TCP_FLAGS, number_of
+from glassbridge.walk.words import CT_STATES, CT_STATUSES, TCP_FLAGS, XT_STATES, number_of
 
 _Reader = Callable[[Option], Match | None]
 """Of one option: None where it says nothing about the packet."""
@@ -26,8 +27,9 @@ _Readers = dict[str, _Reader]
 def matches_of(part: Part, family: str) -> Iterator[Match]:
     """The matches of one module; what cannot be evaluated is Unevaluated, with its words."""
     modules = _modules(family)
-    if part.name in _WHOLE:
-        yield _WHOLE[part.name](part)
+    whole = WHOLE_MODULES.get(part.name)
+    if whole is not None:
+        yield whole(part, family)
     elif part.name not in modules:
         yield Unevaluated(str(part))
     else:
@@ -97,20 +99,18 @@ def _numbers(text: str) -> Plain | Range:
 
 
 def _states(option: Option) -> Match:
-    """DNAT and SNAT, which xt_conntrack counts among the states, are nft's status."""
     words = option.word.lower().split(",")
-    if CT_STATUSES.keys() >= set(words):
-        return _bits("ct status", CT_STATUSES, words, option)
-    if not CT_STATES.keys() >= set(words):
+    if not XT_STATES.keys() >= set(words):
         return Unevaluated(str(option))
+    if not CT_STATES.keys() >= set(words):
+        return _bits("ctstate", XT_STATES, words, option)
     values = tuple(Plain(word) for word in words)
     return Compare(("ct state",), values, "!=" if option.negated else "in")
 
 
 def _statuses(option: Option) -> Match:
-    words = option.word.lower().replace("_", "-").split(",")
-    if words == ["none"]:
-        return _is("ct status", (Plain("0"),), option)
+    """NONE is no bit at all: it never matches (xt_conntrack.c)."""
+    words = [w for w in option.word.lower().replace("_", "-").split(",") if w != "none"]
     if not CT_STATUSES.keys() >= set(words):
         return Unevaluated(str(option))
     return _bits("ct status", CT_STATUSES, words, option)
@@ -125,7 +125,10 @@ def _bits(field: str, numbers: dict[str, int], words: list[str], option: Option)
 def _mark(field: str) -> _Reader:
     def reader(option: Option) -> Match:
         value, _, mask = option.word.partition("/")
-        return _is(field, (Plain(str(int(value, 0))),), option, int(mask, 0) if mask else None)
+        number = number_of(field, value)
+        if number is None:
+            return Unevaluated(str(option))
+        return _is(field, (Plain(str(number)),), option, int(mask, 0) if mask else None)
 
     return reader
 
@@ -184,41 +187,6 @@ def _nothing(option: Option) -> None:
     """A comment, or a figure that belongs to another option."""
 
 
-# -- modules whose options mean something only together
-
-
-def _address_type(part: Part) -> Match:
-    link = " . iif" if part.option("--limit-iface-in") else ""
-    link = " . oif" if part.option("--limit-iface-out") else link
-    asked = [o for o in part.options if o.name in ("--src-type", "--dst-type")]
-    if len(asked) != 1:
-        return Unevaluated(str(part))
-    end = "saddr" if asked[0].name == "--src-type" else "daddr"
-    values = tuple(Plain(word.lower()) for word in asked[0].word.split(","))
-    return _is(f"fib {end}{link} type", values, asked[0])
-
-
-def _reverse_path(part: Part) -> Match:
-    if part.option("--loose"):
-        return Unevaluated(str(part))
-    operator = "==" if part.option("--invert") else "!="
-    return Compare(("fib saddr . iif oif",), (Plain("missing"),), operator)
-
-
-def _rate(part: Part) -> Match:
-    over = "over " if part.option("--hashlimit-above") or part.option("--connlimit-above") else ""
-    return Unevaluated(f"{part.name} {over}{' '.join(o.word for o in part.options)}")
-
-
-_WHOLE: Final[dict[str, Callable[[Part], Match]]] = {
-    "addrtype": _address_type,
-    "rpfilter": _reverse_path,
-    "limit": _rate,
-    "hashlimit": _rate,
-    "connlimit": _rate,
-}
-
-
 @cache
 def _modules(family: str) -> dict[str, _Readers]:
     """By the module's name; without one, what every rule may have."""
@@ -264,6 +232,7 @@ def _transport(protocol: str) -> _Readers:
     }
 
 
+_ORDERS: Final = {"eq": "==", "lt": "<", "gt": ">"}
 _OF_ANY_FAMILY: Final[dict[str, _Readers]] = {
     "comment": {"--comment": _nothing},
     "tcp": _transport("tcp"),
@@ -287,14 +256,6 @@ _OF_ANY_FAMILY: Final[dict[str, _Readers]] = {
     "length": {"--length": _ports("meta length")},
     "mac": {"--mac-source": _word("ether saddr")},
     "pkttype": {"--pkt-type": _word("meta pkttype")},
-    "ttl": {
-        "--ttl-eq": _ordered("ip ttl", "=="),
-        "--ttl-lt": _ordered("ip ttl", "<"),
-        "--ttl-gt": _ordered("ip ttl", ">"),
-    },
-    "hl": {
-        "--hl-eq": _ordered("ip6 hoplimit", "=="),
-        "--hl-lt": _ordered("ip6 hoplimit", "<"),
-        "--hl-gt": _ordered("ip6 hoplimit", ">"),
-    },
+    "ttl": {f"--ttl-{word}": _ordered("ip ttl", o) for word, o in _ORDERS.items()},
+    "hl": {f"--hl-{word}": _ordered("ip6 hoplimit", o) for word, o in _ORDERS.items()},
 }
