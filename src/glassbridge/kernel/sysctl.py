@@ -2,12 +2,14 @@
 
 import errno
 import os
-from collections.abc import Iterable
-from contextlib import nullcontext
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
+from functools import cache
 
 from glassbridge.errors import GlassbridgeError, KernelRefused, NotFound, PermissionRefused
 from glassbridge.kernel.netns import inside
 
+_ROOT = "/proc/sys"
 _LARGEST = 4096
 _SWAP = str.maketrans("./", "/.")
 
@@ -15,11 +17,7 @@ _SWAP = str.maketrans("./", "/.")
 def read(key: str, netns: int | None = None) -> str:
     """The value of a key; raises NotFound where the kernel does not have it."""
     try:
-        fd = _open(key, os.O_RDONLY, netns)
-        try:
-            return os.read(fd, _LARGEST).decode().rstrip("\n")
-        finally:
-            os.close(fd)
+        return _content(_open(key, os.O_RDONLY, netns))
     except OSError as error:
         raise _refused(f"read sysctl {key}", key, error) from error
 
@@ -39,12 +37,13 @@ def write(key: str, value: str, netns: int | None = None) -> None:
 def read_present(keys: Iterable[str], netns: int | None = None) -> dict[str, str]:
     """The values of those keys that the kernel has and lets us read."""
     found: dict[str, str] = {}
-    with nullcontext() if netns is None else inside(netns):
+    with nullcontext() if netns is None else inside(netns), _folders() as folder:
         for key in keys:
-            try:
-                found[key] = read(key)
-            except GlassbridgeError:
-                continue
+            above, _, name = path_of(key).rpartition("/")
+            with suppress(OSError):
+                found[key] = _content(
+                    os.open(name, os.O_RDONLY | os.O_CLOEXEC, dir_fd=folder(above))
+                )
     return found
 
 
@@ -52,12 +51,39 @@ def path_of(key: str) -> str:
     """The file of a key: `net.ipv4.conf.eth0/5.rp_filter` as sysctl(8) has it, or with slashes."""
     dot, slash = key.find("."), key.find("/")
     written_with_dots = slash < 0 or 0 <= dot < slash
-    return "/proc/sys/" + (key.translate(_SWAP) if written_with_dots else key)
+    return f"{_ROOT}/" + (key.translate(_SWAP) if written_with_dots else key)
 
 
 def _open(key: str, mode: int, netns: int | None) -> int:
     with nullcontext() if netns is None else inside(netns):
         return os.open(path_of(key), mode | os.O_CLOEXEC)
+
+
+@contextmanager
+def _folders() -> Iterator[Callable[[str], int]]:
+    """Open folders of /proc/sys, each once, and from the one above.
+
+    `net` holds an `ipv4` of every namespace, all in one chain of the kernel's dentry hash: each
+    look-up by a whole path walks it, which is 0.2 ms with a thousand namespaces.
+    """
+    with ExitStack() as opened:
+
+        @cache
+        def folder(path: str) -> int:
+            above, _, name = path.rpartition("/")
+            name, start = (path, None) if path == _ROOT else (name, folder(above))
+            fd = os.open(name, os.O_PATH | os.O_CLOEXEC, dir_fd=start)
+            opened.callback(os.close, fd)
+            return fd
+
+        yield folder
+
+
+def _content(fd: int) -> str:
+    try:
+        return os.read(fd, _LARGEST).decode().rstrip("\n")
+    finally:
+        os.close(fd)
 
 
 def _refused(attempt: str, key: str, error: OSError) -> GlassbridgeError:
