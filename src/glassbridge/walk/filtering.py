@@ -47,8 +47,8 @@ class _Passing:
         self._namespace, self._call = namespace, call
         self._packet = call.packet
         self._mark: int | None = call.packet.mark
+        self._known, self._untracked = tracking, False
         self._tracking = tracking
-        self._untracked = False
         self._verdict = HookVerdict.ACCEPT
         self._decided_by: RuleRef | None = None
         self._matched: list[RuleRef] = []
@@ -56,21 +56,21 @@ class _Passing:
         self._translated: Translated | None = None
         self._answer = ""
         self._tracks = call.family != _BRIDGE and conntrack.tracks(namespace, self._packet.version)
-        self._connection = self._known_connection()
+        self._connection = ""
+        if self._is_first_sight:  # until conntrack has had its turn
+            self._tracking = None
+        elif self._tracks:
+            self._connection = conntrack.state_of(call, tracking)
 
-    def _known_connection(self) -> str:
-        """Before conntrack has seen the packet it has no state, unless it came by loopback."""
-        call = self._call
-        if call.family == _BRIDGE or not self._tracks:
-            return ""
-        is_first_sight = call.hook in FIRST_HOOKS and not self._is_looped
-        return "" if is_first_sight else conntrack.state_of(call, self._tracking)
+    @property
+    def _is_first_sight(self) -> bool:
+        return self._tracks and self._call.hook in FIRST_HOOKS and not self._is_looped
 
     @property
     def _is_looped(self) -> bool:
         """A packet that left by lo comes in again as it is, its connection with it."""
         iif = self._call.iif
-        return self._tracking is not None and iif is not None and iif.is_loopback
+        return self._known is not None and iif is not None and iif.is_loopback
 
     def result(self) -> HookResult:
         """Run every stage, in order."""
@@ -91,7 +91,7 @@ class _Passing:
 
     def _stages(self) -> Iterator[_Stage]:
         nat: list[tuple[ListedTable, ListedChain]] = []
-        if self._tracks and self._call.hook in FIRST_HOOKS and not self._is_looped:
+        if self._is_first_sight:
             yield _Stage(conntrack.PRIORITY, self._track)
         for table, chain in self._base_chains():
             assert chain.hook is not None
@@ -115,19 +115,19 @@ class _Passing:
     def _track(self) -> bool:
         call = self._call
         if self._untracked:
-            self._tracking, self._connection = None, conntrack.UNTRACKED
-        elif self._tracking is None:
+            self._connection = conntrack.UNTRACKED
+        elif self._known is None:
             self._tracking, self._connection = conntrack.begin(self._namespace, call)
         else:
-            self._connection = conntrack.state_of(call, self._tracking)
+            self._tracking = self._known
+            self._connection = conntrack.state_of(call, self._known)
         return True
 
     def _filter(self, table: ListedTable, chain: ListedChain) -> bool:
         """One chain of type filter or route."""
         outcome = run_chain(table, chain, self._sight())
         self._take(outcome)
-        if self._tracking is None and outcome.state.untracked:
-            self._untracked = True
+        self._untracked = self._untracked or outcome.state.untracked
         return outcome.verdict not in (HookVerdict.DROP, HookVerdict.REJECT)
 
     def _translate(self, chains: list[tuple[ListedTable, ListedChain]]) -> bool:
