@@ -65,14 +65,13 @@ def published_by_ours(known: Iterable[SandboxView]) -> Iterator[Published]:
                     )
 
 
-def stopped(known: Iterable[SandboxView]) -> dict[str, str]:
-    """Containers that have no network stack because they do not run, by name and by id."""
-    found: dict[str, str] = {}
+def stopped(known: Iterable[SandboxView]) -> Iterator[str]:
+    """Names and ids of containers that have no network stack because they do not run."""
     for view in known:
         running = view.container is not None and view.container.state is ContainerState.RUNNING
         if not (view.sandbox.netns or running) and view.sandbox.kind is SandboxKind.CONTAINER:
-            found[view.sandbox.name] = view.sandbox.id
-    return found
+            yield view.sandbox.name
+            yield view.sandbox.id
 
 
 def _cookie_of(view: SandboxView, by_id: dict[str, SandboxView], home: int) -> int:

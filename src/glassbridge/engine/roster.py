@@ -5,6 +5,8 @@ every namespace of the host, is done once, when something cannot be told without
 """
 
 import os
+import re
+import socket
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext, suppress
 
@@ -19,16 +21,20 @@ from glassbridge.engine.known_names import (
 from glassbridge.errors import GlassbridgeError, NotFound
 from glassbridge.kernel.container_names import find_containers, find_named_namespaces
 from glassbridge.kernel.discovery import find_netns
+from glassbridge.kernel.engines.processes import container_of
 from glassbridge.kernel.netns import cookie_of, inode_of, open_netns, opened_netns
 from glassbridge.kernel.processes import name_of
 from glassbridge.kernel.rtnetlink import RouteSocket
 from glassbridge.kernel.snapshot import read_addresses
 from glassbridge.model.address import IPAddress
 from glassbridge.model.found import FoundContainer
+from glassbridge.model.names import SHORT_ID
 from glassbridge.model.ruleset import Origin
 from glassbridge.model.snapshot import Name, NamedNetwork, Published
 from glassbridge.model.topology import Netns
 from glassbridge.model.views import NetworkView, SandboxView
+
+_MADE_UP = re.compile(r"(cni|netns)-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 class Roster:
@@ -38,17 +44,21 @@ class Roster:
         self, home: Netns, known: Sequence[SandboxView], networks: Sequence[NetworkView]
     ) -> None:
         self.home = home
-        self.names: list[Name] = list(names_of_sandboxes(known, home.cookie))
+        self.names: list[Name] = []
         self.networks: list[NamedNetwork] = list(networks_of_ours(n.network for n in networks))
         self.published: list[Published] = list(published_by_ours(known))
         self.complaints: list[str] = []
-        self.stopped = stopped(known)
+        self.stopped = dict.fromkeys(stopped(known), Origin.GLASSBRIDGE)
         self._found = {home.cookie: home}
+        self._named = {home.cookie}
+        self._by_id: dict[str, int] = {}
+        self._asked_engines = self._searched = False
+        for name in names_of_sandboxes(known, home.cookie):
+            self._add_name(name)
         for view in known:
             cookie, path = view.sandbox.netns_cookie, view.sandbox.netns
             if path and cookie not in self._found:
                 self._found[cookie] = Netns(cookie=cookie, inode=0, paths=(path,))
-        self._asked_engines = self._searched = False
 
     def open(self, cookie: int) -> int:
         """Open a namespace; the caller closes the descriptor. Raises NotFound when it is gone."""
@@ -93,7 +103,7 @@ class Roster:
 
     def is_named(self, cookie: int) -> bool:
         """Whether anybody has a name for it."""
-        return cookie == self.home.cookie or any(n.cookie == cookie for n in self.names)
+        return cookie in self._named
 
     def ask_engines(self) -> None:
         """Learn the names that other engines left in their files, and those of `ip netns`."""
@@ -101,15 +111,17 @@ class Roster:
             return
         self._asked_engines = True
         found = find_containers()
-        self.networks += found.networks
         self.complaints += found.complaints
+        taken = {network.bridge for network in self.networks}
+        self.networks += [n for n in found.networks if n.bridge not in taken and _exists(n.bridge)]
         for container in found.containers:
-            self._learn(container)
+            if container.is_running:
+                self._learn(container)
+            else:
+                self.stopped.setdefault(container.name, container.origin)
         for path in find_named_namespaces():
             with suppress(GlassbridgeError):
-                name, cookie = os.path.basename(path), self.add(path)  # noqa: PTH119 - a name
-                if not any((n.name, n.cookie) == (name, cookie) for n in self.names):
-                    self.names.append(Name(name=name, origin=Origin.NETNS, cookie=cookie))
+                self._learn_path(path)
 
     def search(self) -> None:
         """Find every namespace of the host, and name by its first process what nobody named."""
@@ -118,15 +130,23 @@ class Roster:
         self._searched = True
         self.ask_engines()
         for netns in find_netns():
-            self._found[netns.cookie] = netns
+            known = self._found.get(netns.cookie)
+            first = known.paths if known else ()
+            paths = tuple(dict.fromkeys((*first, *netns.paths)))
+            self._found[netns.cookie] = replace(netns, paths=paths)
             if netns.pids:
                 self.name_by_process(netns.cookie, netns.pids[0])
 
     def name_by_process(self, cookie: int, pid: int) -> None:
-        """Call a namespace after a process in it, if nobody has a name for it."""
-        if not self.is_named(cookie):
-            name = f"{name_of(pid) or 'process'} (pid {pid})"
-            self.names.append(Name(name=name, origin=Origin.PROCESS, cookie=cookie, pid=pid))
+        """Call a namespace after a process in it, if nobody has a name for it.
+
+        A process in a container of an engine that left no name has the container's id.
+        """
+        if self.is_named(cookie):
+            return
+        origin, container = container_of(pid) or (Origin.PROCESS, "")
+        name = container[:SHORT_ID] or f"{name_of(pid) or 'process'} (pid {pid})"
+        self._add_name(Name(name=name, origin=origin, cookie=cookie, id=container, pid=pid))
 
     def holder_of(self, address: IPAddress) -> int | None:
         """The namespace that has an address, sought in every one of the host: 80 us each."""
@@ -139,22 +159,51 @@ class Roster:
 
     def _learn(self, container: FoundContainer) -> None:
         path = container.netns or f"/proc/{container.pid}/ns/net"
-        if not container.is_running:
-            self.stopped.setdefault(container.name, container.id)
-            return
         try:
             cookie = self.add(path, container.pid)
+        except NotFound:  # it ended, or its engine left the file behind
+            return
         except GlassbridgeError as error:
             self.complaints.append(f"{container.name} of {container.origin}: {error.message}")
             return
-        self.published += container.published
-        self.names.append(
-            Name(
-                name=container.name,
-                origin=container.origin,
-                cookie=cookie,
-                id=container.id,
-                pid=container.pid,
-                addresses=container.addresses,
+        place = self._by_id.get(container.id)
+        if place is None:
+            self._add_name(
+                Name(
+                    name=container.name,
+                    origin=container.origin,
+                    cookie=cookie,
+                    id=container.id,
+                    pid=container.pid,
+                    addresses=container.addresses,
+                )
             )
-        )
+            self.published += container.published
+            return
+        # two engines know it: the first has the name, the other may know where it is reached
+        known = self.names[place]
+        if not known.addresses:
+            self.names[place] = replace(known, addresses=container.addresses)
+        self.published += [
+            replace(p, name=known.name, origin=known.origin) for p in container.published
+        ]
+
+    def _learn_path(self, path: str) -> None:
+        name, cookie = os.path.basename(path), self.add(path)  # noqa: PTH119 - a name
+        # engines bind namespaces there as well, under names that say nothing
+        is_plain = not (self.is_named(cookie) and _MADE_UP.fullmatch(name))
+        if is_plain and not any((n.name, n.cookie) == (name, cookie) for n in self.names):
+            self._add_name(Name(name=name, origin=Origin.NETNS, cookie=cookie))
+
+    def _add_name(self, name: Name) -> None:
+        if name.id:
+            self._by_id.setdefault(name.id, len(self.names))
+        self._named.add(name.cookie)
+        self.names.append(name)
+
+
+def _exists(link: str) -> bool:
+    try:
+        return socket.if_nametoindex(link) > 0
+    except OSError:
+        return False

@@ -1,7 +1,8 @@
 """What a person names: parsed, found among the names of a snapshot, and given an address."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from ipaddress import ip_address
+from types import MappingProxyType
 from typing import Protocol
 
 from msgspec import Struct
@@ -11,6 +12,7 @@ from glassbridge.model.address import IPAddress
 from glassbridge.model.names import closest, resolve
 from glassbridge.model.packet import Question
 from glassbridge.model.printed_rules import PrintedRules
+from glassbridge.model.ruleset import Origin
 from glassbridge.model.snapshot import Name, Snapshot
 from glassbridge.model.topology import Link, Stack
 
@@ -128,19 +130,21 @@ def parse_target(target: str) -> Wish:
         return Named(target)
 
 
-def find_name(reference: str, names: Sequence[Name], stopped: Iterable[str] = ()) -> Name:
+def find_name(
+    reference: str, names: Sequence[Name], stopped: Mapping[str, Origin] = MappingProxyType({})
+) -> Name:
     """The name that is meant: exact, or the beginning of an id; raises NotFound or Conflict.
 
     Two engines may give one namespace the same name.
     """
-    if reference in stopped:
-        raise NotFound(
-            f"{reference} is not running, so it has no network stack",
-            hint=f"start it: glassbridge start {reference}",
-        )
     exact = [n for n in names if n.name == reference]
     if len({n.cookie for n in exact}) == 1:
         return exact[0]
+    if not exact and reference in stopped:
+        raise NotFound(
+            f"{reference} is not running, so it has no network stack",
+            hint=f"start it: {str(stopped[reference]).lower()} start {reference}",
+        )
     try:
         return resolve(reference, names)
     except NotFound as error:

@@ -1,0 +1,1 @@
+"""What container engines left in files and on command lines: names without asking anyone."""
