@@ -3,8 +3,8 @@
 from glassbridge.model.observation import CounterChange, RuleHit
 from glassbridge.model.ruleset import ListedChain, ListedTable, Refuse, RuleRef
 from glassbridge.model.walk import Cause, Drop, Fact, HookPassed
+from glassbridge.walk.engine_causes import rule_cause
 from glassbridge.walk.guarded import own_addresses, own_macs, port_of
-from glassbridge.walk.own_causes import own_cause
 from glassbridge.walk.owners import policy_ref, rule_ref
 from glassbridge.walk.scene import Scene
 
@@ -61,9 +61,9 @@ def _cause(scene: Scene, rule: RuleRef | None, *, refuses: bool) -> Cause:
     first = scene.walk.steps[0].place
     if rule is not None:
         bridges = {n.bridge for n in scene.snapshot.networks}
-        own = own_cause(rule, from_network=scene.step.place.ifname in bridges)
-        if own is not None:
-            return own
+        meant = rule_cause(rule, from_network=scene.step.place.ifname in bridges)
+        if meant is not None:
+            return meant
     detail = scene.step.detail
     if scene.cookie == first.cookie and not scene.step.is_reply and _is_output(detail):
         return Cause.SENDER_FIREWALL

@@ -12,7 +12,7 @@ def mend_apart(case: Case) -> Mending:
     if joined is not None:
         return joined
     return Mending(
-        note="networks are kept apart by glassbridge; a container of another engine, or the "
+        note=f"networks are kept apart by {_whose(case)}; a container of another engine, or the "
         f"outside, reaches {_target(case)} by a published port: run it with "
         f"-p {_port(case)}, and ask the host's address"
     )
@@ -122,7 +122,7 @@ def mend_unpublished(case: Case) -> Mending:
     """A port is published when the container is made."""
     return Mending(
         note=f"run {_target(case)} with -p {_port(case)}, and ask the host's address: only "
-        "published ports are reached from outside or from another network, by glassbridge's rule"
+        f"published ports are reached from outside or from another network: {_whose(case)}'s rule"
     )
 
 
@@ -131,8 +131,8 @@ def mend_direct(case: Case) -> Mending:
     key = f"com.docker.network.bridge.gateway_mode_ipv{case.packet.version}"
     return Mending(
         note=f"publish the port (run {_target(case)} with -p {_port(case)}) and ask the host's "
-        f"address, or create the network with -o {key}=routed; glassbridge, as Docker, keeps "
-        "containers' own addresses from the outside"
+        f"address, or create the network with -o {key}=routed; {_whose(case)} keeps containers' "
+        "own addresses from the outside"
     )
 
 
@@ -149,6 +149,11 @@ def mend_no_cable(case: Case) -> Mending:
         commands=(_join(case, wanted, name.name, name.origin),),
         note=f"{name.name} gets an interface on network {wanted}",
     )
+
+
+def _whose(case: Case) -> str:
+    rule = case.drop.rule
+    return (rule.owner if rule is not None else Origin.UNKNOWN) or Origin.GLASSBRIDGE
 
 
 def _target(case: Case) -> str:

@@ -14,8 +14,9 @@ from glassbridge.model.walk import (
     Fact,
     HookPassed,
 )
+from glassbridge.walk.engine_causes import rule_cause
 from glassbridge.walk.hooks import HookCall, HookResult, HookVerdict
-from glassbridge.walk.own_causes import SENTENCES, own_cause
+from glassbridge.walk.own_causes import SENTENCES
 from glassbridge.walk.traveller import Ended, Ground, Traveller
 from glassbridge.walk.versions import V4
 
@@ -184,9 +185,9 @@ def _cause(ground: Ground, traveller: Traveller, call: HookCall, result: HookRes
         from_network = call.iif is not None and any(
             n.bridge == call.iif.ifname for n in snapshot.networks
         )
-        own = own_cause(rule, from_network=from_network)
-        if own is not None:
-            return own
+        meant = rule_cause(rule, from_network=from_network)
+        if meant is not None:
+            return meant
     is_sender = traveller.cookie == ground.question.source and not traveller.is_reply
     if is_sender and call.hook in {"output", "postrouting"} and call.iif is None:
         return Cause.SENDER_FIREWALL

@@ -159,7 +159,15 @@ def _let_out(
         assumptions=(*_vlan_assumption(bridge), *assumptions),
         drop=drop,
     )
-    return told if told.has_ended else forward(ground, told, bridge, (entered, port))
+    if told.has_ended:
+        return told
+    after = forward(ground, told, bridge, (entered, port))
+    if not after.has_ended:
+        return after
+    # the hooks between look-up and port kept it: the port shows nothing
+    n, leaves = len(traveller.steps), outgoing(traveller.cookie, port)
+    quiet = replace(told.steps[n], expected=tuple(e for e in told.steps[n].expected if e != leaves))
+    return replace(after, steps=(*after.steps[:n], quiet, *after.steps[n + 1 :]))
 
 
 def _sightings(
