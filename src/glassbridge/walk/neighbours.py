@@ -36,6 +36,7 @@ _USED_AS_THEY_ARE = {
     NeighbourState.PERMANENT,
     NeighbourState.NOARP,
 }
+_WRITTEN = {NeighbourState.PERMANENT, NeighbourState.NOARP}
 _NAMED = 5
 
 
@@ -81,14 +82,23 @@ def _framed(traveller: Traveller, station: Addressed, destination: Mac | None) -
 
 
 def _entry(stack: Stack, traveller: Traveller, oif: Link, address: IPAddress) -> Neighbour | None:
-    """What the table has that is used without asking first; a stale entry is verified later."""
+    """What the table has that is used without asking first; a stale entry is verified later.
+
+    A question heard on the way corrects what the table had of the asker (neigh_event_ns).
+    """
     met = traveller.learned.neighbours.get((traveller.cookie, oif.ifindex, address))
-    for entry in stack.neighbours:
-        is_its = (entry.ifindex, entry.address, entry.is_proxy) == (oif.ifindex, address, False)
-        if is_its and entry.mac is not None and entry.state in _USED_AS_THEY_ARE:
-            return entry
-    if met is None:
-        return None
+    known = next(
+        (
+            e
+            for e in stack.neighbours
+            if (e.ifindex, e.address, e.is_proxy) == (oif.ifindex, address, False)
+            and e.mac is not None
+            and e.state in _USED_AS_THEY_ARE
+        ),
+        None,
+    )
+    if met is None or (known is not None and (known.mac == met or known.state in _WRITTEN)):
+        return known
     return Neighbour(ifindex=oif.ifindex, address=address, mac=met, state=NeighbourState.STALE)
 
 

@@ -190,7 +190,7 @@ CASES = {
         d: ip link set end up
         b: ip link set eth0 address 02:00:00:00:00:0b
         a: ip neigh replace 10.77.0.3 lladdr 02:00:00:00:00:0b dev eth0 nud permanent
-        host: bridge fdb replace 02:00:00:00:00:0b dev decoy master static""",
+        host: bridge fdb replace 02:00:00:00:00:0b dev decoy master static sticky""",
         "WRONG_FDB",
     ),
     # switching
