@@ -20,7 +20,7 @@ from glassbridge.engine.known_names import (
 )
 from glassbridge.errors import GlassbridgeError, NotFound
 from glassbridge.kernel.container_names import find_containers, find_named_namespaces
-from glassbridge.kernel.discovery import find_netns
+from glassbridge.kernel.discovery import find_netns, has_number_for
 from glassbridge.kernel.engines.processes import container_of
 from glassbridge.kernel.netns import cookie_of, inode_of, open_netns, opened_netns
 from glassbridge.kernel.processes import name_of
@@ -51,6 +51,7 @@ class Roster:
         self.stopped = dict.fromkeys(stopped(known), Origin.GLASSBRIDGE)
         self._found = {home.cookie: home}
         self._named = {home.cookie}
+        self._guessed: set[int] = set()
         self._by_id: dict[str, int] = {}
         self._asked_engines = self._searched = False
         for name in names_of_sandboxes(known, home.cookie):
@@ -146,12 +147,29 @@ class Roster:
             return
         origin, container = container_of(pid) or (Origin.PROCESS, "")
         name = container[:SHORT_ID] or f"{name_of(pid) or 'process'} (pid {pid})"
+        self._guessed.add(cookie)
         self._add_name(Name(name=name, origin=origin, cookie=cookie, id=container, pid=pid))
 
-    def holder_of(self, address: IPAddress) -> int | None:
-        """The namespace that has an address, sought in every one of the host: 80 us each."""
+    def related(self) -> Iterator[int]:
+        """Namespaces that belong to this host beyond doubt: named, or with a link into it.
+
+        Others on the same machine may be another lab's, or a service's that is cut off by
+        intention. A cable that leads there from here is for the caller to follow.
+        """
         self.search()
+        home, told = self.home.paths[0], self._named - self._guessed
         for cookie, path in self.paths():
+            if cookie in told:
+                yield cookie
+                continue
+            with suppress(GlassbridgeError), opened_netns(path) as fd, RouteSocket(fd) as route:
+                if has_number_for(route, home):
+                    yield cookie
+
+    def holder_of(self, address: IPAddress) -> int | None:
+        """The namespace of this host that has an address: 80 us for each of them."""
+        for cookie in self.related():
+            path = self._found[cookie].paths[0]
             with suppress(GlassbridgeError), opened_netns(path) as fd, RouteSocket(fd) as route:
                 if any(a.interface.ip == address for a in read_addresses(route)):
                     return cookie

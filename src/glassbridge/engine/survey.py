@@ -18,7 +18,7 @@ from glassbridge.engine.firewall_reading import FirewallReader
 from glassbridge.engine.live_names import LiveNames
 from glassbridge.engine.roster import Roster
 from glassbridge.engine.targets import FarSide, Target, far_side, own_addresses
-from glassbridge.errors import GlassbridgeError
+from glassbridge.errors import GlassbridgeError, NotFound
 from glassbridge.kernel.connections import FlowTarget, connections_to, read_connections
 from glassbridge.kernel.netns import cookie_of, inode_of, opened_netns
 from glassbridge.kernel.processes import pids_in
@@ -29,7 +29,7 @@ from glassbridge.model.address import IPAddress
 from glassbridge.model.packet import Question
 from glassbridge.model.printed_rules import PrintedRules
 from glassbridge.model.ruleset import Ruleset
-from glassbridge.model.snapshot import Connection, Namespace, Snapshot
+from glassbridge.model.snapshot import Connection, Name, Namespace, Snapshot
 from glassbridge.model.topology import Link, Netns, Stack
 from glassbridge.model.views import NetworkView, SandboxView
 
@@ -68,7 +68,7 @@ class Survey:
         return Snapshot(
             home=self.home,
             namespaces=dict(self._namespaces),
-            names=tuple(self.roster.names),
+            names=self._names(),
             networks=tuple(self.roster.networks),
             published=tuple(self.roster.published),
             is_whole=self._is_whole,
@@ -89,10 +89,10 @@ class Survey:
             address=question.destination,
             port=question.destination_port,
         )
-        for cookie, namespace in self._namespaces.items():
-            with self.opened(cookie) as fd:
+        for cookie, namespace in tuple(self._namespaces.items()):
+            with suppress(NotFound), self.opened(cookie) as fd:
                 found = self._connections(fd)
-            self._namespaces[cookie] = replace(namespace, connections=found)
+                self._namespaces[cookie] = replace(namespace, connections=found)
 
     def read(self, cookies: Iterable[int]) -> None:
         """Read these namespaces too; one that is gone is told in `snapshot.unreadable`."""
@@ -106,10 +106,11 @@ class Survey:
         self._find_far_ends([c for c in new if c in self._namespaces])
 
     def read_all(self) -> None:
-        """Read every namespace, and every engine's names."""
+        """Read every namespace of this host, and every engine's names."""
         self._taken = time.time()
-        self.roster.search()
-        self.read(cookie for cookie, _ in self.roster.paths())
+        self.read([self.home, *self.roster.related()])
+        while left := self._cabled() - self._namespaces.keys() - self._unreadable.keys():
+            self.read(left)
         self._is_whole = True
 
     def resolve(self, target: str, version: int | None = None) -> Target:
@@ -180,6 +181,17 @@ class Survey:
         return Namespace(
             stack=stack, ruleset=self._rules(fd, stack), connections=self._connections(fd)
         )
+
+    def _names(self) -> tuple[Name, ...]:
+        """Of a whole snapshot without the processes of namespaces that are not of this host."""
+        if not self._is_whole:
+            return tuple(self.roster.names)
+        met = self._namespaces.keys() | self._unreadable.keys()
+        return tuple(n for n in self.roster.names if n.cookie in met)
+
+    def _cabled(self) -> set[int]:
+        """Namespaces that links of those that were read lead to."""
+        return {cookie for n in self._namespaces.values() for cookie in n.peers.values()}
 
     def _rules(self, fd: int, stack: Stack) -> Ruleset:
         cookie = stack.netns.cookie

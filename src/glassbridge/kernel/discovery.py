@@ -76,6 +76,11 @@ def number_namespaces(
     return found
 
 
+def has_number_for(route: RouteSocket, path: str) -> bool:
+    """Whether the socket's namespace has a link that leads to the one at a path, or had one."""
+    return next(_number_some(route, [(0, path)]), None) is not None
+
+
 def _number_some(
     route: RouteSocket, others: Iterable[tuple[int, str]]
 ) -> Iterator[tuple[int, int]]:

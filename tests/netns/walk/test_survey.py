@@ -20,7 +20,7 @@ from glassbridge.engine.stored_survey import StoredSurvey
 from glassbridge.engine.survey import Survey
 from glassbridge.engine.targets import Surveyed
 from glassbridge.errors import GlassbridgeError, InvalidRequest, NotFound
-from glassbridge.kernel.netns import cookie_of, inside
+from glassbridge.kernel.netns import cookie_of, inside, opened_netns
 from glassbridge.model.ruleset import Origin
 
 MakeNetns = Callable[[str], str]
@@ -190,7 +190,32 @@ def test_a_process_is_the_name_of_what_nobody_named(stage: Stage) -> None:
         assert found.address is None
         whole = Survey()
         whole.read_all()
+        assert found.cookie not in whole.snapshot.namespaces, "no cable leads there"
+        assert found.name not in {n.name for n in whole.snapshot.names}
+        cable = f"ip link add x0 type veth peer name x1 netns {process.pid}"
+        subprocess.run(cable.split(), check=True)
+        whole = Survey()
+        whole.read_all()
+        assert found.cookie in whole.snapshot.namespaces
         assert found.name in {n.name for n in whole.snapshot.names if n.origin is Origin.PROCESS}
+        process.kill()
+
+
+def test_a_link_of_another_namespace_on_one_of_ours_is_found(fresh_host: None) -> None:
+    """A macvlan's namespace: no link of the host leads to it, but one of it to the host."""
+    program = ["unshare", "-n", sys.executable, "-c", "print('in', flush=True); input()"]
+    with subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"in\n"
+        for command in (
+            "link add lower type veth peer name upper",
+            f"link add mv0 link lower netns {process.pid} type macvlan mode bridge",
+        ):
+            subprocess.run(["ip", *command.split()], check=True)
+        survey = Survey()
+        survey.read_all()
+        with opened_netns(f"/proc/{process.pid}/ns/net") as fd:
+            assert cookie_of(fd) in survey.snapshot.namespaces
         process.kill()
 
 
