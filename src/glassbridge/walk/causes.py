@@ -3,7 +3,7 @@
 from glassbridge.model.observation import AnswerKind, KernelEvent, Observation, RuleHit
 from glassbridge.model.report import Explanation, Verdict
 from glassbridge.model.snapshot import Snapshot
-from glassbridge.model.walk import Cause, Drop, Fact, HookPassed, Left, NeighbourFound, Walk
+from glassbridge.model.walk import Cause, Drop, Fact, HookPassed, Left, NeighbourFound, Step, Walk
 from glassbridge.walk import causes_firewall, causes_routing, causes_switching
 from glassbridge.walk.causes_refined import refined
 from glassbridge.walk.comparing import name_hit
@@ -214,7 +214,7 @@ def _explanation(
     mending = mend(Case(drop=drop, step=step, walk=walk, snapshot=snapshot))
     event = merged.ending.found
     if not isinstance(event, KernelEvent):
-        event = _same_drop(step.is_reply, testimony, drop)
+        event = _same_drop(step, testimony, drop)
     # hops keep the walk's order; strays lie between them
     hop = [h for h in merged.hops if h.is_predicted][n]
     return Explanation(
@@ -232,11 +232,11 @@ def _explanation(
     )
 
 
-def _same_drop(is_reply: bool, testimony: Testimony, drop: Drop) -> KernelEvent | None:
+def _same_drop(step: Step, testimony: Testimony, drop: Drop) -> KernelEvent | None:
     """The tracepoint beside a rule's verdict."""
-    cookie = drop.place.cookie if drop.place else None
-    fitting = [e for e, c in testimony.drops if e.is_reply == is_reply and c in {cookie, None}]
-    return fitting[0] if fitting else None
+    places = {step.place.cookie, drop.place.cookie if drop.place else None, None}
+    fitting = (e for e, c in testimony.drops if e.is_reply == step.is_reply and c in places)
+    return next(fitting, None)
 
 
 def _facts(merged: Merged, event: KernelEvent | None, testimony: Testimony) -> list[Fact]:

@@ -30,7 +30,15 @@ def is_seen(step: Step, testimony: Testimony) -> bool:
 
 
 def is_halfway(step: Step, testimony: Testimony) -> bool:
-    """Seen at one link of the step and not at the other: it went into a cable, and not out."""
+    """It went into a cable and not out; or a neighbour was asked for and did not answer."""
+    if isinstance(step.detail, NeighbourFound):
+        return is_seen(step, testimony) and not any(
+            isinstance(s.seen, NeighbourMessage)
+            and s.seen.is_reply
+            and s.seen.sender == step.detail.address
+            and s.cookie == step.place.cookie
+            for s in testimony.neighbour_messages
+        )
     links = [e for e in step.expected if isinstance(e, OnLink)]
     seen = [
         e
