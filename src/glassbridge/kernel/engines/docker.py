@@ -7,6 +7,7 @@ from os.path import exists
 
 from msgspec import Struct, field
 
+from glassbridge.kernel.engines.docker_networks import find_networks
 from glassbridge.kernel.engines.files import Reader
 from glassbridge.kernel.engines.processes import EngineProcess, is_in_cgroup, option
 from glassbridge.model.address import IPAddress, IPInterface
@@ -69,6 +70,7 @@ def find_docker(daemons: Sequence[EngineProcess]) -> Findings:
             if found is not None:
                 containers.append(_container(found, reader))
                 networks |= {n.bridge: n for n in _networks(found)}
+        networks |= {n.bridge: n for n in find_networks(reader, folder)}
         complaints += reader.complaints
     return Findings(
         containers=tuple(containers),
