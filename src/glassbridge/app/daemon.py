@@ -27,6 +27,8 @@ from glassbridge.model.address import to_json
 _BACKLOG = 1024
 _GRACE = 2
 """Seconds that requests in flight get when we stop."""
+_NEW_OBJECTS = 700
+"""After so many the collector looks, as everywhere but in commands: often, and briefly."""
 
 _log = logging.getLogger(__name__)
 
@@ -116,6 +118,7 @@ async def _answer(engine: Engine, listener: socket.socket, ready_fd: int | None)
     )
     # what start-up made lives as long as we do: the collector need not look at it again and again
     gc.freeze()
+    gc.set_threshold(_NEW_OBJECTS)
     server = _Server(config)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

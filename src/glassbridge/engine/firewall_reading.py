@@ -19,7 +19,7 @@ from glassbridge.plan.firewall import (
     tables,
     uplink_elements,
 )
-from glassbridge.plan.host import uplink_bridges
+from glassbridge.plan.uplinks import uplink_bridges
 from glassbridge.walk.rendered import OwnTables
 
 

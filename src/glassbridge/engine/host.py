@@ -29,10 +29,10 @@ from glassbridge.plan.host import (
     link_key,
     plan_forwarding,
     plan_restore,
-    uplink_bridges,
 )
 from glassbridge.plan.network import needs_forwarding
 from glassbridge.plan.operations import ClosePath, LoadRuleset, OpenPath, Operation
+from glassbridge.plan.uplinks import uplink_bridges
 from glassbridge.store.store import Store
 
 REALISED = "realised"

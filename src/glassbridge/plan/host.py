@@ -1,10 +1,8 @@
 """What the host itself needs before its first network, and gets back after its last."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 
 from glassbridge.model.network import Ifname
-from glassbridge.model.tables import Route
-from glassbridge.model.topology import Link
 from glassbridge.plan.operations import Operation, SetSysctl
 
 IP_FORWARD = "net.ipv4.ip_forward"
@@ -70,22 +68,3 @@ def plan_restore(
     # what a switch rewrote is not in `current` any more: write every recorded key that exists
     operations += [SetSysctl(k, recorded[k], current[k]) for k in rest if k in current]
     return tuple(operations)
-
-
-def uplink_bridges(
-    links: Iterable[Link], routes: Iterable[Route], ours: Collection[str]
-) -> tuple[Ifname, ...]:
-    """Foreign bridges that lead out: they carry a default route, or a port with hardware below.
-
-    A port without a link kind is a physical (or paravirtual) device; taps and veths have one.
-    """
-    by_index = {k.ifindex: k for k in links}
-    leading = {r.oif for r in routes if r.destination.prefixlen == 0}
-    leading |= {k.master for k in by_index.values() if not k.kind and k.master is not None}
-    return tuple(
-        sorted(
-            Ifname(k.ifname)
-            for k in by_index.values()
-            if k.kind == "bridge" and k.ifindex in leading and k.ifname not in ours
-        )
-    )
