@@ -45,15 +45,9 @@ def read_ruleset(netns_fd: int, own: OwnTables | None = None) -> Ruleset:
     With `own` our tables are taken from there, and only their handles are read: their thousands of
     elements stay in the kernel. Where the kernel's rules are not those, they are listed after all.
     """
-    with inside(netns_fd):
-        nft = Nft()
+    with inside(netns_fd):  # also while nft lists: it calls links by the names that it finds there
         legacy = [family for family, names in _LEGACY.items() if _read(names).strip()]
-    try:
-        tables, complaints = _read_nft(nft, own)
-    except GlassbridgeError as error:
-        tables, complaints = (), [f"nft: {error}"]
-    finally:
-        nft.close()
+        tables, complaints = _read_nft(own)
     asked = [(family, Backend.IPTABLES_LEGACY) for family in legacy]
     asked += [(family, Backend.IPTABLES_NFT) for family in _families_of_iptables(tables)]
     for saved, complaint in _saved(netns_fd, asked):
@@ -72,7 +66,17 @@ def _read(path: str) -> str:
 # -- nft
 
 
-def _read_nft(nft: Nft, own: OwnTables | None) -> tuple[tuple[ListedTable, ...], list[str]]:
+def _read_nft(own: OwnTables | None) -> tuple[tuple[ListedTable, ...], list[str]]:
+    nft = Nft()
+    try:
+        return _list_at_rest(nft, own)
+    except GlassbridgeError as error:
+        return (), [f"nft: {error}"]
+    finally:
+        nft.close()
+
+
+def _list_at_rest(nft: Nft, own: OwnTables | None) -> tuple[tuple[ListedTable, ...], list[str]]:
     """All tables of one moment: read again where somebody changed them meanwhile."""
     for _ in range(_ATTEMPTS):
         before = nft.generation()

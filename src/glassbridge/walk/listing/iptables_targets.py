@@ -1,10 +1,10 @@
 """Targets of iptables as statements of model.ruleset."""
 
-import re
 from collections.abc import Callable
 from ipaddress import ip_address
 from typing import Final
 
+from glassbridge.model.address import IPAddress
 from glassbridge.model.ruleset import (
     Decide,
     NoTrack,
@@ -29,10 +29,6 @@ _VERDICTS: Final = {
     "NFQUEUE": Verdict.QUEUE,
 }
 _ALL_BITS: Final = 0xFFFFFFFF
-_TARGET: Final = re.compile(
-    r"(?:\[(?P<six>[^]]+)\]|(?P<four>[^:-]+|[0-9a-f:]+))?(?::(?P<port>\d+))?$"
-)
-"""ADDRESS, ADDRESS:PORT, [ADDRESS]:PORT or :PORT: one of each, not a range."""
 
 
 def statements_of(
@@ -94,17 +90,24 @@ def _track(target: Part) -> Statement:
 
 def _translate(kind: str, option: str) -> Callable[[Part], Statement]:
     def reader(target: Part) -> Statement:
-        found = _TARGET.match(_word(target, option))
-        if found is None:
-            return Translate(kind, is_exact=False)
-        text = found["six"] or found["four"]
-        port = None if found["port"] is None else int(found["port"])
         try:
-            return Translate(kind, None if not text else ip_address(text), port)
-        except ValueError:
-            return Translate(kind, is_exact=False)
+            address, port = _end(_word(target, option))
+        except ValueError:  # a range to choose from
+            return _inexact(kind)
+        return Translate(kind, address, port)
 
     return reader
+
+
+def _end(text: str) -> tuple[IPAddress | None, int | None]:
+    """ADDRESS, ADDRESS:PORT, [ADDRESS]:PORT or :PORT; raises ValueError where it is no single one."""
+    if text.startswith("["):
+        address, _, port = text[1:].replace("]:", "]").partition("]")
+    elif text.count(":") > 1:
+        address, port = text, ""
+    else:
+        address, _, port = text.partition(":")
+    return ip_address(address) if address else None, int(port) if port else None
 
 
 def _redirect(target: Part) -> Statement:
