@@ -10,9 +10,9 @@ from glassbridge.engine.targets import Surveyed, Target
 from glassbridge.engine.trace_options import TraceOptions
 from glassbridge.model.observation import Observation
 from glassbridge.model.packet import FlowWish, Question, Transport
-from glassbridge.model.report import TraceReport, Verdict
+from glassbridge.model.report import Explanation, TraceReport, Verdict
 from glassbridge.model.snapshot import Snapshot
-from glassbridge.model.walk import Missing, Place, Walk
+from glassbridge.model.walk import Cause, Missing, Place, Walk
 from glassbridge.walk.causes import explain
 from glassbridge.walk.merge import Merged, merge
 from glassbridge.walk.predict import predict
@@ -70,7 +70,6 @@ def _report(
     observation: Observation | None,
     snapshot: Snapshot,
 ) -> TraceReport:
-    is_end = merged.verdict in (Verdict.DELIVERED, Verdict.INSUFFICIENT_INFO)
     return TraceReport(
         trace_id=secrets.token_hex(16),
         verdict=merged.verdict,
@@ -81,7 +80,7 @@ def _report(
         else _place(asked.destination, snapshot),
         title=_title(asked, walk, observation),
         hops=merged.hops,
-        cause=None if is_end else explain(walk, merged, observation, snapshot),
+        cause=_cause(walk, merged, observation, snapshot),
         agrees=merged.agrees,
         why_unknown=merged.why_unknown,
         assumptions=walk.assumptions,
@@ -92,6 +91,19 @@ def _report(
         observation=observation,
         snapshot=snapshot,
     )
+
+
+def _cause(
+    walk: Walk, merged: Merged, observation: Observation | None, snapshot: Snapshot
+) -> Explanation | None:
+    """What nobody knows the end of may still have a likely cause."""
+    if merged.verdict is Verdict.DELIVERED:
+        return None
+    found = explain(walk, merged, observation, snapshot)
+    is_unknown = merged.verdict is Verdict.INSUFFICIENT_INFO
+    if found is not None and is_unknown and found.code is Cause.NOT_EXPLAINED:
+        return None
+    return found
 
 
 def _place(target: Target, snapshot: Snapshot) -> Place:
