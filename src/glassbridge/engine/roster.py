@@ -63,8 +63,15 @@ class Roster:
 
     def open(self, cookie: int) -> int:
         """Open a namespace; the caller closes the descriptor. Raises NotFound when it is gone."""
-        if cookie not in self._found:
-            self.search()
+        fd = self._open_known(cookie)
+        if fd is None:
+            self.search()  # it may have other paths
+            fd = self._open_known(cookie)
+        if fd is None:
+            raise NotFound(f"the network namespace of {self.call(cookie)} is gone")
+        return fd
+
+    def _open_known(self, cookie: int) -> int | None:
         known = self._found.get(cookie)
         for path in known.paths if known else ():
             with suppress(NotFound):
@@ -72,7 +79,7 @@ class Roster:
                 if cookie_of(fd) == cookie:
                     return fd
                 os.close(fd)  # the path is another's by now
-        raise NotFound(f"the network namespace of {self.call(cookie)} is gone")
+        return None
 
     def describe(self, cookie: int) -> Netns:
         """What is known of a namespace that was opened."""
