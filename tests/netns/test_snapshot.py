@@ -80,7 +80,7 @@ def route(make_netns: MakeNetns) -> Iterator[RouteSocket]:
     make_netns("box")
     subprocess.run(["ip", "-batch", "-"], input=PARTS, check=True, text=True)
     subprocess.run(["ip", "-6", "-batch", "-"], input=PARTS_OF_IPV6, check=True, text=True)
-    run("bridge fdb add 02:00:00:00:00:77 dev veth1 master static")
+    run("bridge fdb add 02:00:00:00:00:77 dev veth1 master static sticky")
     run("bridge fdb append 02:00:00:00:00:78 dev vx0 dst 172.17.0.9 vni 43 self permanent")
     with RouteSocket() as opened:
         yield opened
@@ -362,6 +362,7 @@ def test_fdb(route: RouteSocket) -> None:
             if entry.bridge is not None:
                 assert entry.is_local == (one["state"] == "permanent")
                 assert entry.is_static == (one["state"] == "static")
+                assert entry.is_sticky == ("sticky" in one["flags"])
             if "dst" in one:
                 assert str(entry.destination) == one["dst"]
                 assert entry.vni == one.get("vni")

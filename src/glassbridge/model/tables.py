@@ -143,6 +143,8 @@ class FdbEntry(Struct, frozen=True, kw_only=True):
     """The MAC of a port or of the bridge: frames to it go up, they are not forwarded."""
     is_static: bool = False
     """Written by someone, does not age; else learned."""
+    is_sticky: bool = False
+    """Frames from that MAC at another port do not move it there."""
     is_external: bool = False
     """Learned by someone else (a routing daemon, hardware)."""
     destination: IPAddress | None = None

@@ -44,7 +44,8 @@ def known_port(stack: Stack, traveller: Traveller, bridge: Link, mac: Mac | None
     entry = entry_of(stack, bridge, mac)
     if entry is not None and entry.is_local:
         return Known(port=None, entry=entry)
-    if learned is not None and (entry is None or entry.ifindex != learned):
+    moves = entry is None or (entry.ifindex != learned and not entry.is_sticky)
+    if learned is not None and moves:
         return Known(port=learned, age_seconds=0.0)
     if entry is None:
         return None

@@ -93,6 +93,8 @@ def _learns(ground: Ground, traveller: Traveller, bridge: Link, port: Link) -> M
     known = known_port(ground.stack(traveller.cookie), traveller, bridge, source)
     if known is not None and known.port in {None, port.ifindex}:
         return None
+    if known is not None and known.entry is not None and known.entry.is_sticky:
+        return None
     return source
 
 
