@@ -137,9 +137,16 @@ def _families_of_iptables(tables: tuple[ListedTable, ...]) -> list[str]:
 
 
 def _is_of_iptables(table: ListedTable) -> bool:
-    """It has the names that iptables gives; whether iptables can list it, only that can tell."""
-    return table.family in _TOOLS and any(
-        chain.hook is not None and is_builtin(table.name, chain.name) for chain in table.chains
+    """It has the names that iptables gives, no set, and a counter in each rule, as iptables writes.
+
+    iptables-save 1.8.9 prints a native rule in such a table without what it does not know:
+    `ip saddr @bad drop` becomes `-j DROP`.
+    """
+    return (
+        table.family in _TOOLS
+        and not table.sets
+        and any(c.hook is not None and is_builtin(table.name, c.name) for c in table.chains)
+        and all(rule.packets is not None for c in table.chains for rule in c.rules)
     )
 
 

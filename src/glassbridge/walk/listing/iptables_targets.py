@@ -100,7 +100,7 @@ def _translate(kind: str, option: str) -> Callable[[Part], Statement]:
 
 
 def _end(text: str) -> tuple[IPAddress | None, int | None]:
-    """ADDRESS, ADDRESS:PORT, [ADDRESS]:PORT or :PORT; raises ValueError where it is no single one."""
+    """ADDRESS, ADDRESS:PORT, [ADDRESS]:PORT or :PORT; raises ValueError where it is none."""
     if text.startswith("["):
         address, _, port = text[1:].replace("]:", "]").partition("]")
     elif text.count(":") > 1:
