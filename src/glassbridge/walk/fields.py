@@ -20,7 +20,8 @@ def read(field: str, sight: Sight) -> Reading:
 
 def _owner(sight: Sight) -> Reading:
     """Of the sending socket, which only packets of one's own have."""
-    return Lack.UNKNOWN if sight.call.hook in OWN_PACKETS else Lack.ABSENT
+    is_own = sight.call.hook in OWN_PACKETS and sight.call.iif is None
+    return Lack.UNKNOWN if is_own else Lack.ABSENT
 
 
 def _fib_type(of: Callable[[Packet], IPAddress], link: str = "") -> Reader:
