@@ -53,7 +53,7 @@ def sentence_of(step: Step) -> str:  # noqa: C901, PLR0912 - one arm for each ki
         case Crossed(to=to):
             told = f"crossed the veth pair into {_into(to.name)}"
         case PortEntered(learns=learns):
-            told = f"learned {learns}; a port has no IP stack" if learns else "a port takes it"
+            told = f"{f'learned {learns}' if learns else 'a port takes it'}; a port has no IP stack"
         case Switched() as switched:
             told = _switch(switched)
         case HookPassed() as passed:

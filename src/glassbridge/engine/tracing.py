@@ -21,6 +21,8 @@ from glassbridge.walk.predict import predict
 def trace(survey: Surveyed, wish: FlowWish, options: TraceOptions) -> TraceReport:
     """Trace one packet; raises GlassbridgeError where the request cannot be carried out."""
     asked = ask(survey, wish)
+    if asked.destination.cookie is not None:
+        survey.name_owners(asked.destination.cookie)
     walk = foresee(survey, asked.question)
     observations = _witness(survey, asked.question, walk, options)
     merged = [merge(walk, o, survey.snapshot) for o in observations]

@@ -12,6 +12,8 @@ from glassbridge.kernel.tracepoints import Tracepoints
 from glassbridge.kernel.witness import PacketWitness
 from glassbridge.model.observation import Observation
 from glassbridge.model.packet import Question
+from glassbridge.model.ruleset import Backend
+from glassbridge.model.snapshot import Snapshot
 from glassbridge.model.walk import Walk
 
 
@@ -31,5 +33,15 @@ def witness(
         is_whole=options.full,
         say=options.say,
     )
-    every: tuple[PacketWitness, ...] = (NftTrace(), Tracepoints(), RuleCounters())
+    every: list[PacketWitness] = [NftTrace(), Tracepoints()]
+    if _has_legacy_rules(survey.snapshot):
+        every.append(RuleCounters())
     return list(observe_times(request, every, options.count))
+
+
+def _has_legacy_rules(snapshot: Snapshot) -> bool:
+    return any(
+        table.backend is Backend.IPTABLES_LEGACY
+        for namespace in snapshot.namespaces.values()
+        for table in namespace.ruleset.tables
+    )

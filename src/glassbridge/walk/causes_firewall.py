@@ -6,6 +6,7 @@ from glassbridge.model.walk import Cause, Drop, Fact, HookPassed
 from glassbridge.walk.engine_causes import rule_cause
 from glassbridge.walk.guarded import own_addresses, own_macs, port_of
 from glassbridge.walk.owners import policy_ref, rule_ref
+from glassbridge.walk.passing import firewall_of
 from glassbridge.walk.scene import Scene
 
 
@@ -23,7 +24,7 @@ def dropped_by_rule(scene: Scene) -> Drop | None:
     port = f"{packet.destination_port}/" if packet.destination_port else ""
     return Drop(
         cause=cause,
-        sentence=f"the firewall of {scene.name} {'refuses' if refuses else 'drops'} it: {what}",
+        sentence=f"{firewall_of(scene.name)} {'refuses' if refuses else 'drops'} it: {what}",
         evidence=(Fact(what="rule", says=what),) if rule else (),
         rule=rule,
         place=scene.place(),

@@ -154,7 +154,7 @@ def _drop(ground: Ground, traveller: Traveller, call: HookCall, result: HookResu
         facts.append(Fact(what="br_netfilter", says="bridged frames pass the hooks of IP"))
     return Drop(
         cause=cause,
-        sentence=f"the firewall of {name} {verb} it: {_why(cause, rule, call)}",
+        sentence=f"{firewall_of(name)} {verb} it: {_why(cause, rule, call)}",
         evidence=tuple(facts),
         rule=rule,
         place=ground.place(traveller.cookie),
@@ -220,3 +220,8 @@ def _words(rule: RuleRef | None) -> str:
 def without_mark(traveller: Traveller) -> Traveller:
     """A mark does not leave its namespace (skb_scrub_packet)."""
     return traveller.with_packet(replace(traveller.packet, mark=0))
+
+
+def firewall_of(name: str) -> str:
+    """`the host's firewall`."""
+    return f"{'the host' if name == 'host' else name}'s firewall"

@@ -16,7 +16,7 @@ def bridge_screen(report: BridgeReport) -> str:
     """The bridge itself on one line, then a line for each port."""
     switch = report.switch
     link = switch.bridge
-    assert link.bridge is not None  # read_bridge answers for bridges only
+    assert link.bridge is not None  # look_at_bridges shows nothing else
     learning = "on" if all(p.port is None or p.port.learning for p in switch.ports) else "partly"
     words = [
         *(str(address.interface) for address in switch.addresses),

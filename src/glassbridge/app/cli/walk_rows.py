@@ -43,14 +43,25 @@ def walk_rows(report: TraceReport) -> Iterator[Row]:
     """The way there, then the way back: in one row when nothing happened on it."""
     there = [hop for hop in report.hops if not hop.step.is_reply]
     back = [hop for hop in report.hops if hop.step.is_reply]
-    yield from _way(there, report)
+    yield from _in_time(_way(there, report))
     if all(hop.seen is Seen.NOT_REACHED for hop in back):
         return
     if _is_uneventful(there, back):
         yield _came_back(back, report)
         return
     yield Row("", "", f"the reply, {_from_to(report)}:")
-    yield from _way(back, report)
+    yield from _in_time(_way(back, report))
+
+
+def _in_time(rows: Iterable[Row]) -> Iterator[Row]:
+    """Without times that a later row belies: what a port sends shows the look-up before it late."""
+    told: list[Row] = []
+    latest = float("inf")
+    for row in reversed(list(rows)):
+        is_late = row.us is not None and row.us > latest
+        told.append(row._replace(us=None) if is_late else row)
+        latest = min(latest, row.us if row.us is not None else latest)
+    return reversed(told)
 
 
 def was_observed(report: TraceReport) -> bool:
