@@ -1,4 +1,4 @@
-"""Kernel state as values: each table by itself, one namespace whole, one bridge whole."""
+"""Kernel state as values: each table by itself, and one namespace whole."""
 
 import sys
 from collections.abc import Callable
@@ -22,7 +22,7 @@ from glassbridge.model.tables import (
     Route,
     RoutingRule,
 )
-from glassbridge.model.topology import Link, Netns, Stack, Switch
+from glassbridge.model.topology import Link, Netns, Stack
 from glassbridge.wire.addresses import dump_addresses
 from glassbridge.wire.links import IFLA_GROUP, dump_links, get_link, link_header
 from glassbridge.wire.neighbours import dump_fdb, dump_neighbours
@@ -120,24 +120,6 @@ def read_fdb(route: RouteSocket, bridge: int | None = None) -> tuple[FdbEntry, .
     # a thousand links list four thousand groups that they take: they decide about no frame
     entries = (decode_fdb_entry(body) for body in bodies if not is_own_filter(body))
     return tuple(e for e in entries if e is not None)
-
-
-def read_bridge(ifname: str, netns: int | None = None) -> Switch:
-    """One bridge as a switch, here or in another namespace; raises NotFound."""
-    with RouteSocket(netns) as route:
-        link = read_link(route, ifname)
-        if link.bridge is None:
-            raise NotFound(
-                f"{ifname} is not a bridge but {link.kind or 'a plain link'}",
-                hint="see the bridges: ip link show type bridge",
-            )
-        ports = read_links(route, link.ifindex)
-        return Switch(
-            bridge=link,
-            addresses=read_addresses(route, link.ifindex),
-            ports=tuple(sorted(ports, key=lambda p: p.port.number if p.port else 0)),
-            fdb=read_fdb(route, link.ifindex),
-        )
 
 
 def read_stack(fd: int, netns: Netns) -> Stack:
