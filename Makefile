@@ -22,8 +22,8 @@ check: prepare-test ## what needs no run: format, lint, types, shell scripts
 	mypy
 	shellcheck $(SHELL_SCRIPTS)
 
-bench: prepare-test ## measure attach and detach against a floor in C
-	python bench/bench.py
+bench: prepare-test ## measure attach against a floor in C, and trace against tools by hand
+	python bench/bench.py $(BENCH_FLAGS)
 
 docs: prepare-test ## write the generated parts of docs/ anew
 	python scripts/architecture_page.py

@@ -1,7 +1,7 @@
-"""Measure attach and detach against the kernel's own floor, in a world of their own.
+"""Measure attach and detach against the kernel's own floor, and trace against ten tools by hand.
 
-The host is left first, for a network and a mount namespace that end with this process;
-`bench.session` takes over there.
+All in a world of its own: the host is left first, for a network and a mount namespace that end with
+this process; `bench.session` takes over there.
 """
 
 import os

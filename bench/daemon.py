@@ -22,7 +22,7 @@ class Daemon:
 
     def __init__(self, folder: Path) -> None:
         run_dir, self._log = folder / "run", folder / "daemon.log"
-        self._environment = {
+        self.environment = {
             **os.environ,
             "GLASSBRIDGE_RUN_DIR": str(run_dir),
             "GLASSBRIDGE_STATE_DIR": str(folder / "state"),
@@ -35,7 +35,7 @@ class Daemon:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env=self._environment,
+                env=self.environment,
                 pass_fds=(writer,),
             )
         os.close(writer)
@@ -88,17 +88,25 @@ class Daemon:
 
     def ps(self, expected: int) -> float:
         """Run `glassbridge ps` as a user does; microseconds of wall time."""
-        took, shown = self._run(["ps"])
+        took, shown = self._run("ps")
         listed = len(shown.splitlines()) - 1  # without the headings
         if listed != expected:
             raise RuntimeError(f"ps lists {listed} instead of {expected}")
         return took
 
-    def _run(self, arguments: Sequence[str]) -> tuple[float, str]:
-        command = [str(Path(sys.executable).with_name("glassbridge")), *arguments]
+    @staticmethod
+    def command(*arguments: str) -> list[str]:
+        """The command line that a user types, for `environment`."""
+        return [str(Path(sys.executable).with_name("glassbridge")), *arguments]
+
+    def _run(self, *arguments: str) -> tuple[float, str]:
         began = perf_counter()
         done = subprocess.run(
-            command, env=self._environment, capture_output=True, text=True, check=True
+            self.command(*arguments),
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=True,
         )
         return (perf_counter() - began) * 1e6, done.stdout
 

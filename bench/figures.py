@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from math import ceil
 from statistics import fmean
 
+from bench.commands import Run
+
 
 @dataclass(frozen=True, slots=True)
 class Series:
@@ -35,6 +37,38 @@ class Row:
     of_floor: float
     """p50 by the p50 of the floor in the same run."""
     per_second: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class CommandRow:
+    """One command, run as a whole on a host with so many containers."""
+
+    label: str
+    present: int
+    n: int
+    p50_ms: float
+    worst_ms: float
+    cpu_ms: float
+    """p50."""
+    peak_mb: float
+    """Of all runs."""
+    of_tools: float | None = None
+    """p50 by that of the ten tools in the same rounds."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrafficRow:
+    """Round trips of others on the same bridge, while something else goes on."""
+
+    beside: str
+    present: int
+    n: int
+    p50_us: float
+    p99_us: float
+    per_second: float
+    of_quiet_p50: float
+    of_quiet_rate: float
+    """Beside nothing else, in windows in between: 1 is no cost at all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,4 +119,43 @@ def row(series: Series, floor: Series) -> Row:
         growth=fmean(growth(run) for run in series.runs),
         of_floor=p50 / quantile(floor.samples, 0.5),
         per_second=series.per_second,
+    )
+
+
+def command_row(
+    label: str, present: int, runs: Sequence[Run], tools: Sequence[Run] = ()
+) -> CommandRow:
+    """Condense runs; `tools` ran in between them."""
+    p50 = quantile([r.wall_ms for r in runs], 0.5)
+    return CommandRow(
+        label=label,
+        present=present,
+        n=len(runs),
+        p50_ms=p50,
+        worst_ms=max(r.wall_ms for r in runs),
+        cpu_ms=quantile([r.cpu_ms for r in runs], 0.5),
+        peak_mb=max(r.peak_mb for r in runs),
+        of_tools=p50 / quantile([r.wall_ms for r in tools], 0.5) if tools else None,
+    )
+
+
+def traffic_row(
+    beside: str,
+    present: int,
+    windows: Sequence[Sequence[float]],
+    quiet: Sequence[Sequence[float]],
+    seconds: float,
+) -> TrafficRow:
+    """Condense windows of so many seconds each; the quiet ones lay in between them."""
+    samples, calm = ([s for window in some for s in window] for some in (windows, quiet))
+    p50, rate = quantile(samples, 0.5), len(samples) / len(windows) / seconds
+    return TrafficRow(
+        beside=beside,
+        present=present,
+        n=len(samples),
+        p50_us=p50,
+        p99_us=quantile(samples, 0.99),
+        per_second=rate,
+        of_quiet_p50=p50 / quantile(calm, 0.5),
+        of_quiet_rate=rate / (len(calm) / len(quiet) / seconds),
     )

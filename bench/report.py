@@ -6,7 +6,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench.figures import Check, Row
+from bench.figures import Check, CommandRow, Row, TrafficRow
 from bench.world import BUSY_WITH_OTHERS, Machine
 
 _WIDTH = 34
@@ -28,6 +28,8 @@ def print_disturbance(others_share: float) -> None:
 
 
 def print_rows(rows: Sequence[Row]) -> None:
+    if not rows:
+        return
     print(
         f"\n{'':{_WIDTH}}{'n':>6}{'p50 us':>9}{'p99 us':>9}{'growth':>8}{'x floor':>9}{'per s':>8}"
     )
@@ -36,6 +38,35 @@ def print_rows(rows: Sequence[Row]) -> None:
         print(
             f"{row.label:{_WIDTH}}{row.n:>6}{row.p50_us:>9.0f}{row.p99_us:>9.0f}"
             f"{row.growth:>8.2f}{row.of_floor:>9.2f}{per_second:>8}"
+        )
+
+
+def print_commands(rows: Sequence[CommandRow]) -> None:
+    if not rows:
+        return
+    print(
+        f"\n{'a whole command':{_WIDTH}}{'present':>8}{'n':>4}{'p50 ms':>8}{'worst':>7}"
+        f"{'CPU ms':>8}{'MB':>7}{'x tools':>9}"
+    )
+    for row in rows:
+        of_tools = "" if row.of_tools is None else f"{row.of_tools:.2f}"
+        print(
+            f"{row.label:{_WIDTH}}{row.present:>8}{row.n:>4}{row.p50_ms:>8.0f}{row.worst_ms:>7.0f}"
+            f"{row.cpu_ms:>8.0f}{row.peak_mb:>7.1f}{of_tools:>9}"
+        )
+
+
+def print_traffic(rows: Sequence[TrafficRow]) -> None:
+    if not rows:
+        return
+    print(
+        f"\n{'round trips of others, beside':{_WIDTH}}{'present':>8}{'p50 us':>8}{'p99 us':>8}"
+        f"{'per s':>8}{'x p50':>7}{'x rate':>8}"
+    )
+    for row in rows:
+        print(
+            f"{row.beside:{_WIDTH}}{row.present:>8}{row.p50_us:>8.1f}{row.p99_us:>8.1f}"
+            f"{row.per_second:>8.0f}{row.of_quiet_p50:>7.2f}{row.of_quiet_rate:>8.2f}"
         )
 
 
@@ -53,6 +84,8 @@ def write_json(
     machine: Machine,
     others_share: float,
     rows: Sequence[Row],
+    commands: Sequence[CommandRow],
+    traffic: Sequence[TrafficRow],
     checks: Sequence[Check],
 ) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -61,6 +94,8 @@ def write_json(
         "machine": asdict(machine),
         "others_share": others_share,
         "rows": [asdict(row) for row in rows],
+        "commands": [asdict(row) for row in commands],
+        "traffic": [asdict(row) for row in traffic],
         "targets": [{**asdict(check), "met": check.is_met} for check in checks],
     }
     path.write_text(json.dumps(document, indent=2) + "\n")

@@ -24,6 +24,22 @@ _PPID, _USER_TICKS, _SYSTEM_TICKS = 3, 13, 14
 
 
 @dataclass(frozen=True, slots=True)
+class Extent:
+    """How much is measured."""
+
+    samples: int
+    burst: int
+    rounds: int
+    traces: int
+    views: int
+    windows: int
+    """Of traffic, for each thing that it has beside it."""
+
+
+DEFAULT, QUICK = Extent(240, 1000, 2, 15, 3, 6), Extent(20, 100, 1, 2, 1, 1)
+
+
+@dataclass(frozen=True, slots=True)
 class Machine:
     """What a figure means nothing without."""
 
@@ -67,7 +83,12 @@ class Stopwatch:
 
 
 def furnish() -> None:
-    """Give this mount namespace an empty /run, and this network namespace a loopback."""
+    """Give this mount namespace an empty /run, and this network namespace a loopback.
+
+    Python keeps bytecode there, whatever it is told elsewhere: an installed package has it.
+    """
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    os.environ["PYTHONPYCACHEPREFIX"] = "/run/bytecode"
     subprocess.run(["mount", "-t", "tmpfs", "tmpfs", "/run"], check=True)
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
 

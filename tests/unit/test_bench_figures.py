@@ -3,7 +3,8 @@
 from statistics import fmean, median_low
 
 import pytest
-from bench.figures import Aim, Series, growth, quantile, row
+from bench.commands import Run
+from bench.figures import Aim, Series, command_row, growth, quantile, row, traffic_row
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -47,6 +48,35 @@ def test_a_row_is_measured_by_the_floor_of_its_own_run(
     assert measured.of_floor * median_low(floor) == pytest.approx(median_low(pooled))
     assert measured.growth == pytest.approx(fmean(map(growth, runs)))
     assert measured.p50_us <= measured.p99_us
+
+
+runs = st.lists(st.builds(Run, *[st.floats(min_value=0.1, max_value=1e4)] * 3), min_size=1)
+
+
+@given(runs, runs)
+def test_a_command_is_measured_by_the_tools_of_its_own_rounds(
+    taken: list[Run], tools: list[Run]
+) -> None:
+    measured = command_row("trace", 1000, taken, tools)
+    assert measured.of_tools is not None
+    assert measured.of_tools * median_low(t.wall_ms for t in tools) == pytest.approx(
+        measured.p50_ms
+    )
+    assert measured.p50_ms <= measured.worst_ms
+    assert all(measured.peak_mb >= r.peak_mb for r in taken)
+    assert command_row("topology", 1000, taken).of_tools is None
+
+
+@given(st.lists(times, min_size=1, max_size=4))
+def test_traffic_beside_nothing_costs_nothing(windows: list[list[float]]) -> None:
+    alone = traffic_row("alone", 10, windows, windows, seconds=1.5)
+    assert (alone.of_quiet_p50, alone.of_quiet_rate) == (1, 1)
+
+
+def test_traffic_is_compared_by_the_second_and_by_the_round_trip() -> None:
+    beside = traffic_row("trace", 10, [[20.0] * 3, [20.0] * 3], [[10.0] * 12], seconds=2)
+    assert (beside.n, beside.per_second) == (6, 1.5)
+    assert (beside.of_quiet_p50, beside.of_quiet_rate) == (2, 0.25)
 
 
 def test_a_target_is_met_on_its_own_side_of_the_limit() -> None:
