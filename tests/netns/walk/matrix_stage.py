@@ -24,7 +24,7 @@ from glassbridge.model.report import TraceReport
 from glassbridge.model.requests import AttachRequest, NetworkRequest
 
 HOST, OUT = "host", "out"
-PATIENCE, SILENCE = 3.0, 0.25
+PATIENCE, SILENCE = 3.0, 0.2
 """How long an answer is waited for that must come, and one that must not."""
 
 _ROUTED = {
@@ -56,7 +56,7 @@ link add up0 type veth peer name up0 netns out
 addr add 198.51.100.1/24 dev up0
 addr add 2001:db8::1/64 dev up0 nodad
 link set up0 up
--6 route add default via 2001:db8::9
+route add ::/0 via 2001:db8::9
 route add default via 198.51.100.9
 """
 _OUTSIDE = """
@@ -64,7 +64,7 @@ addr add 198.51.100.9/24 dev up0
 addr add 2001:db8::9/64 dev up0 nodad
 link set up0 up
 route add default via 198.51.100.1
--6 route add default via 2001:db8::1
+route add ::/0 via 2001:db8::1
 """
 
 
@@ -109,7 +109,9 @@ class MatrixStage:
             return fixed[name][version == 6]
         views, networks = self._known
         if name.startswith("gateway of "):
-            found = next(n.network for n in networks if n.network.name == name.split()[-1])
+            found = next(
+                n.network for n in networks if n.network.name == name.removeprefix("gateway of ")
+            )
             return str(next(i.ip for i in found.gateway_interfaces if i.version == version))
         name, _, network = name.partition("@")
         network = network or CONTAINERS[name][0][0]
@@ -127,12 +129,10 @@ class MatrixStage:
 
     def forget(self, *names: str) -> None:
         """Have neighbour tables and switches forget whom they know."""
+        used = (n.network.bridge for n in self._known[1] if n.endpoints)
+        flushes = [f"link set {bridge} type bridge fdb_flush" for bridge in used]
         for name in {HOST, *names} & {HOST, OUT, *CONTAINERS}:
-            ip(*netns(name), "neigh", "flush", "all")
-        for network in self._known[1]:
-            if network.endpoints:
-                bridge = network.network.bridge
-                ip("link", "set", bridge, "type", "bridge", "fdb_flush")
+            batch("\n".join(["neigh flush all", *(flushes if name == HOST else ())]), name)
 
     def reaches(
         self, source: str, address: str, transport: Transport, port: int, *, silent: bool
@@ -236,5 +236,5 @@ def ip(*words: str) -> None:
 
 def batch(lines: str, name: str = HOST) -> None:
     """Run lines of `ip` in a namespace."""
-    for line in filter(None, map(str.strip, lines.splitlines())):
-        ip(*netns(name), *line.split())
+    words = ["ip", *netns(name), "-batch", "-"]
+    subprocess.run(words, input=lines, text=True, check=True, capture_output=True)

@@ -22,6 +22,7 @@ from tests.netns.walk.matrix_stage import (
 
 from glassbridge.model.packet import Transport
 from glassbridge.model.report import Seen, TraceReport, Verdict
+from glassbridge.model.walk import NeighbourFound
 
 ICMP, TCP, UDP = Transport
 NOT_PREDICTED = {Seen.DIFFERS, Seen.UNPREDICTED}
@@ -54,32 +55,33 @@ PATHS = (
     Path("a sibling", "one", "two"),
     Path("across networks, by a member of both", "three", "both@green"),
     Path("across networks, routed", "one", "routed"),
-    Path("across networks, apart", "one", "three", arrives=False),
+    Path("across networks, apart", "one", "three", arrives=False, transports=(ICMP, TCP)),
     Path("host to container", HOST, "two"),
-    Path("host to a container of an internal network", HOST, "closed1"),
+    Path("host to a container of an internal network", HOST, "closed1", transports=(TCP,)),
     Path("container to its gateway", "one", "gateway of blue"),
-    Path("container to another network's gateway", "one", "gateway of green"),
-    Path("container to another address of the host", "one", HOST),
+    Path("container to another network's gateway", "one", "gateway of green",
+         transports=(ICMP, TCP)),
+    Path("container to another address of the host", "one", HOST, transports=(TCP, UDP)),
     Path("container to outside", "one", OUT),
-    Path("routed container to outside", "routed", OUT),
-    Path("container with ICC off to outside", "quiet1", OUT),
+    Path("routed container to outside", "routed", OUT, transports=(ICMP, UDP)),
+    Path("container with ICC off to outside", "quiet1", OUT, transports=(TCP,)),
     Path("outside to a published port", OUT, HOST, 8080, transports=PORTS),
     Path("outside to a routed port", OUT, "routed", transports=PORTS),
     Path("container to its own published port", "two", HOST, 8080, transports=PORTS),
-    Path("the same by its gateway", "two", "gateway of blue", 8080, transports=PORTS),
+    Path("the same by its gateway", "two", "gateway of blue", 8080, transports=(TCP,)),
     Path("a sibling's published port", "one", HOST, 8080, transports=PORTS),
     Path("another network's published port", "three", HOST, 8080, transports=PORTS),
     Path("host to a published port", HOST, HOST, 8080, transports=PORTS),
     Path("localhost to a published port", HOST, "localhost", 8080, True, False, transports=PORTS),
     Path("localhost to a port published there", HOST, "localhost", 8090, True, False,
-         transports=PORTS),
-    Path("a sibling of an internal network", "closed1", "closed2"),
-    Path("a sibling with ICC off", "quiet1", "quiet2", arrives=False),
+         transports=(TCP,)),
+    Path("a sibling of an internal network", "closed1", "closed2", transports=(ICMP, UDP)),
+    Path("a sibling with ICC off", "quiet1", "quiet2", arrives=False, transports=(TCP,)),
     Path("its published port", "quiet1", HOST, 8081, True, None, with_nf_call=False,
          transports=PORTS),
-    Path("internal network to outside", "closed1", OUT, arrives=False),
-    Path("outside to a container's address", OUT, "two", arrives=False),
-    Path("outside to a port of loopback", OUT, HOST, 8090, False, transports=PORTS),
+    Path("internal network to outside", "closed1", OUT, arrives=False, transports=(ICMP, TCP)),
+    Path("outside to a container's address", OUT, "two", arrives=False, transports=(TCP, UDP)),
+    Path("outside to a port of loopback", OUT, HOST, 8090, False, transports=(TCP,)),
     Path("outside to another port", OUT, HOST, 8099, False, transports=PORTS),
     Path("a port on which nobody listens", "one", "two", 82, False, transports=PORTS),
 )  # fmt: skip
@@ -103,16 +105,18 @@ def test_prediction_observation_and_a_plain_tool_agree(
     asked = wish(path.source, path.to if by_name else address, transport, path.port, version)
     stage.forget(path.source, path.to.partition("@")[0])
     cold = stage.trace(asked, silent=not is_open)
-    check(cold, is_open=is_open)
+    check(cold, is_open=is_open, is_cold=True)
     there = stage.reaches(path.source, address, transport, path.port, silent=not is_open)
     assert there == is_open, told(cold)
-    check(stage.trace(asked, silent=not is_open), is_open=is_open)
+    check(stage.trace(asked, silent=not is_open), is_open=is_open, is_cold=False)
 
 
-def check(report: TraceReport, *, is_open: bool) -> None:
+def check(report: TraceReport, *, is_open: bool, is_cold: bool) -> None:
     expected = Verdict.DELIVERED if is_open else Verdict.DROPPED
     assert report.verdict is expected, told(report)
     assert report.agrees is True, told(report)
     assert not [h for h in report.hops if h.seen in NOT_PREDICTED], told(report)
     assert report.hops, told(report)
     assert (report.cause is None) is is_open, told(report)
+    neighbours = [h.step.detail for h in report.hops if isinstance(h.step.detail, NeighbourFound)]
+    assert not is_open or any(n.is_asked for n in neighbours) is is_cold, told(report)
