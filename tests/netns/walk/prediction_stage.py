@@ -45,6 +45,10 @@ _BOXES = (
 )
 
 
+class CannotBeDone(Exception):
+    """A command failed."""
+
+
 class Stage:
     """The namespaces, by name, and what can be done in them."""
 
@@ -86,7 +90,8 @@ class Stage:
         done = subprocess.run(
             [*enter, *words], capture_output=True, text=True, check=False, timeout=20
         )
-        assert done.returncode == 0, f"{command}: {done.stderr}"
+        if done.returncode:
+            raise CannotBeDone(f"{command}: {done.stderr}")
         return done.stdout
 
     def listen(self, name: str, address: str = "", port: int = PORT) -> None:

@@ -1,10 +1,25 @@
 """Predictions against the kernel: what should arrive does, and what is lost is lost."""
 
+import random
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 
 import pytest
 from tests.netns.walk.broken_networks import CASES, Case
-from tests.netns.walk.prediction_stage import A6, B6, C6, D6, HOST, A, B, C, D, Stage, cause_of
+from tests.netns.walk.prediction_stage import (
+    A6,
+    B6,
+    C6,
+    D6,
+    HOST,
+    A,
+    B,
+    C,
+    CannotBeDone,
+    D,
+    Stage,
+    cause_of,
+)
 
 
 @pytest.fixture
@@ -58,6 +73,24 @@ def test_what_is_lost_is_foretold_among_acquaintances(stage: Stage, name: str) -
     stage.pings(case.source, case.to)
     broken(stage, case)
     assert foretold_and_seen(stage, case) == (case.warm, not case.warm)
+
+
+ADDRESSES = [a for _, *both in PATHS for a in both if not a.startswith("127") and a != "::1"]
+_DICE = random.Random(20)
+TOGETHER = [
+    (*_DICE.sample(sorted(CASES), 2), _DICE.choice("abcd"), _DICE.choice(ADDRESSES))
+    for _ in range(12)
+]
+
+
+@pytest.mark.parametrize(("one", "other", "source", "to"), TOGETHER)
+def test_faults_together(stage: Stage, one: str, other: str, source: str, to: str) -> None:
+    """Drawn once: whatever is broken on the way or beside it, the outcome is foretold."""
+    broken(stage, CASES[one])
+    with suppress(CannotBeDone):  # what the first took away, the second may need
+        broken(stage, CASES[other])
+    cause, seen = foretold_and_seen(stage, Case("", "", to, source))
+    assert (not cause) == seen, cause
 
 
 def broken(stage: Stage, case: Case) -> None:

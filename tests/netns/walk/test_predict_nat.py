@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator
 
 import pytest
-
 from tests.netns.walk.prediction_stage import HOST, PORT, Stage, cause_of
 
 HOST4, HOST6 = "192.0.2.1", "fd92::1"
@@ -15,7 +14,7 @@ add chain inet t pre {{ type nat hook prerouting priority -100; }}
 add chain inet t out {{ type nat hook output priority -100; }}
 add rule inet t pre jump publish
 add rule inet t out jump publish
-add rule inet t publish fib daddr type local ip daddr {{ 0.0.0.0/0 }} tcp dport {PORT} dnat ip to 10.77.0.3:80
+add rule inet t publish fib daddr type local tcp dport {PORT} dnat ip to 10.77.0.3:80
 add rule inet t publish ip6 daddr {HOST6} tcp dport {PORT} dnat ip6 to [fd77::3]:80'
 sysctl -qw net.ipv4.conf.all.route_localnet=1
 """
@@ -40,9 +39,8 @@ def stage(make_netns: Callable[[str], str]) -> Iterator[Stage]:
 @pytest.mark.parametrize("bridged", ["br_netfilter", "no br_netfilter"])
 def test_published_port(stage: Stage, bridged: str, masquerade: str, hairpin: str) -> None:
     on = int(bridged == "br_netfilter")
-    stage.run(
-        f"sysctl -qw net.bridge.bridge-nf-call-iptables={on} net.bridge.bridge-nf-call-ip6tables={on}"
-    )
+    for tables in ("iptables", "ip6tables"):
+        stage.run(f"sysctl -qw net.bridge.bridge-nf-call-{tables}={on}")
     stage.run(PUBLISH)
     if masquerade == "masquerade":
         stage.run(MASQUERADE)
