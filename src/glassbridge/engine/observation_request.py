@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from glassbridge.kernel.probe import ProbeWish
 from glassbridge.kernel.witness import Watch
 from glassbridge.model.packet import Question
-from glassbridge.model.walk import Crossed, Translated, Walk
+from glassbridge.model.walk import Translated, Walk
 
 
 def _say_nothing(_sentence: str) -> None: ...
@@ -32,18 +32,6 @@ class ObservationRequest:
     """Keep frames whole, else their first 256 octets."""
     say: Callable[[str], None] = _say_nothing
     """Told what is waited for, if it takes long."""
-
-
-def namespaces_of(walk: Walk) -> frozenset[int]:
-    """Every namespace that a walk passes."""
-    return frozenset(
-        cookie
-        for step in walk.steps
-        for cookie in (
-            step.place.cookie,
-            *((step.detail.to.cookie,) if isinstance(step.detail, Crossed) else ()),
-        )
-    )
 
 
 def wish_of(question: Question, cookie: bytes) -> ProbeWish:

@@ -4,9 +4,8 @@ Whatever happens, nothing stays: every witness is a descriptor, and ends with it
 """
 
 import secrets
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
-from os import close
 
 from msgspec.structs import replace
 
@@ -20,13 +19,9 @@ from glassbridge.engine.listening import (
     await_packet,
     await_reply,
 )
-from glassbridge.engine.observation_request import (
-    ObservationRequest,
-    namespaces_of,
-    watch_of,
-    wish_of,
-)
-from glassbridge.errors import GlassbridgeError, PermissionRefused
+from glassbridge.engine.looking_up import lookup_witness, namespaces_of, open_all
+from glassbridge.engine.observation_request import ObservationRequest, watch_of, wish_of
+from glassbridge.errors import PermissionRefused
 from glassbridge.kernel.frames import COOKIE_SIZE
 from glassbridge.kernel.lookups import look_up
 from glassbridge.kernel.probe import Probe
@@ -36,13 +31,11 @@ from glassbridge.kernel.witness import PacketWitness, Watch
 from glassbridge.model.observation import (
     Answer,
     AnswerKind,
-    Lookup,
     Observation,
     Witness,
     WitnessName,
 )
 from glassbridge.model.packet import Packet, Transport
-from glassbridge.model.walk import Walk
 from glassbridge.wire.socket_filter import Wanted, tap_filter
 
 _ANOTHERS = "somebody else's packet was waited for"
@@ -66,16 +59,6 @@ def observe_times(
         yield observe(request, witnesses)
 
 
-def ask_kernel(
-    walk: Walk, open_netns: Callable[[int], int]
-) -> tuple[tuple[Lookup, ...], tuple[Witness, ...]]:
-    """The kernel's look-ups alone, without any packet."""
-    with ExitStack() as opened:
-        namespaces, refusals = _open_all(namespaces_of(walk), open_netns, opened)
-        lookups = look_up(walk, namespaces)
-    return lookups, (_lookup_witness(lookups, refusals),)
-
-
 class _Observing:
     """One observation in progress; what it opens, the stack closes, the last first."""
 
@@ -89,7 +72,7 @@ class _Observing:
         wanted = request.cookies or namespaces_of(request.walk)
         if source is not None:
             wanted |= {source}
-        self._namespaces, self._refusals = _open_all(wanted, request.open_netns, opened)
+        self._namespaces, self._refusals = open_all(wanted, request.open_netns, opened)
         if source is not None and source in self._refusals:
             raise self._refusals[source]
         # before anything is sent: the packet itself fills tables
@@ -186,7 +169,7 @@ class _Observing:
         why_not_sent: str = "",
     ) -> Observation:
         """Who spoke; what they saw comes later, if there was a packet to see."""
-        witnesses = [_lookup_witness(self._lookups, self._refusals)]
+        witnesses = [lookup_witness(self._lookups, self._refusals)]
         if listener is not None:
             witnesses += listener.report(self._refusals)
         witnesses.append(
@@ -227,29 +210,5 @@ class _Observing:
         )
 
 
-def _open_all(
-    cookies: frozenset[int], open_netns: Callable[[int], int], opened: ExitStack
-) -> tuple[dict[int, int], dict[int, GlassbridgeError]]:
-    namespaces, refusals = {}, {}
-    for cookie in sorted(cookies):
-        try:
-            netns = open_netns(cookie)
-        except GlassbridgeError as error:
-            refusals[cookie] = error
-            continue
-        opened.callback(close, netns)
-        namespaces[cookie] = netns
-    return namespaces, refusals
-
-
 def _was_sent(probe: Probe) -> bool:
     return probe.sent_ns != 0 and not probe.packet.source.is_unspecified
-
-
-def _lookup_witness(
-    lookups: tuple[Lookup, ...], refusals: Mapping[int, GlassbridgeError]
-) -> Witness:
-    why_not = "; ".join(e.message for e in refusals.values())
-    if not lookups:
-        why_not = why_not or "the walk has nothing to look up"
-    return Witness(name=WitnessName.LOOKUPS, spoke=bool(lookups), why_not=why_not)

@@ -1,6 +1,6 @@
 """What `trace` does: find both ends, predict, observe a real packet, join both, explain."""
 
-import secrets
+import os
 from collections.abc import Sequence
 
 from msgspec.structs import replace
@@ -13,7 +13,6 @@ from glassbridge.model.packet import FlowWish, Question, Transport
 from glassbridge.model.report import Explanation, TraceReport, Verdict
 from glassbridge.model.snapshot import Snapshot
 from glassbridge.model.walk import Cause, Missing, Place, Walk
-from glassbridge.walk.causes import explain
 from glassbridge.walk.merge import Merged, merge
 from glassbridge.walk.predict import predict
 
@@ -58,9 +57,15 @@ def _witness(
     if options.recorded:
         return ()
     from glassbridge.engine.survey import Survey  # noqa: PLC0415 - needs Linux; a file does not
-    from glassbridge.engine.witnessing import witness  # noqa: PLC0415 - same
 
     assert isinstance(survey, Survey)
+    if not options.live and (not options.probe or question.source is None):
+        from glassbridge.engine.looking_up import ask_kernel  # noqa: PLC0415 - same
+
+        lookups, witnesses = ask_kernel(walk, survey.open)
+        return [Observation(packet=None, lookups=lookups, witnesses=witnesses)]
+    from glassbridge.engine.witnessing import witness  # noqa: PLC0415 - same
+
     return witness(survey, question, walk, options)
 
 
@@ -73,7 +78,7 @@ def _report(
     snapshot: Snapshot,
 ) -> TraceReport:
     return TraceReport(
-        trace_id=secrets.token_hex(16),
+        trace_id=os.urandom(16).hex(),
         verdict=merged.verdict,
         wish=wish,
         source=_place(asked.source, snapshot),
@@ -101,6 +106,8 @@ def _cause(
     """What nobody knows the end of may still have a likely cause."""
     if merged.verdict is Verdict.DELIVERED:
         return None
+    from glassbridge.walk.causes import explain  # noqa: PLC0415 - what arrives needs no cause
+
     found = explain(walk, merged, observation, snapshot)
     is_unknown = merged.verdict is Verdict.INSUFFICIENT_INFO
     if found is not None and is_unknown and found.code is Cause.NOT_EXPLAINED:

@@ -1,9 +1,9 @@
-"""Have a walk witnessed on the live host: by all that can see it, or by the kernel's look-ups."""
+"""Have a packet on its walk witnessed on the live host, by all that can see it."""
 
 from collections.abc import Sequence
 
 from glassbridge.engine.observation_request import ObservationRequest
-from glassbridge.engine.observing import ask_kernel, observe_times
+from glassbridge.engine.observing import observe_times
 from glassbridge.engine.survey import Survey
 from glassbridge.engine.trace_options import TraceOptions
 from glassbridge.kernel.nftrace import NftTrace
@@ -21,9 +21,6 @@ def witness(
     survey: Survey, question: Question, walk: Walk, options: TraceOptions
 ) -> Sequence[Observation]:
     """Observe as often as asked for; raises GlassbridgeError where nothing can be sent or heard."""
-    if not options.live and (not options.probe or question.source is None):
-        lookups, witnesses = ask_kernel(walk, survey.open)
-        return [Observation(packet=None, lookups=lookups, witnesses=witnesses)]
     request = ObservationRequest(
         walk=walk,
         question=question,

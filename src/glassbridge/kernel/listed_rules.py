@@ -4,18 +4,14 @@ Nothing is changed by looking: no program of iptables runs where its tables do n
 it would make them, and with them start conntrack in a namespace that had none.
 """
 
-import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from glassbridge.errors import GlassbridgeError, KernelRefused
 from glassbridge.kernel.netns import inside
 from glassbridge.kernel.nft import Nft
 from glassbridge.model.ruleset import Backend, ListedChain, ListedTable, Ruleset
-from glassbridge.walk.listing.iptables_save import is_builtin, parse_save
 from glassbridge.walk.listing.nft_json import parse_ruleset
 from glassbridge.walk.listing.nft_text import parse_texts, with_texts
 from glassbridge.walk.rendered import OwnTables, listed_tables, with_handles
@@ -24,19 +20,7 @@ _LEGACY = {
     "ip": "/proc/thread-self/net/ip_tables_names",
     "ip6": "/proc/thread-self/net/ip6_tables_names",
 }
-_TOOLS = {"ip": "iptables", "ip6": "ip6tables"}
-_SUFFIXES = {Backend.IPTABLES_NFT: "nft", Backend.IPTABLES_LEGACY: "legacy"}
 _ATTEMPTS = 3
-
-
-class _Asked(Struct, frozen=True, kw_only=True):
-    """An iptables-save that is running in the namespace."""
-
-    family: str
-    backend: Backend
-    program: str
-    child: subprocess.Popen[str] | None
-    """None: it is not installed."""
 
 
 def read_ruleset(netns_fd: int, own: OwnTables | None = None) -> Ruleset:
@@ -48,12 +32,8 @@ def read_ruleset(netns_fd: int, own: OwnTables | None = None) -> Ruleset:
     with inside(netns_fd):  # also while nft lists: it calls links by the names that it finds there
         legacy = [family for family, names in _LEGACY.items() if _read(names).strip()]
         tables, complaints = _read_nft(own)
-    asked = [(family, Backend.IPTABLES_LEGACY) for family in legacy]
-    asked += [(family, Backend.IPTABLES_NFT) for family in _families_of_iptables(tables)]
-    for saved, complaint in _saved(netns_fd, asked):
-        tables = _merge(tables, saved)
-        complaints += [complaint] if complaint else []
-    return Ruleset(tables=tables, complaints=tuple(complaints))
+    tables, more = _with_iptables(netns_fd, tables, legacy)
+    return Ruleset(tables=tables, complaints=(*complaints, *more))
 
 
 def _read(path: str) -> str:
@@ -132,50 +112,21 @@ def _with_elements(nft: Nft, table: ListedTable) -> ListedTable:
 # -- iptables
 
 
-def _families_of_iptables(tables: tuple[ListedTable, ...]) -> list[str]:
-    return sorted({t.family for t in tables if _is_of_iptables(t)})
+def _with_iptables(
+    netns_fd: int, tables: tuple[ListedTable, ...], legacy: list[str]
+) -> tuple[tuple[ListedTable, ...], list[str]]:
+    if not legacy and not any(t.family in _LEGACY for t in tables):
+        return tables, []
+    from glassbridge.kernel.iptables_saves import is_of_iptables, read_saves  # noqa: PLC0415 - few hosts of ours need it
 
-
-def _is_of_iptables(table: ListedTable) -> bool:
-    """It has the names that iptables gives, no set, and a counter in each rule, as iptables writes.
-
-    iptables-save 1.8.9 prints a native rule in such a table without what it does not know:
-    `ip saddr @bad drop` becomes `-j DROP`.
-    """
-    return (
-        table.family in _TOOLS
-        and not table.sets
-        and any(c.hook is not None and is_builtin(table.name, c.name) for c in table.chains)
-        and all(rule.packets is not None for c in table.chains for rule in c.rules)
-    )
-
-
-def _saved(
-    netns_fd: int, asked: list[tuple[str, Backend]]
-) -> Iterator[tuple[tuple[ListedTable, ...], str]]:
-    """What each program lists, and why it does not; all of them run at once."""
-    running = [_start(netns_fd, family, backend) for family, backend in asked]
-    for one in running:
-        if one.child is None:
-            yield (), f"{one.program} is not installed: rules of {one.backend} are not understood"
-            continue
-        listed, complaint = one.child.communicate()
-        if one.child.returncode:
-            yield (), f"{one.program}: {complaint.strip().partition(chr(10))[0]}"
-        else:
-            yield parse_save(listed, one.family, one.backend), ""
-
-
-def _start(netns_fd: int, family: str, backend: Backend) -> _Asked:
-    program = f"{_TOOLS[family]}-{_SUFFIXES[backend]}-save"
-    try:
-        with inside(netns_fd):  # the child keeps the namespace that it is born in
-            child = subprocess.Popen(
-                [program, "-c"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-            )
-    except FileNotFoundError:
-        return _Asked(family=family, backend=backend, program=program, child=None)
-    return _Asked(family=family, backend=backend, program=program, child=child)
+    asked = [(family, Backend.IPTABLES_LEGACY) for family in legacy]
+    families = sorted({t.family for t in tables if is_of_iptables(t)})
+    asked += [(family, Backend.IPTABLES_NFT) for family in families]
+    complaints = []
+    for saved, complaint in read_saves(netns_fd, asked):
+        tables = _merge(tables, saved)
+        complaints += [complaint] if complaint else []
+    return tables, complaints
 
 
 def _merge(

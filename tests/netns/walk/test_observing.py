@@ -18,7 +18,8 @@ import pytest
 from tests.netns.walk.observing_stage import path, request, server
 from tests.netns.walk.witness_stage import B6, C6, A, B, C, Stage, run
 
-from glassbridge.engine.observing import ask_kernel, observe, observe_times
+from glassbridge.engine.looking_up import ask_kernel
+from glassbridge.engine.observing import observe, observe_times
 from glassbridge.errors import GlassbridgeError, NotFound
 from glassbridge.kernel.netns import inside
 from glassbridge.kernel.nftrace import NftTrace
