@@ -5,6 +5,13 @@ from glassbridge.model.ruleset import Origin
 from glassbridge.model.snapshot import NamedNetwork
 from glassbridge.walk.mending import ENGINES, Case, Mending, command
 
+_DEFAULTS = {
+    Origin.GLASSBRIDGE: DEFAULT_NETWORK,
+    Origin.DOCKER: "bridge",
+    Origin.PODMAN: "podman",
+}
+"""On which a container is whose engine was not told another network."""
+
 
 def mend_apart(case: Case) -> Mending:
     """Two networks talk if one container is on both."""
@@ -77,13 +84,15 @@ def mend_internal(case: Case) -> Mending:
         return joined
     name = case.name(case.source.cookie)
     intention = "--internal was asked for when its network was created"
-    if name is None or name.origin is not Origin.GLASSBRIDGE:
+    if name is None or name.origin not in ENGINES:
         return Mending(note=f"{intention}: nothing from outside gets in")
-    if any(n.name == DEFAULT_NETWORK and _is_on(case, n) for n in case.snapshot.networks):
+    default = _DEFAULTS[name.origin]
+    own = (n for n in case.snapshot.networks if n.origin is name.origin and _is_on(case, n))
+    if any(n.name == default for n in own):
         return Mending(note=intention)
     return Mending(
-        commands=(_join(case, DEFAULT_NETWORK, name.name, Origin.GLASSBRIDGE),),
-        note=f"{intention}; on network {DEFAULT_NETWORK} as well, it gets a way out",
+        commands=(_join(case, default, name.name, name.origin),),
+        note=f"{intention}; on network {default} as well, it gets a way out",
     )
 
 
@@ -144,7 +153,8 @@ def mend_no_cable(case: Case) -> Mending:
             note=f"{case.place.name} has no link: give it one (ip link add ... type veth)"
         )
     network = case.network_of(case.packet.destination)
-    wanted = network.name if network and network.origin is name.origin else DEFAULT_NETWORK
+    is_own = network is not None and network.origin is name.origin
+    wanted = network.name if network is not None and is_own else _DEFAULTS[name.origin]
     return Mending(
         commands=(_join(case, wanted, name.name, name.origin),),
         note=f"{name.name} gets an interface on network {wanted}",

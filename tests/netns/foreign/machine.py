@@ -106,12 +106,13 @@ class Machine:
 
     # -- what it is compared with
 
-    def fetches(self, url: str, *where: str) -> bool:
+    def fetches(self, url: str, *where: str, patience: float) -> bool:
         """Whether curl gets a page; `where` is what enters a namespace, as `ip netns exec`."""
-        return self.run(*where, "curl", "-gsS", "-m", "1", "-o", "/dev/null", url).returncode == 0
+        command = ("curl", "-gsS", "-m", str(patience), "-o", "/dev/null", url)
+        return self.run(*where, *command).returncode == 0
 
-    def pings(self, address: str, *where: str) -> bool:
-        return self.run(*where, "ping", "-c1", "-W1", "-q", address).returncode == 0
+    def pings(self, address: str, *where: str, patience: float) -> bool:
+        return self.run(*where, "ping", "-c1", f"-W{patience}", "-q", address).returncode == 0
 
 
 @contextmanager

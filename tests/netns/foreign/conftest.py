@@ -1,0 +1,18 @@
+"""Real engines, each started once for all tests of this folder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.netns.foreign.docker_host import DockerHost
+from tests.netns.foreign.machine import need, root_archive, started
+
+
+@pytest.fixture(scope="session")
+def docker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DockerHost]:
+    need("dockerd", "docker", "containerd", "runc", "busybox")
+    folder: Path = tmp_path_factory.mktemp("docker")
+    with started("docker") as machine:
+        yield DockerHost(machine, root_archive(folder), folder / "dockerd.log")
