@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-from glassbridge.model.walk import Fact, Place
+from glassbridge.model.walk import Cause, Fact, Place
 
 SCHEMA = "doctor/1"
 
@@ -18,14 +18,14 @@ class Severity(StrEnum):
     PROBLEM = "problem"
     """Packets are lost now."""
     WARNING = "warning"
-    """They will be, under load or with the next container."""
+    """They will be, under load or with the next container; or it cannot be told."""
 
 
 class FindingCode(StrEnum):
     """What was found. The text in JSON; never renamed, only added to."""
 
     PATH_BROKEN = "PATH_BROKEN"
-    """A walk that should arrive is predicted to end; the evidence names the walk's cause."""
+    """A walk that should arrive is predicted to end; `cause` is what `trace` would say."""
     PORT_SHADOWED = "PORT_SHADOWED"
     """A published port is led elsewhere by somebody else's rule."""
     SUBNETS_OVERLAP = "SUBNETS_OVERLAP"
@@ -34,7 +34,7 @@ class FindingCode(StrEnum):
     RP_FILTER = "RP_FILTER"
     MTU_ABOVE_UPLINK = "MTU_ABOVE_UPLINK"
     MTU_UNEQUAL = "MTU_UNEQUAL"
-    """The two ends of a cable, or a port and its bridge, differ."""
+    """The two ends of a cable differ."""
     BRIDGE_NEARLY_FULL = "BRIDGE_NEARLY_FULL"
     NEIGHBOURS_NEARLY_FULL = "NEIGHBOURS_NEARLY_FULL"
     CONNECTIONS_NEARLY_FULL = "CONNECTIONS_NEARLY_FULL"
@@ -57,14 +57,24 @@ class Finding(Struct, frozen=True, kw_only=True):
     fix: tuple[str, ...] = ()
     """Shell commands, in order."""
     fix_note: str = ""
+    """What they do, or what to decide where there are none."""
+    cause: Cause | None = None
+    """Of a broken path: why, as `trace` says it."""
+    breaks: tuple[str, ...] = ()
+    """Every path that is predicted to end because of it: `nginx-1 to the outside`."""
+    concerns: tuple[str, ...] = ()
+    """Containers, networks and bridges that it is about; none: all of the host."""
 
 
 class Diagnosis(Struct, frozen=True, kw_only=True):
-    """The whole answer; no findings means that all is well."""
+    """The whole answer; no findings means that all is well, as far as it was examined."""
 
     schema: str = SCHEMA
     findings: tuple[Finding, ...]
+    """Problems first."""
     looked_at: str
-    """`3 bridges, 12 containers, 14 paths`"""
+    """`3 bridges, 12 namespaces, 14 paths`"""
+    unexamined: tuple[str, ...] = ()
+    """What could not be read or predicted, and why."""
     recorded: str = ""
     """Where the state is from: empty is the host here and now, else a file and its date."""

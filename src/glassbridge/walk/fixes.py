@@ -68,7 +68,7 @@ def _mend_masquerade(case: Case) -> Mending:
     network = case.network_of(source)
     subnet = subnet_of(case, source)
     answered = case.packet.source
-    if network_holds(subnet, answered):
+    if case.step.is_reply and network_holds(subnet, answered):
         # a published port of a sibling: the answer must come back by the host
         return Mending(
             commands=masquerade(case, f"{subnet} {_IP_WORDS[source.version]} daddr {subnet}"),

@@ -16,7 +16,7 @@ from glassbridge.model.ruleset import (
     RuleRef,
     Verdict,
 )
-from glassbridge.model.walk import Cause, HookPassed, RouteChosen
+from glassbridge.model.walk import Cause, Entered, HookPassed, RouteChosen
 from glassbridge.walk.fixes_networks import connect
 from glassbridge.walk.mending import Case, Mending, command
 
@@ -108,14 +108,17 @@ def _by_tool(case: Case, rule: RuleRef) -> Mending:
         return _within_bridge(case, rule)
     listed = _listed(case, rule)
     if not rule.is_policy and (listed is None or listed.matches):
-        return Mending(commands=(_delete(case, rule),), note=f"takes the rule out: {rule.text}")
+        return Mending(commands=(delete_rule(case, rule),), note=f"takes the rule out: {rule.text}")
     what = "the chain's policy" if rule.is_policy else "the rule that drops everything"
-    return Mending(
-        commands=_accepts(case, rule), note=f"lets this traffic pass before {what} is reached"
-    )
+    note = f"lets this traffic pass before {what} is reached"
+    network = case.network_of(case.packet.destination)
+    if _docker_user(case, rule) and network is not None and network.origin is Origin.DOCKER:
+        note += "; Docker's own way is to publish the port (-p) when the container is made"
+    return Mending(commands=_accepts(case, rule), note=note)
 
 
-def _delete(case: Case, rule: RuleRef) -> str:
+def delete_rule(case: Case, rule: RuleRef) -> str:
+    """With the tool that wrote it."""
     if rule.backend is Backend.NFT:
         where = (rule.family, rule.table, rule.chain)
         return case.at("nft", "delete", "rule", *where, "handle", rule.handle)
@@ -156,10 +159,20 @@ def _accepts(case: Case, rule: RuleRef) -> tuple[str, ...]:
         else "-m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT"
     )
     verdict = "accept" if is_nft else "-j ACCEPT"
-    commands = [] if case.step.is_reply else [add(case, rule, f"{flow(case.packet)} {verdict}")]
+    there = _from_bridge(case, is_nft=is_nft) or flow(case.packet)
+    commands = [] if case.step.is_reply else [add(case, rule, f"{there} {verdict}")]
     if not _takes_answers(case, rule):
         commands.append(add(case, rule, answers))
     return tuple(commands)
+
+
+def _from_bridge(case: Case, *, is_nft: bool) -> str:
+    """A match of all that comes by the sender's own bridge; empty where that is not asked for."""
+    came, _ = ways(case)
+    is_inside = not isinstance(case.walk.steps[0].detail, Entered)
+    if not case.is_for_all or not is_inside or not came or _hook(case) != "forward":
+        return ""
+    return f'iifname "{came}"' if is_nft else f"-i {came}"
 
 
 def _nft(case: Case, rule: RuleRef, words: str) -> str:

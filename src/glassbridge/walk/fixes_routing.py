@@ -152,7 +152,7 @@ def mend_refused(case: Case) -> Mending:
     kind = types[case.drop.cause]
     route = _refusing(case, kind)
     if route is not None:
-        return Mending(commands=(case.at(*_deletion(route)),), note=f"takes out the {kind} route")
+        return Mending(commands=(case.at(*deletion(route)),), note=f"takes out the {kind} route")
     rule = next(
         (r for r in case.stack.rules if r.action == kind and r.family == case.packet.version),
         None,
@@ -170,7 +170,8 @@ def _refusing(case: Case, kind: str) -> Route | None:
     return max(fitting, key=lambda r: r.destination.prefixlen, default=None)
 
 
-def _deletion(route: Route) -> tuple[str | int, ...]:
+def deletion(route: Route) -> tuple[str | int, ...]:
+    """The command that takes a route out."""
     table = () if route.table == TABLE_MAIN else ("table", route.table)
     family = ("-6",) if route.destination.version == 6 else ()  # noqa: PLR2004 - the IP version
     kind = () if route.type == "unicast" else (route.type,)
@@ -216,7 +217,7 @@ def mend_loop(case: Case) -> Mending:
     at_home = [(cookie, route) for cookie, route in ring if _is_at_home(case, cookie, route)]
     cookie, route = (at_home or ring)[0]
     return Mending(
-        commands=(case.at(*_deletion(route), cookie=cookie),),
+        commands=(case.at(*deletion(route), cookie=cookie),),
         note=f"takes out the route to {route.destination}, which leads in a circle",
     )
 

@@ -37,6 +37,8 @@ class Case(Struct, frozen=True, kw_only=True):
     """The step at which it ended."""
     walk: Walk
     snapshot: Snapshot
+    is_for_all: bool = False
+    """The fix shall suit whatever the sender's bridge sends that way, not this packet alone."""
 
     @property
     def place(self) -> Place:

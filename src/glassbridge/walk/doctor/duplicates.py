@@ -1,7 +1,7 @@
 """Two owners of one address or MAC on a switch, and neighbour entries that name the wrong one."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 
 from msgspec import Struct
 
@@ -11,7 +11,14 @@ from glassbridge.model.snapshot import Namespace, Snapshot
 from glassbridge.model.tables import Neighbour, NeighbourState
 from glassbridge.model.topology import Link
 from glassbridge.model.walk import Fact
-from glassbridge.walk.doctor.surroundings import BridgeOf, bridges, network_named, place
+from glassbridge.walk.doctor.surroundings import (
+    BridgeOf,
+    Line,
+    bridges,
+    mended,
+    network_named,
+    place,
+)
 
 _KNOWN = (
     NeighbourState.REACHABLE,
@@ -64,18 +71,53 @@ def _addresses(
     for address, of in owners.items():
         if len(of) < 2:  # noqa: PLR2004 - one owner is as it should be
             continue
-        names = [f"{snapshot.call(o.cookie)} ({o.link.ifname})" for o in of]
-        yield Finding(
-            code=FindingCode.DUPLICATE_ADDRESS,
-            severity=Severity.PROBLEM,
-            where=place(snapshot, snapshot.namespaces[bridge.cookie], bridge.link),
-            sentence=f"{address} is in {len(of)} places on {network_named(snapshot, bridge)}: "
-            "whoever answers first gets the packets",
-            evidence=tuple(
-                Fact(what=n, says=f"{o.link.mac}") for n, o in zip(names, of, strict=True)
+        keeper = _keeper(snapshot, bridge, address, of)
+        others = tuple(o for o in of if o is not keeper)
+        yield mended(
+            snapshot,
+            Finding(
+                code=FindingCode.DUPLICATE_ADDRESS,
+                severity=Severity.PROBLEM,
+                where=place(snapshot, snapshot.namespaces[bridge.cookie], bridge.link),
+                sentence=f"{address} is in {len(of)} places on {network_named(snapshot, bridge)}: "
+                "whoever answers first gets the packets",
+                evidence=tuple(
+                    Fact(what=f"{snapshot.call(o.cookie)} {o.link.ifname}", says=f"{o.link.mac}")
+                    for o in of
+                ),
+                fix_note=f"{snapshot.call(keeper.cookie)} keeps {address}; the other must get "
+                "another one",
+                concerns=tuple(snapshot.call(o.cookie) for o in of),
             ),
-            fix_note="take it away from all but one: ip address del, in that namespace",
+            *(line for o in others for line in _giving_up(snapshot, o, address)),
+            *_forgetting(snapshot, keeper, address),
         )
+
+
+def _keeper(
+    snapshot: Snapshot, bridge: BridgeOf, address: IPAddress, of: tuple[_Owner, ...]
+) -> _Owner:
+    """Whom an engine gave it to, else the bridge, else whoever is on the lowest port."""
+    given = {n.cookie for n in snapshot.names if address in n.addresses}
+    by_right = [o for o in of if o.cookie in given]
+    return next(iter(by_right), None) or next((o for o in of if o.cookie == bridge.cookie), of[0])
+
+
+def _giving_up(snapshot: Snapshot, owner: _Owner, address: IPAddress) -> Iterator[Line]:
+    for own in snapshot.namespaces[owner.cookie].stack.addresses:
+        if own.ifindex == owner.link.ifindex and own.interface.ip == address:
+            words = ("ip", "address", "del", str(own.interface), "dev", owner.link.ifname)
+            yield owner.cookie, words
+
+
+def _forgetting(snapshot: Snapshot, keeper: _Owner, address: IPAddress) -> Iterator[Line]:
+    """Who took the other's MAC for it shall ask anew."""
+    for cookie, namespace in snapshot.namespaces.items():
+        for entry in namespace.stack.neighbours:
+            link = namespace.stack.link(entry.ifindex)
+            is_wrong = entry.mac is not None and entry.mac != keeper.link.mac
+            if entry.address == address and is_wrong and link is not None:
+                yield cookie, ("ip", "neigh", "del", str(address), "dev", link.ifname)
 
 
 def _macs(snapshot: Snapshot, bridge: BridgeOf, members: tuple[_Owner, ...]) -> Iterator[Finding]:
@@ -85,15 +127,42 @@ def _macs(snapshot: Snapshot, bridge: BridgeOf, members: tuple[_Owner, ...]) -> 
             by_mac[member.link.mac].append(member)
     for mac, of in by_mac.items():
         if len(of) > 1:
-            yield Finding(
-                code=FindingCode.DUPLICATE_MAC,
-                severity=Severity.PROBLEM,
-                where=place(snapshot, snapshot.namespaces[bridge.cookie], bridge.link),
-                sentence=f"{mac} is on {len(of)} links of {network_named(snapshot, bridge)}: "
-                "the switch sends to whichever spoke last",
-                evidence=tuple(Fact(what=snapshot.call(o.cookie), says=o.link.ifname) for o in of),
-                fix_note="give one of them another MAC: ip link set dev ... address ...",
+            last = of[-1]
+            new = _free_mac(mac, by_mac)
+            words = ("ip", "link", "set", "dev", last.link.ifname, "address", new)
+            yield mended(
+                snapshot,
+                Finding(
+                    code=FindingCode.DUPLICATE_MAC,
+                    severity=Severity.PROBLEM,
+                    where=place(snapshot, snapshot.namespaces[bridge.cookie], bridge.link),
+                    sentence=f"{mac} is on {len(of)} links of {network_named(snapshot, bridge)}: "
+                    "the switch sends to whichever spoke last",
+                    evidence=tuple(
+                        Fact(what=snapshot.call(o.cookie), says=o.link.ifname) for o in of
+                    ),
+                    fix_note=f"{last.link.ifname} of {snapshot.call(last.cookie)} gets another one",
+                    concerns=tuple(snapshot.call(o.cookie) for o in of),
+                ),
+                (last.cookie, words),
+                *_unlearning(snapshot, members, mac),
             )
+
+
+def _free_mac(mac: Mac, taken: Container[Mac]) -> Mac:
+    """The next one that nobody on the switch has, by the last octet."""
+    head, last = mac[:-2], int(mac[-2:], 16)
+    candidates = (Mac(f"{head}{(last + n) % 256:02x}") for n in range(1, 256))
+    return next((m for m in candidates if m not in taken), mac)
+
+
+def _unlearning(snapshot: Snapshot, members: tuple[_Owner, ...], mac: Mac) -> Iterator[Line]:
+    """Whoever has a neighbour of that MAC shall ask anew."""
+    for member in members:
+        for entry in snapshot.namespaces[member.cookie].stack.neighbours:
+            if entry.mac == mac and entry.ifindex == member.link.ifindex:
+                words = ("ip", "neigh", "del", str(entry.address), "dev", member.link.ifname)
+                yield member.cookie, words
 
 
 def _neighbours(
@@ -115,23 +184,31 @@ def _neighbours(
 def _stale(
     snapshot: Snapshot, at: Namespace, link: Link, entry: Neighbour, owner: _Owner
 ) -> Finding:
+    """One that is not permanent is put to the test when it is used, and asked for anew."""
     is_fixed = entry.state is NeighbourState.PERMANENT
-    return Finding(
-        code=FindingCode.STALE_NEIGHBOUR,
-        severity=Severity.PROBLEM,
-        where=place(snapshot, at, link),
-        sentence=f"{snapshot.call(at.cookie)} believes that {entry.address} is {entry.mac}, and it "
-        f"is {owner.link.mac} ({snapshot.call(owner.cookie)})"
-        + (": the entry is permanent" if is_fixed else ""),
-        evidence=(
-            Fact(
-                what=f"neighbour {entry.address} dev {link.ifname}",
-                says=f"{entry.mac} {entry.state}",
+    name = snapshot.call(at.cookie)
+    words = ("ip", "neigh", "del", str(entry.address), "dev", link.ifname)
+    return mended(
+        snapshot,
+        Finding(
+            code=FindingCode.STALE_NEIGHBOUR,
+            severity=Severity.PROBLEM if is_fixed else Severity.WARNING,
+            where=place(snapshot, at, link),
+            sentence=f"{name} believes that {entry.address} is {entry.mac}, and it "
+            f"is {owner.link.mac} ({snapshot.call(owner.cookie)})"
+            + (": the entry is permanent" if is_fixed else ""),
+            evidence=(
+                Fact(
+                    what=f"neighbour {entry.address} dev {link.ifname}",
+                    says=f"{entry.mac} {entry.state}",
+                ),
+                Fact(
+                    what=f"{owner.link.ifname} of {snapshot.call(owner.cookie)}",
+                    says=f"{owner.link.mac}",
+                ),
             ),
-            Fact(
-                what=f"{owner.link.ifname} of {snapshot.call(owner.cookie)}",
-                says=f"{owner.link.mac}",
-            ),
+            fix_note="the next packet asks for the MAC anew",
+            concerns=(name, snapshot.call(owner.cookie)) if owner.cookie != at.cookie else (name,),
         ),
-        fix=(f"ip neigh del {entry.address} dev {link.ifname}",),
+        (at.cookie, words),
     )

@@ -1,9 +1,10 @@
-"""Walks that should arrive: each network's containers to each other, in, out and by their ports.
+"""Walks that should arrive: of each container to its sibling, from its router, and to the outside.
 
-One container stands for its network: what is wrong with a bridge or a firewall is wrong for all.
+What engines close on purpose is none: containers of a network without icc, internal networks, one
+network from the other.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from ipaddress import ip_address
 
 from msgspec import Struct
@@ -13,10 +14,15 @@ from glassbridge.model.packet import Question, Transport
 from glassbridge.model.ruleset import Origin
 from glassbridge.model.snapshot import NamedNetwork, Published, Snapshot
 from glassbridge.model.topology import Stack
-from glassbridge.walk.doctor.surroundings import BridgeOf, default_routes, network_named
+from glassbridge.walk.doctor.acquaintance import kind_of, ring
+from glassbridge.walk.doctor.members import Member, Segment
+from glassbridge.walk.doctor.surroundings import default_routes, names_of_bridge, setting
+from glassbridge.walk.mending import ENGINES
+from glassbridge.walk.versions import V4, V6
 
-_FAR_AWAY = {4: ip_address("192.0.2.1"), 6: ip_address("2001:db8::1")}
-"""Somewhere beyond the default route: addresses for documentation (RFC 5737, RFC 3849)."""
+FAR_AWAY = {V4: ip_address("1.1.1.1"), V6: ip_address("2606:4700:4700::1111")}
+"""Somewhere in the internet: nothing is sent there, and no firewall drops it as bogus."""
+_FORWARDING = {V4: "net.ipv4.ip_forward", V6: "net.ipv6.conf.all.forwarding"}
 
 
 class Path(Struct, frozen=True, kw_only=True):
@@ -25,108 +31,183 @@ class Path(Struct, frozen=True, kw_only=True):
     what: str
     """`nginx-1 to the outside`"""
     question: Question
+    target: int | None
+    """The namespace where it must arrive; None: the outside."""
+    router: int
+    """The namespace that forwards it, or begins it."""
+    concerns: tuple[str, ...]
+    """The containers at its ends."""
+    bridge: tuple[str, ...] = ()
+    """Network and bridge that they are on."""
+    network: NamedNetwork | None = None
     published: Published | None = None
+    is_first: bool = False
+    """Of its kind: nobody has talked to anybody yet."""
 
 
-class _Member(Struct, frozen=True):
-    """A container on a bridge, with the address it has there."""
-
-    cookie: int
-    address: IPAddress
-
-
-def paths(snapshot: Snapshot) -> Iterator[Path]:
-    """All walks that a healthy host carries; internal networks have no way out."""
-    host = snapshot.namespaces[snapshot.home].stack
-    for link in host.links:
-        if link.bridge is None:
-            continue
-        bridge = BridgeOf(snapshot.home, link)
-        network = next((n for n in snapshot.networks if n.bridge == link.ifname), None)
-        for version in (4, 6):
-            members = tuple(_members(snapshot, bridge, version))
-            if members:
-                yield from _of_network(snapshot, host, bridge, network, members)
+def paths(snapshot: Snapshot, segments: Iterable[Segment]) -> Iterator[Path]:
+    """All that a healthy host carries."""
+    ground = _ground(snapshot)
+    for segment in segments:
+        kinds: dict[object, int] = {}
+        for member in segment.members:
+            kinds.setdefault(kind_of(snapshot, member), member.cookie)
+        firsts = frozenset(kinds.values())
+        for version in (V4, V6):
+            yield from _within(ground, segment, version, firsts)
     for port in snapshot.published:
-        yield from _of_port(snapshot, host, port)
+        yield from _to_port(ground, port)
 
 
-def _members(snapshot: Snapshot, bridge: BridgeOf, version: int) -> Iterator[_Member]:
-    for plug in snapshot.plugs(bridge.cookie, bridge.link.ifindex):
-        if plug.cookie is None or plug.link is None or plug.cookie == bridge.cookie:
-            continue
-        for address in snapshot.namespaces[plug.cookie].stack.addresses:
+class _Ground(Struct, frozen=True):
+    """The snapshot, and what would be looked up in it for every path."""
+
+    snapshot: Snapshot
+    names: dict[int, str]
+    owners: dict[IPAddress, tuple[int, ...]]
+
+    def stack(self, cookie: int) -> Stack:
+        return self.snapshot.namespaces[cookie].stack
+
+
+def _ground(snapshot: Snapshot) -> _Ground:
+    owners: dict[IPAddress, tuple[int, ...]] = {}
+    for cookie, namespace in snapshot.namespaces.items():
+        for address in namespace.stack.addresses:
             ip = address.interface.ip
-            on_it = address.ifindex == plug.link.ifindex
-            if on_it and ip.version == version and not ip.is_link_local:
-                yield _Member(plug.cookie, ip)
-                break
+            owners[ip] = (*owners.get(ip, ()), cookie) if not ip.is_loopback else ()
+    return _Ground(snapshot, {c: snapshot.call(c) for c in snapshot.namespaces}, owners)
 
 
-def _of_network(
-    snapshot: Snapshot,
-    host: Stack,
-    bridge: BridgeOf,
-    network: NamedNetwork | None,
-    members: tuple[_Member, ...],
+def _within(
+    ground: _Ground, segment: Segment, version: int, firsts: frozenset[int]
 ) -> Iterator[Path]:
-    first = members[0]
-    name = f"{snapshot.call(first.cookie)} on {network_named(snapshot, bridge)}"
-    if len(members) > 1 and (network is None or network.icc):
-        other = members[1]
-        yield _ping(f"{name} to {snapshot.call(other.cookie)}", first.cookie, other.address)
-    if _has_address(host, bridge, first.address.version):
-        yield _ping(f"the host to {name}", snapshot.home, first.address)
-    closed = network is not None and network.internal
-    routes = default_routes(host, first.address.version)
-    if routes and not closed and routes[0].oif != bridge.link.ifindex:
-        far = _FAR_AWAY[first.address.version]
-        if _has_way_out(snapshot, first):
-            yield _ping(f"{name} to the outside", first.cookie, far)
+    router = ground.stack(segment.router)
+    members = tuple(m for m in segment.members if m.address(version) is not None)
+    inwards = [m for m in members if _is_routed(router, segment, m, version)]
+    outwards = [m for m in members if _has_way_out(ground, segment, m, version)]
+    pairs = [(one.cookie, other) for one, other in ring(members)] if _talks(segment) else []
+    pairs += [(segment.router, member) for member in inwards]
+    for source, to in pairs:
+        is_first = to.cookie in firsts or source in firsts
+        yield _ping(ground, segment, source, _end_at(ground, to, version), is_first=is_first)
+    beyond = _beyond(ground, segment.router, version)
+    for member in outwards:
+        yield _ping(ground, segment, member.cookie, beyond, is_first=member.cookie in firsts)
 
 
-def _ping(what: str, source: int, destination: IPAddress) -> Path:
-    question = Question(source=source, transport=Transport.ICMP, destination=destination)
-    return Path(what=what, question=question)
+class _End(Struct, frozen=True):
+    cookie: int | None
+    address: IPAddress
+    name: str = ""
+    """Empty: the outside."""
 
 
-def _has_address(host: Stack, bridge: BridgeOf, version: int) -> bool:
-    return any(
-        a.ifindex == bridge.link.ifindex
+def _talks(segment: Segment) -> bool:
+    return segment.network is None or segment.network.icc
+
+
+def _ping(ground: _Ground, segment: Segment, source: int, to: _End, *, is_first: bool) -> Path:
+    own = ground.names[source]
+    return Path(
+        what=f"{own} to {to.name or 'the outside'}{_family(to.address.version)}",
+        question=Question(source=source, transport=Transport.ICMP, destination=to.address),
+        target=to.cookie,
+        router=segment.router,
+        concerns=(own, to.name) if to.name else (own,),
+        bridge=names_of_bridge(ground.snapshot, segment.bridge),
+        network=segment.network,
+        is_first=is_first,
+    )
+
+
+def _family(version: int) -> str:
+    return " (IPv6)" if version == V6 else ""
+
+
+def _end_at(ground: _Ground, member: Member, version: int) -> _End:
+    address = member.address(version)
+    assert address is not None  # only members that have one are asked for
+    return _End(member.cookie, address, ground.names[member.cookie])
+
+
+def _beyond(ground: _Ground, router: int, version: int) -> _End:
+    """The first router outside, where it was read; else somewhere in the internet."""
+    for route in default_routes(ground.stack(router), version)[:1]:
+        for owner in ground.owners.get(route.gateway, ()) if route.gateway else ():
+            if owner != router and route.gateway is not None:
+                return _End(owner, route.gateway)
+    return _End(None, FAR_AWAY[version])
+
+
+def _is_routed(router: Stack, segment: Segment, member: Member, version: int) -> bool:
+    """The router has a foot in the segment, or a route to it."""
+    address = member.address(version)
+    has_foot = any(
+        a.ifindex == segment.link.ifindex
         and a.interface.version == version
         and not a.interface.ip.is_link_local
-        for a in host.addresses
+        for a in router.addresses
+    )
+    return has_foot or any(
+        r.oif == segment.link.ifindex and not r.is_default and address in r.destination
+        for r in router.routes
     )
 
 
-def _has_way_out(snapshot: Snapshot, member: _Member) -> bool:
-    """A container without a default route is meant to stay in."""
-    stack = snapshot.namespaces[member.cookie].stack
-    return bool(default_routes(stack, member.address.version))
+def _has_way_out(ground: _Ground, segment: Segment, member: Member, version: int) -> bool:
+    """It is meant to get out: by its default route, or because its engine gives one to each."""
+    network = segment.network
+    ways = default_routes(ground.stack(segment.router), version)[:1]
+    if not ways or ways[0].oif == segment.link.ifindex or (network and network.internal):
+        return False
+    stack = ground.stack(member.cookie)
+    routes = default_routes(stack, version)
+    if not routes:
+        # on two networks it may have been given the way out of neither
+        is_alone = sum(not k.is_loopback for k in stack.links) == 1
+        return is_alone and version == V4 and network is not None and network.origin in ENGINES
+    gateway = routes[0].gateway
+    return routes[0].oif == member.link.ifindex and not any(
+        owner != segment.router and setting(ground.stack(owner), _FORWARDING[version])
+        for owner in (ground.owners.get(gateway, ()) if gateway else ())
+    )
 
 
-def _of_port(snapshot: Snapshot, host: Stack, port: Published) -> Iterator[Path]:
-    address = port.host_address
-    if address.is_loopback or port.container_address.version != address.version:
-        return
-    version = address.version
-    uplinks = [r.oif for r in default_routes(host, version) if r.oif is not None]
-    own = [a.interface.ip for a in host.addresses if a.ifindex in uplinks[:1]]
+def _to_port(ground: _Ground, port: Published) -> Iterator[Path]:
+    """From outside to a published port; those on 127.0.0.1 are for the host alone."""
+    home = ground.snapshot.home
+    host, asked = ground.stack(home), port.host_address
+    version = asked.version
+    ways = default_routes(host, version)[:1]
+    own = [a.interface.ip for a in host.addresses if ways and a.ifindex == ways[0].oif]
     own = [ip for ip in own if ip.version == version and not ip.is_link_local]
-    if address.is_unspecified:
-        if not own:
-            return
-        address = own[0]
-    whose = port.name or snapshot.owner_of(port.container_address) or str(port.container_address)
-    by = f" ({port.origin})" if port.origin not in (Origin.UNKNOWN, Origin.GLASSBRIDGE) else ""
+    if asked.is_unspecified and own:
+        asked = own[0]
+    targets = [c for c in ground.owners.get(port.container_address, ()) if c != home]
+    if not ways or not targets or asked.is_unspecified or asked.is_loopback:
+        return
+    whose = port.name or ground.names[targets[0]]
+    by = f" ({port.origin})" if port.origin not in {Origin.UNKNOWN, Origin.GLASSBRIDGE} else ""
+    network = _network_with(ground.snapshot, port.container_address)
     yield Path(
-        what=f"the outside to port {port.host_port}/{port.transport} of {whose}{by}",
+        what=f"the outside to port {port.host_port}/{port.transport} of {whose}{by}"
+        f"{_family(version)}",
         question=Question(
             source=None,
-            source_address=_FAR_AWAY[version],
+            source_address=FAR_AWAY[version],
             transport=port.transport,
-            destination=address,
+            destination=asked,
             destination_port=port.host_port,
         ),
+        target=targets[0],
+        router=home,
+        concerns=(whose,),
+        bridge=(network.name, network.bridge) if network else (),
+        network=network,
         published=port,
     )
+
+
+def _network_with(snapshot: Snapshot, address: IPAddress) -> NamedNetwork | None:
+    return next((n for n in snapshot.networks if any(address in s for s in n.subnets)), None)

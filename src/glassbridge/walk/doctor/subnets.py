@@ -15,11 +15,17 @@ from glassbridge.walk.doctor.surroundings import (
     BridgeOf,
     default_routes,
     link_setting,
+    mended,
+    names_of_bridge,
     network_named,
     place,
 )
+from glassbridge.walk.fixes_routing import deletion
+from glassbridge.walk.versions import V4
 
-_STRICT = 1
+_STRICT, _LOOSE = 1, 2
+_STANDING = (0, 32766, 32767)
+"""Priorities of the rules that every namespace has."""
 
 
 class _Subnet(Struct, frozen=True):
@@ -69,6 +75,12 @@ def _overlaps(snapshot: Snapshot, subnets: tuple[_Subnet, ...]) -> Iterator[Find
                 Fact(what=f"addresses of {rival.link.ifname}", says=str(rival.network)),
             ),
             fix_note="give one of them another subnet: create the network anew with --subnet",
+            concerns=tuple(
+                name
+                for s in (bridge, rival)
+                if s.link.bridge is not None
+                for name in names_of_bridge(snapshot, BridgeOf(snapshot.home, s.link))
+            ),
         )
 
 
@@ -86,19 +98,33 @@ def _shadows(snapshot: Snapshot, host: Stack, subnet: _Subnet) -> Iterator[Findi
         way = f"dev {link.ifname}" if link is not None else route.type
         robbed = _robbed(snapshot, route)
         named = network_named(snapshot, BridgeOf(snapshot.home, subnet.link))
-        yield Finding(
-            code=FindingCode.ROUTE_SHADOWS_SUBNET,
-            severity=Severity.PROBLEM if robbed else Severity.WARNING,
-            where=place(snapshot, snapshot.namespaces[snapshot.home], subnet.link),
-            sentence=f"a route takes {route.destination} out of {named}"
-            + (f": the host does not reach {', '.join(robbed)}" if robbed else ""),
-            evidence=(
-                Fact(what="route", says=f"{route.destination} {way}"),
-                Fact(what=f"addresses of {subnet.link.ifname}", says=str(subnet.network)),
+        yield mended(
+            snapshot,
+            Finding(
+                code=FindingCode.ROUTE_SHADOWS_SUBNET,
+                severity=Severity.PROBLEM if robbed else Severity.WARNING,
+                where=place(snapshot, snapshot.namespaces[snapshot.home], subnet.link),
+                sentence=f"a route takes {route.destination} out of {named}"
+                + (f": the host does not reach {', '.join(robbed)}" if robbed else ""),
+                evidence=(
+                    Fact(what="route", says=f"{route.destination} {way}"),
+                    Fact(what=f"addresses of {subnet.link.ifname}", says=str(subnet.network)),
+                ),
+                fix_note="or give the network a subnet that the other side does not use",
+                concerns=(
+                    *robbed,
+                    *names_of_bridge(snapshot, BridgeOf(snapshot.home, subnet.link)),
+                ),
             ),
-            fix=(f"ip route del {route.destination} {way}",) if link is not None else (),
-            fix_note="or give the network a subnet that the other side does not use",
+            (snapshot.home, _deletion(route, link)),
         )
+
+
+def _deletion(route: Route, link: Link | None) -> tuple[str | int, ...]:
+    """The bridge's own route may be to the same subnet."""
+    way = () if link is None else ("dev", link.ifname)
+    metric = ("metric", route.metric) if route.metric else ()
+    return (*deletion(route), *way, *metric)
 
 
 def _takes_from(route: Route, subnet: _Subnet) -> bool:
@@ -125,8 +151,13 @@ def _robbed(snapshot: Snapshot, route: Route) -> tuple[str, ...]:
 
 
 def _reverse_paths(snapshot: Snapshot, host: Stack) -> Iterator[Finding]:
-    """Two ways out, and a filter that only takes what comes in by the better one."""
-    routes = default_routes(host, 4)
+    """Two ways out, and a filter that takes only what comes in by the better one.
+
+    Published ports are then closed to the other way; with none published, nobody is let in.
+    """
+    if not snapshot.published or any(r.priority not in _STANDING for r in host.rules):
+        return  # in the second case another table may know the way back
+    routes = default_routes(host, V4)
     ways = {r.oif: r for r in routes if r.oif is not None}
     if len(ways) < 2:  # noqa: PLR2004 - two ways out
         return
@@ -135,18 +166,21 @@ def _reverse_paths(snapshot: Snapshot, host: Stack) -> Iterator[Finding]:
         link = host.link(oif)
         if link is None or best is None or _rp_filter(host, link.ifname) != _STRICT:
             continue
-        yield Finding(
-            code=FindingCode.RP_FILTER,
-            severity=Severity.WARNING,
-            where=place(snapshot, snapshot.namespaces[snapshot.home], link),
-            sentence=f"packets from far away that come in by {link.ifname} are dropped: the way "
-            f"back is by {best.ifname}, and the reverse-path filter is strict",
-            evidence=(
-                Fact(what=f"net.ipv4.conf.{link.ifname}.rp_filter", says="1 (strict)"),
-                Fact(what="best default route", says=f"dev {best.ifname}"),
+        yield mended(
+            snapshot,
+            Finding(
+                code=FindingCode.RP_FILTER,
+                severity=Severity.WARNING,
+                where=place(snapshot, snapshot.namespaces[snapshot.home], link),
+                sentence=f"packets from far away that come in by {link.ifname} are dropped: the "
+                f"way back is by {best.ifname}, and the reverse-path filter is strict",
+                evidence=(
+                    Fact(what=f"net.ipv4.conf.{link.ifname}.rp_filter", says="1 (strict)"),
+                    Fact(what="best default route", says=f"dev {best.ifname}"),
+                ),
+                fix_note="loose: any way back will do",
             ),
-            fix=(f"sysctl -w net.ipv4.conf.{link.ifname}.rp_filter=2",),
-            fix_note="loose: any way back will do",
+            (snapshot.home, ("sysctl", "-w", f"net/ipv4/conf/{link.ifname}/rp_filter={_LOOSE}")),
         )
 
 

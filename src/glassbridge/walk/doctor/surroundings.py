@@ -1,15 +1,19 @@
-"""What several checks ask of a snapshot: places, uplinks, the bridges of each namespace."""
+"""What several checks ask of a snapshot: its part that hangs together, bridges, uplinks, places."""
 
 from collections.abc import Iterator
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from glassbridge.model.snapshot import Namespace, Snapshot
+from glassbridge.model.finding import Finding
+from glassbridge.model.snapshot import NamedNetwork, Namespace, Snapshot
 from glassbridge.model.tables import TABLE_MAIN, Route
 from glassbridge.model.topology import Link, Stack
 from glassbridge.model.walk import Place
+from glassbridge.walk.mending import NoDoor, command
 
-MAIN_LINKS_SHOWN = 3
+Line = tuple[int, tuple[str | int, ...]]
+"""A namespace, and the words of a command that is to be run in it."""
 
 
 class BridgeOf(Struct, frozen=True):
@@ -17,6 +21,24 @@ class BridgeOf(Struct, frozen=True):
 
     cookie: int
     link: Link
+
+
+def examined(snapshot: Snapshot) -> Snapshot:
+    """The host, and what cables join to it: other namespaces are none of its business.
+
+    Tracked connections are left out: what is asked is whether new ones can be made.
+    """
+    found = {snapshot.home}
+    waiting = [snapshot.home]
+    while waiting:
+        cookie = waiting.pop()
+        for link in snapshot.namespaces[cookie].stack.links:
+            far = snapshot.far_end(cookie, link)
+            if far is not None and far[0] in snapshot.namespaces and far[0] not in found:
+                found.add(far[0])
+                waiting.append(far[0])
+    joined = {c: replace(n, connections=()) for c, n in snapshot.namespaces.items() if c in found}
+    return replace(snapshot, namespaces=joined, is_whole=True)
 
 
 def bridges(snapshot: Snapshot) -> Iterator[BridgeOf]:
@@ -61,13 +83,35 @@ def uplink(stack: Stack) -> Link | None:
     return None
 
 
+def network_of(snapshot: Snapshot, bridge: BridgeOf) -> NamedNetwork | None:
+    """What an engine calls that bridge; only the host's have names."""
+    if bridge.cookie != snapshot.home:
+        return None
+    return next((n for n in snapshot.networks if n.bridge == bridge.link.ifname), None)
+
+
 def network_named(snapshot: Snapshot, bridge: BridgeOf) -> str:
-    """`bridge (gb0)`, or the link's name where nobody calls it otherwise."""
-    if bridge.cookie == snapshot.home:
-        for network in snapshot.networks:
-            if network.bridge == bridge.link.ifname:
-                return f"network {network.name} ({bridge.link.ifname})"
-    return f"bridge {bridge.link.ifname}"
+    """`network blue (gb-1f2e3d4c)`, or `bridge br0` where nobody calls it otherwise."""
+    network = network_of(snapshot, bridge)
+    if network is not None:
+        return f"network {network.name} ({bridge.link.ifname})"
+    return f"{bridge.link.kind or 'link'} {bridge.link.ifname}"
+
+
+def names_of_bridge(snapshot: Snapshot, bridge: BridgeOf) -> tuple[str, ...]:
+    """What a finding about a whole bridge concerns."""
+    network = network_of(snapshot, bridge)
+    return (*((network.name,) if network else ()), bridge.link.ifname)
+
+
+def mended(snapshot: Snapshot, finding: Finding, *lines: Line) -> Finding:
+    """With its commands, each in its namespace; with a note alone where one has no door."""
+    try:
+        return replace(finding, fix=tuple(command(snapshot, c, *words) for c, words in lines))
+    except NoDoor:
+        names = dict.fromkeys(snapshot.call(c) for c, _ in lines if c != snapshot.home)
+        note = f"to be mended in {', '.join(names)}, which no path or process opens"
+        return replace(finding, fix_note=note)
 
 
 def setting(stack: Stack, key: str) -> int | None:

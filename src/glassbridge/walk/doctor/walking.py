@@ -1,14 +1,22 @@
-"""Walks that should arrive and are predicted not to."""
+"""Paths walked by prediction: which of them end, why, and whether somebody meant them to."""
 
 from collections.abc import Iterator, Sequence
 
-from glassbridge.model.finding import Finding, FindingCode, Severity
+from msgspec import Struct
+from msgspec.structs import replace
+
+from glassbridge.model.finding import Severity
+from glassbridge.model.packet import Question, Transport
 from glassbridge.model.report import Explanation
+from glassbridge.model.ruleset import Origin, Translate
 from glassbridge.model.snapshot import Published, Snapshot
-from glassbridge.model.walk import Cause, Disposition, Fact, Place, Translated, Walk
+from glassbridge.model.walk import Cause, Disposition, Step, Translated, Walk
 from glassbridge.walk.causes import explain
 from glassbridge.walk.doctor.paths import Path
+from glassbridge.walk.fixes import mend
+from glassbridge.walk.mending import Case
 from glassbridge.walk.merge import merge
+from glassbridge.walk.owners import owner_of
 from glassbridge.walk.predict import predict
 
 _OF_THE_PROGRAM = frozenset(
@@ -16,57 +24,166 @@ _OF_THE_PROGRAM = frozenset(
 )
 """The network did its part: whether something listens is not its business."""
 
+_MEANT = frozenset(
+    (
+        Cause.ICC_OFF,
+        Cause.INTERNAL_NETWORK,
+        Cause.NETWORKS_APART,
+        Cause.DIRECT_ROUTING,
+        Cause.SENDER_FIREWALL,
+    )
+)
+"""Closed on purpose by an engine's option, or by rules about what a sender may send."""
 
-def path_findings(snapshot: Snapshot, ways: Sequence[Path]) -> Iterator[Finding]:
-    """Every path that ends on the way, with the walk's own cause and mending."""
+_OF_FIREWALLS = frozenset(
+    (
+        Cause.FIREWALL_DROP,
+        Cause.FIREWALL_REJECT,
+        Cause.FIREWALL_POLICY,
+        Cause.BRIDGE_NETFILTER,
+    )
+)
+_OF_ENGINES = (Origin.DOCKER, Origin.PODMAN, Origin.KUBERNETES, Origin.GLASSBRIDGE)
+_ANY_PORT = 443
+
+
+class Broken(Struct, frozen=True, kw_only=True):
+    """A path that ends on the way."""
+
+    path: Path
+    explanation: Explanation
+    severity: Severity = Severity.PROBLEM
+
+
+class Unpredicted(Struct, frozen=True, kw_only=True):
+    """A path of which nobody can know."""
+
+    path: Path
+    why: str
+
+
+class Strayed(Struct, frozen=True, kw_only=True):
+    """A path that arrives, and at somebody else's."""
+
+    path: Path
+    walk: Walk
+    end: Step
+    """Where it arrives; of a port that is led away, the translation that does it."""
+
+
+Fate = Broken | Unpredicted | Strayed
+
+
+def walked(unacquainted: Snapshot, acquainted: Snapshot, ways: Sequence[Path]) -> Iterator[Fate]:
+    """Every path that does not arrive where it should."""
     for path in ways:
-        walk = predict(snapshot, path.question)
-        if not isinstance(walk, Walk) or walk.disposition is Disposition.INSUFFICIENT_INFO:
+        snapshot = unacquainted if path.is_first else acquainted
+        fate = _walk(snapshot, path)
+        if isinstance(fate, Broken) and _is_about_ping(fate, snapshot):
             continue
-        if path.published is not None and (shadow := _shadow(walk, path.published)) is not None:
-            yield _shadowed(path, path.published, *shadow)
-            continue
-        explanation = explain(walk, merge(walk, None, snapshot), None, snapshot)
-        if explanation is not None and explanation.code not in _OF_THE_PROGRAM:
-            yield _broken(path, explanation)
+        if fate is not None:
+            yield fate
 
 
-def _shadow(walk: Walk, port: Published) -> tuple[Place, Translated] | None:
+def _walk(snapshot: Snapshot, path: Path) -> Fate | None:
+    walk = predict(snapshot, path.question)
+    assert isinstance(walk, Walk)  # nothing is missing from what is whole
+    if walk.disposition is Disposition.INSUFFICIENT_INFO:
+        return Unpredicted(path=path, why=walk.unknown)
+    if _is_beyond(walk, path):
+        return None
+    away = _led_away(walk, path.published) if path.published is not None else None
+    if away is not None:
+        return Strayed(path=path, walk=walk, end=away)
+    end = walk.request[-1] if walk.request else None
+    is_astray = end is not None and path.target not in {None, end.place.cookie}
+    explanation = explain(walk, merge(walk, None, snapshot), None, snapshot)
+    if explanation is None or explanation.code in _OF_THE_PROGRAM:
+        return Strayed(path=path, walk=walk, end=end) if is_astray and end is not None else None
+    if _is_meant(snapshot, path, explanation):
+        return None
+    general = _for_all(walk, explanation, snapshot)
+    severity = Severity.PROBLEM if explanation.is_certain else Severity.WARNING
+    return Broken(path=path, explanation=general, severity=severity)
+
+
+def _led_away(walk: Walk, port: Published) -> Step | None:
     """The first translation, if it leads elsewhere than the engine believes."""
     for step in walk.request:
-        if isinstance(step.detail, Translated) and step.detail.kind in ("dnat", "redirect"):
+        if isinstance(step.detail, Translated) and step.detail.kind in {"dnat", "redirect"}:
             after = step.detail.after
             expected = (port.container_address, port.container_port)
             is_right = (after.destination, after.destination_port) == expected
-            return None if is_right else (step.place, step.detail)
+            return None if is_right else step
     return None
 
 
-def _shadowed(path: Path, port: Published, where: Place, by: Translated) -> Finding:
-    after, rule = by.after, by.rule
-    owner = f" of {rule.owner}" if rule is not None and rule.owner else ""
-    text = f"{rule.family} {rule.table} {rule.chain}: {rule.text}" if rule is not None else ""
-    return Finding(
-        code=FindingCode.PORT_SHADOWED,
-        severity=Severity.PROBLEM,
-        where=where,
-        sentence=f"{path.what} goes to {after.destination}:{after.destination_port}: "
-        f"a rule{owner} takes it first",
-        evidence=(
-            Fact(what="rule", says=text),
-            Fact(what="published", says=f"{port.container_address}:{port.container_port}"),
-        ),
-        fix_note="unpublish one of the two, or give one another host port",
+def _is_beyond(walk: Walk, path: Path) -> bool:
+    """It left this host, and what ends it there is another's."""
+    dropped = walk.dropped
+    if path.target is not None or dropped is None or dropped.is_reply:
+        return False
+    return dropped.place.cookie not in {path.question.source, path.router}
+
+
+def _is_meant(snapshot: Snapshot, path: Path, explanation: Explanation) -> bool:
+    origin = path.network.origin if path.network is not None else Origin.UNKNOWN
+    code = explanation.code
+    if code in _MEANT:
+        return True
+    if code is Cause.PORT_ISOLATED:
+        # ours says so by icc; who isolates ports of another bridge does it by hand
+        return origin is not Origin.GLASSBRIDGE
+    if code is Cause.NO_MASQUERADE and not explanation.is_certain:
+        return origin in _OF_ENGINES and _masquerades(snapshot, origin)
+    if code not in _OF_FIREWALLS:
+        return False
+    ends = {path.question.source, path.target} - {path.router, None}
+    rule = explanation.rule
+    is_own = rule is not None and not rule.is_policy and rule.owner is origin
+    return explanation.where.cookie in ends or (is_own and origin in _OF_ENGINES)
+
+
+def _masquerades(snapshot: Snapshot, origin: Origin) -> bool:
+    """The engine's rules are there: a network that they leave out was made so."""
+    return any(
+        isinstance(statement, Translate)
+        and statement.kind in {"masquerade", "snat"}
+        and owner_of(table, chain, rule) is origin
+        for table in snapshot.namespaces[snapshot.home].ruleset.tables
+        for chain in table.chains
+        for rule in chain.rules
+        for statement in rule.statements
     )
 
 
-def _broken(path: Path, explanation: Explanation) -> Finding:
-    return Finding(
-        code=FindingCode.PATH_BROKEN,
-        severity=Severity.PROBLEM,
-        where=explanation.where,
-        sentence=f"{path.what}: {explanation.sentence}",
-        evidence=(Fact(what="cause", says=str(explanation.code)), *explanation.evidence),
-        fix=explanation.fix,
-        fix_note=explanation.fix_note,
+def _for_all(walk: Walk, explanation: Explanation, snapshot: Snapshot) -> Explanation:
+    """With the fix for whatever takes that way, where the packet's own would be too narrow."""
+    step = walk.dropped
+    if explanation.rule is None or step is None or step.drop is None:
+        return explanation
+    if step.drop.cause is not explanation.code:
+        return explanation
+    case = Case(drop=step.drop, step=step, walk=walk, snapshot=snapshot, is_for_all=True)
+    mending = mend(case)
+    return replace(explanation, fix=mending.commands, fix_note=mending.note)
+
+
+def _is_about_ping(fate: Broken, snapshot: Snapshot) -> bool:
+    """Firewalls and settings may refuse ping and nothing else."""
+    asked = fate.path.question
+    might_be = fate.explanation.code in {*_OF_FIREWALLS, Cause.NO_ANSWER}
+    if asked.transport is not Transport.ICMP or not might_be:
+        return False
+    tcp = replace(fate.path, question=_by_tcp(snapshot, fate.path))
+    return not isinstance(_walk(snapshot, tcp), Broken)
+
+
+def _by_tcp(snapshot: Snapshot, path: Path) -> Question:
+    ports = (
+        [s.port for s in snapshot.namespaces[path.target].stack.sockets if s.protocol == "tcp"]
+        if path.target is not None
+        else []
     )
+    port = ports[0] if ports else _ANY_PORT
+    return replace(path.question, transport=Transport.TCP, destination_port=port)

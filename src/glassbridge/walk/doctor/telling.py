@@ -1,0 +1,118 @@
+"""One cause is told once, with every path that it breaks."""
+
+from collections.abc import Iterable, Sequence
+
+from msgspec.structs import replace
+
+from glassbridge.model.finding import Finding, FindingCode, Severity
+from glassbridge.model.ruleset import RuleRef
+from glassbridge.model.snapshot import Snapshot
+from glassbridge.model.walk import Cause
+from glassbridge.walk.doctor.astray import astray
+from glassbridge.walk.doctor.paths import Path
+from glassbridge.walk.doctor.walking import Broken, Strayed
+
+_EXPLAINS: dict[FindingCode, frozenset[Cause | None]] = {
+    FindingCode.LINK_DOWN: frozenset(
+        (
+            Cause.LINK_DOWN,
+            Cause.NEIGHBOUR_UNANSWERED,
+            Cause.NO_ROUTE,
+            Cause.WRONG_GATEWAY,
+            Cause.PORT_BLOCKING,
+            None,
+        )
+    ),
+    FindingCode.STALE_NEIGHBOUR: frozenset((Cause.WRONG_NEIGHBOUR,)),
+    FindingCode.DUPLICATE_ADDRESS: frozenset(
+        (Cause.DUPLICATE_ADDRESS, Cause.WRONG_NEIGHBOUR, None)
+    ),
+    FindingCode.DUPLICATE_MAC: frozenset((Cause.WRONG_FDB, Cause.MARTIAN)),
+    FindingCode.SUBNETS_OVERLAP: frozenset(
+        (Cause.NEIGHBOUR_UNANSWERED, Cause.NO_ROUTE, Cause.RP_FILTER, None)
+    ),
+    FindingCode.ROUTE_SHADOWS_SUBNET: frozenset(
+        (Cause.NEIGHBOUR_UNANSWERED, Cause.NO_ROUTE, Cause.RP_FILTER, Cause.WRONG_GATEWAY, None)
+    ),
+    FindingCode.MTU_UNEQUAL: frozenset((Cause.MTU_VETH, Cause.MTU_BRIDGE_PORT)),
+    FindingCode.RULES_MISSING: frozenset((*Cause, None)),
+}
+"""Which ends of paths a state that was found wrong accounts for; None: it arrives elsewhere."""
+
+
+def told(
+    snapshot: Snapshot, states: Sequence[Finding], fates: Iterable[Broken | Strayed]
+) -> tuple[Finding, ...]:
+    """States that are wrong, and broken paths that none of them explains; problems first."""
+    findings: dict[object, Finding] = {}
+    for state in states:
+        findings.setdefault((state.code, state.sentence), state)
+    states_by_key = dict(findings)
+    for fate in fates:
+        found = _finding(snapshot, fate)
+        if found is None:
+            continue
+        key = _key(fate, found)
+        key = next((k for k, f in states_by_key.items() if _explains(f, found, fate.path)), key)
+        known = findings.get(key)
+        findings[key] = found if known is None else _with_path(known, found)
+    told = (_counted(f) if f.code is FindingCode.PATH_BROKEN else f for f in findings.values())
+    return tuple(sorted(told, key=lambda f: f.severity is not Severity.PROBLEM))
+
+
+def _finding(snapshot: Snapshot, fate: Broken | Strayed) -> Finding | None:
+    if isinstance(fate, Strayed):
+        return astray(snapshot, fate)
+    explanation = fate.explanation
+    return Finding(
+        code=FindingCode.PATH_BROKEN,
+        severity=fate.severity,
+        where=explanation.where,
+        sentence=explanation.sentence,
+        evidence=explanation.evidence,
+        fix=explanation.fix,
+        fix_note=explanation.fix_note,
+        cause=explanation.code,
+        breaks=(fate.path.what,),
+        concerns=fate.path.concerns,
+    )
+
+
+def _explains(state: Finding, broken: Finding, path: Path) -> bool:
+    """A state of the same container or bridge that leads to such an end."""
+    causes = _EXPLAINS.get(state.code)
+    if causes is None or broken.code is FindingCode.PORT_SHADOWED or broken.cause not in causes:
+        return False
+    return not {*path.concerns, *path.bridge}.isdisjoint(state.concerns)
+
+
+def _key(fate: Broken | Strayed, found: Finding) -> object:
+    """Equal where it is the same rule, or the same command mends it."""
+    if isinstance(fate, Broken) and fate.explanation.rule is not None:
+        return found.cause, found.where.cookie, _rule(fate.explanation.rule)
+    if found.fix:
+        return found.code, found.cause, found.fix
+    return found.code, found.cause, found.where, found.fix_note
+
+
+def _rule(rule: RuleRef) -> object:
+    return rule.family, rule.table, rule.chain, rule.handle, rule.number, rule.backend
+
+
+def _with_path(known: Finding, more: Finding) -> Finding:
+    is_same = known.code is more.code
+    return replace(
+        known,
+        severity=Severity.PROBLEM if more.severity is Severity.PROBLEM else known.severity,
+        fix=tuple(dict.fromkeys((*known.fix, *more.fix))) if is_same else known.fix,
+        breaks=(*known.breaks, *more.breaks),
+        concerns=tuple(dict.fromkeys((*known.concerns, *more.concerns))),
+    )
+
+
+def _counted(found: Finding) -> Finding:
+    first, others = found.breaks[0], len(found.breaks) - 1
+    if found.cause is None:  # its sentence names the path already
+        return found
+    more = f" and {others} path{'s' if others > 1 else ''} more" if others else ""
+    return replace(found, sentence=f"{first}{more}: {found.sentence}")
