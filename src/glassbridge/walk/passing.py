@@ -8,7 +8,6 @@ from glassbridge.model.walk import (
     Action,
     AtRule,
     Cause,
-    Disposition,
     Drop,
     Expected,
     Fact,
@@ -17,7 +16,7 @@ from glassbridge.model.walk import (
 from glassbridge.walk.engine_causes import rule_cause
 from glassbridge.walk.hooks import HookCall, HookResult, HookVerdict
 from glassbridge.walk.own_causes import SENTENCES
-from glassbridge.walk.traveller import Ended, Ground, Traveller
+from glassbridge.walk.traveller import Ground, Traveller
 from glassbridge.walk.versions import V4
 
 
@@ -74,17 +73,7 @@ def _pass(ground: Ground, traveller: Traveller, call: HookCall) -> Traveller:
     after = traveller.with_packet(result.packet)
     if call.family != "bridge":  # conntrack counts a connection from its last hook of IP
         after = after.remembering(result.tracking)
-    after = _tell(ground, after, call, result)
-    if result.verdict is HookVerdict.UNKNOWN and not result.assumptions:
-        unknown = f"a rule at the {call.hook} hook of {ground.snapshot.call(traveller.cookie)}"
-        words = _words(result.decided_by)
-        return after.at(
-            Ended(
-                disposition=Disposition.INSUFFICIENT_INFO,
-                unknown=f"{unknown} decides by what cannot be evaluated{words and ': ' + words}",
-            )
-        )
-    return after
+    return _tell(ground, after, call, result)
 
 
 def _tell(ground: Ground, traveller: Traveller, call: HookCall, result: HookResult) -> Traveller:

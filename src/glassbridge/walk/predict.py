@@ -4,12 +4,13 @@ from typing import assert_never
 
 from glassbridge.model.packet import Question
 from glassbridge.model.snapshot import Snapshot
-from glassbridge.model.walk import Disposition, Missing, Walk
+from glassbridge.model.walk import Disposition, HookPassed, Missing, Step, Walk
 from glassbridge.walk import filtering
 from glassbridge.walk.crossing import arrive, cross
 from glassbridge.walk.delivering import deliver
 from glassbridge.walk.departing import depart
 from glassbridge.walk.hindsight import blame_source, look_back
+from glassbridge.walk.hooks import HookVerdict
 from glassbridge.walk.neighbours import resolve
 from glassbridge.walk.port_gates import bridge_of
 from glassbridge.walk.receiving import receive
@@ -49,14 +50,34 @@ def predict(
         return Missing(cookies=unread.cookies)
     except Unclear as unclear:
         return _unclear(unclear)
+    return _told(there, whole)
+
+
+def _told(there: Traveller, whole: Traveller) -> Walk:
+    """A rule that cannot be evaluated leaves the end open, but where the packet is lost anyway."""
     ends = [t.station for t in (there, whole) if isinstance(t.station, Ended)]
+    disposition = ends[0].disposition
+    unknown = next((e.unknown for e in ends if e.unknown), "")
+    undecided = "" if disposition is Disposition.DROPPED else _undecided(there.steps)
     assumptions = (a for s in whole.steps for a in s.assumptions)
     return Walk(
         steps=whole.steps,
-        disposition=ends[0].disposition,
+        disposition=Disposition.INSUFFICIENT_INFO if undecided else disposition,
         assumptions=tuple(dict.fromkeys(assumptions)),
-        unknown=next((e.unknown for e in ends if e.unknown), ""),
+        unknown=unknown or undecided,
     )
+
+
+def _undecided(steps: tuple[Step, ...]) -> str:
+    for step in steps:
+        match step.detail:
+            case HookPassed(verdict=HookVerdict.UNKNOWN.value, hook=hook, decided_by=rule):
+                which = f": {rule.text}" if rule is not None and rule.text else ""
+                why = "; ".join(step.assumptions) or f"one rule cannot be evaluated{which}"
+                return f"whether the {hook} hook of {step.place.name} lets it pass: {why}"
+            case _:
+                continue
+    return ""
 
 
 def _unclear(why: Unclear) -> Walk:

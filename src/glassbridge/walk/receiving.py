@@ -77,7 +77,7 @@ def _forward(ground: Ground, traveller: Traveller, link: Link, chosen: Chosen) -
     if routed.packet.length > mtu_of(chosen, chosen.oif):
         # the sender allows fragments: what goes on is the largest of them
         routed = routed.with_packet(replace(routed.packet, length=mtu_of(chosen, chosen.oif)))
-    return leave(ground, routed, chosen)
+    return leave(ground, routed, chosen, link)
 
 
 def _one_hop_less(traveller: Traveller) -> Traveller:

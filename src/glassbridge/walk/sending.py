@@ -45,12 +45,17 @@ def send(ground: Ground, traveller: Traveller, station: Sending) -> Traveller:
     return leave(ground, traveller, chosen)
 
 
-def leave(ground: Ground, traveller: Traveller, chosen: Chosen) -> Traveller:
-    """Postrouting, and on to the link: of whoever's packet."""
+def leave(
+    ground: Ground, traveller: Traveller, chosen: Chosen, iif: Link | None = None
+) -> Traveller:
+    """Postrouting, and on to the link: of whoever's packet; one's own came in by no link.
+
+    ip_output shows rules the link that a forwarded packet came in by.
+    """
     oif = _oif(chosen)
     if chosen.type in {"local", "anycast"}:
         oif = next((k for k in ground.stack(traveller.cookie).links if k.is_loopback), oif)
-    after = pass_ip_hook(ground, traveller, "postrouting", oif=oif)
+    after = pass_ip_hook(ground, traveller, "postrouting", iif=iif, oif=oif)
     if after.has_ended:
         return after
     if oif.is_loopback:

@@ -72,15 +72,16 @@ def was_observed(report: TraceReport) -> bool:
 
 def mark_of(hop: Hop, report: TraceReport) -> str:
     """How prediction and observation stand to each other, in one character."""
+    was_open = hop.step.action is Action.UNKNOWN
     if hop.seen is Seen.DIFFERS:
-        return DIFFERS
+        return DROPPED if was_open and is_end(hop, report) else DIFFERS
     if hop.seen is Seen.UNPREDICTED:
         return UNPREDICTED
     if is_end(hop, report):
         return DROPPED
     if hop.seen is Seen.AGREES:
         return AGREES
-    return UNKNOWN if hop.step.action is Action.UNKNOWN else UNSEEN
+    return UNKNOWN if was_open else UNSEEN
 
 
 def is_end(hop: Hop, report: TraceReport) -> bool:
