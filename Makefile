@@ -31,6 +31,7 @@ docs: prepare-test ## write the generated parts of docs/ anew
 	python scripts/cli_page.py
 	python scripts/walk_schema.py
 	python scripts/topology_schema.py
+	python scripts/doctor_schema.py
 
 lock: ## pin the newest versions that pyproject.toml allows (needs uv)
 	uv pip compile --quiet --upgrade --universal --python-version 3.11 --group dev \

@@ -181,7 +181,7 @@ def test_colour_only_adds(monkeypatch: pytest.MonkeyPatch) -> None:
         bare = walk_screen(made())
         with monkeypatch.context() as patch:
             patch.setattr(table, "is_styled", lambda: True)
-            patch.setattr("glassbridge.app.cli.walk_screen.is_styled", lambda: True)
+            patch.setattr("glassbridge.app.cli.blocks.is_styled", lambda: True)
             styled = walk_screen(made())
         assert "\033[" not in bare
         assert "\033[1;" in styled

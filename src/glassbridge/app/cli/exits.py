@@ -30,7 +30,7 @@ EXIT_CODES: tuple[tuple[int, str], ...] = (
 )
 
 REQUEST_FAILED = 4
-"""`trace` answers with its exit code, so that whatever goes wrong must have one of its own."""
+"""`trace` and `doctor` answer with their exit code: whatever goes wrong has one of its own."""
 
 TRACE_EXIT_CODES: tuple[tuple[int, str], ...] = (
     (0, "delivered"),
@@ -38,6 +38,14 @@ TRACE_EXIT_CODES: tuple[tuple[int, str], ...] = (
     (2, "prediction and observation disagree"),
     (3, "insufficient information: what cannot be known is told"),
     (REQUEST_FAILED, "no answer: usage, an unknown name, not permitted, or any other error"),
+    (INTERRUPTED, "interrupted with Ctrl-C"),
+)
+
+DOCTOR_EXIT_CODES: tuple[tuple[int, str], ...] = (
+    (0, "nothing found"),
+    (1, "a problem: packets are lost now"),
+    (2, "warnings only: they will be, or it cannot be told"),
+    (REQUEST_FAILED, "not examined: usage, an unknown name, not permitted, or any other error"),
     (INTERRUPTED, "interrupted with Ctrl-C"),
 )
 

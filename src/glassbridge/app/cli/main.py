@@ -62,6 +62,7 @@ SECTIONS: Mapping[str, Mapping[str, Entry]] = {
         "bridge": Entry("looking", "bridge", "A bridge: ports, and what it has learned."),
         "topology": Entry("topology", "topology", "What is plugged into what, on this host."),
         "trace": Entry("trace", "trace", "A packet's walk, predicted and seen; why it is dropped."),
+        "doctor": Entry("doctor", "doctor", "What is wrong with networks here, and what mends it."),
         "snapshot": Entry("snapshot", "snapshot", "Write all of it to a file, to look later."),
         "status": Entry("system", "status", "How the daemon is doing."),
     },

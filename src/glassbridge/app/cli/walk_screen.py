@@ -1,11 +1,11 @@
 """A packet's walk as one reads it: what happened from hop to hop, then why, proof and mending."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
-from glassbridge.app.cli.columns import SCREEN, columns, cut, fit, fold, pad, plain, printable
+from glassbridge.app.cli.blocks import fix_lines, folded, labelled, painted
+from glassbridge.app.cli.columns import SCREEN, columns, cut, fit, fold, pad, plain
 from glassbridge.app.cli.rule_words import rule_text
-from glassbridge.app.cli.shell_lines import shell_lines
-from glassbridge.app.cli.table import bold, is_styled
+from glassbridge.app.cli.table import bold
 from glassbridge.app.cli.walk_rows import AGREES, LEGEND, UNSEEN, Row, walk_rows, was_observed
 from glassbridge.app.cli.words import counted, elapsed
 from glassbridge.app.sentences import sentence_of
@@ -15,8 +15,6 @@ from glassbridge.model.walk import Place
 
 _GAP, _HEAD_GAP = "  ", 6
 _WHERE_MAX, _SEEN, _TIME = 26, 4, 7
-_LABEL = 8
-"""Of the blocks below the table: `why`, `proof`, `assumed`."""
 
 _GREEN, _RED, _YELLOW = 32, 31, 33
 _COLOURS = {
@@ -82,14 +80,6 @@ def _place(place: Place) -> str:
     return f"{place.name} {place.ifname}".strip()
 
 
-def _labelled(label: str, lines: Iterable[str]) -> Iterator[str]:
-    """Lines beside a label, which stands before the first one only."""
-    shown = bold(label) + " " * (_LABEL - len(label))
-    for line in lines:
-        yield f"{shown}{line}"
-        shown = " " * _LABEL
-
-
 def _verdict(report: TraceReport) -> str:
     cause = report.cause
     match report.verdict:
@@ -117,7 +107,7 @@ def _agreement(report: TraceReport) -> str:
 
 
 def _painted(text: str, report: TraceReport) -> str:
-    return f"\033[1;{_COLOURS[report.verdict]}m{text}\033[0m" if is_styled() else text
+    return painted(text, _COLOURS[report.verdict])
 
 
 def _table(rows: list[Row]) -> list[str]:
@@ -155,22 +145,18 @@ def _cause(cause: Explanation | None) -> Iterator[str]:
     if cause is None:
         return
     sentence = cause.sentence if cause.is_certain else f"probably: {cause.sentence}"
-    yield from _labelled("why", _folded(sentence))
-    yield from _labelled("where", _folded(f"step {cause.hop}, {_place(cause.where)}"))
+    yield from labelled("why", folded(sentence))
+    yield from labelled("where", folded(f"step {cause.hop}, {_place(cause.where)}"))
     if cause.rule is not None:
-        yield from _labelled("rule", _rule(cause.rule))
-    yield from _labelled("proof", (line for fact in _facts(cause) for line in _folded(fact)))
-    fix = [
-        line for command in cause.fix for line in shell_lines(printable(command), SCREEN - _LABEL)
-    ]
-    note = f"({cause.fix_note})" if fix else cause.fix_note
-    yield from _labelled("fix", (*fix, *_folded(note)) if cause.fix_note else fix)
+        yield from labelled("rule", _rule(cause.rule))
+    yield from labelled("proof", (line for fact in _facts(cause) for line in folded(fact)))
+    yield from labelled("fix", fix_lines(cause.fix, cause.fix_note))
 
 
 def _rule(rule: RuleRef) -> Iterator[str]:
-    yield from _folded(rule_text(rule))
+    yield from folded(rule_text(rule))
     if rule.text:
-        yield from _folded(rule.text)
+        yield from folded(rule.text)
 
 
 def _facts(cause: Explanation) -> Iterator[str]:
@@ -193,9 +179,9 @@ def _disagreement(report: TraceReport) -> Iterator[str]:
         left, right = fit(plain(cells[1]), side), fit(plain(cells[2]), side)
         yield _GAP.join((cells[0].rjust(number), pad(left, side), right))
     yield ""
-    yield from _labelled(
+    yield from labelled(
         "do",
-        _folded(
+        folded(
             "run it once more: the state may have changed between the prediction and the packet. "
             "If they still differ, the packet is right, and the prediction has missed something: "
             "--tree shows on what it relied"
@@ -212,20 +198,16 @@ def _sides(hop: Hop) -> tuple[str, str, str]:
 def _unknown(report: TraceReport) -> Iterator[str]:
     if report.verdict is not Verdict.INSUFFICIENT_INFO:
         return
-    yield from _labelled("why", _folded(report.why_unknown or "how the walk goes on"))
+    yield from labelled("why", folded(report.why_unknown or "how the walk goes on"))
     if report.recorded:
         advice = "trace on the host itself: there a real packet can tell"
     elif not was_observed(report):
         advice = "send a real packet, without --no-probe: it may tell what the state cannot"
     else:
         advice = "--tree shows what is known of each step; more witnesses speak to root"
-    yield from _labelled("do", _folded(advice))
+    yield from labelled("do", folded(advice))
 
 
 def _remarks(report: TraceReport) -> Iterator[str]:
     for label, sentences in (("assumed", report.assumptions), ("note", report.notes)):
-        yield from _labelled(label, (line for text in sentences for line in _folded(text)))
-
-
-def _folded(text: str) -> Iterator[str]:
-    return fold(plain(text), SCREEN - _LABEL)
+        yield from labelled(label, (line for text in sentences for line in folded(text)))
