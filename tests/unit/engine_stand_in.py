@@ -123,10 +123,11 @@ class EngineStandIn:
         self.asked[request.name] = request
         return network
 
-    def networks(self) -> tuple[NetworkView, ...]:
+    def networks(self, *, members: bool = True) -> tuple[NetworkView, ...]:
         self._check()
+        there = tuple(self.views.values()) if members else ()
         return tuple(
-            NetworkView(network=n, endpoints=tuple(self.views.values()) if n is BRIDGE else ())
+            NetworkView(network=n, endpoints=there if n is BRIDGE else ())
             for n in self.made.values()
         )
 

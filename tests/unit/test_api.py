@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
+import msgspec
 import pytest
 from tests.unit.api_server import serving
 from tests.unit.engine_stand_in import EngineStandIn
@@ -86,7 +87,8 @@ REFS = {"/v1/networks": "bridge", "/v1/sandboxes": "web", "/v1/containers": "web
 
 def target_of(route: Route) -> str:
     ref = next((r for start, r in REFS.items() if route.path.startswith(start)), "")
-    query = "?force=true" if route.query is not None else ""
+    fields = () if route.query is None else msgspec.structs.fields(route.query)
+    query = "".join(f"?{field.encode_name}=true" for field in fields[:1])
     return route.path.replace("{ref}", ref) + query
 
 
@@ -295,6 +297,14 @@ def test_names_survive_the_path(engine: EngineStandIn, api: Path) -> None:
     with Client(api) as client:
         found = client.get(f"/v1/sandboxes/{ref_in_path(name, 'container')}", SandboxView)
     assert found.sandbox.name == name
+
+
+def test_networks_are_told_with_who_is_on_them_or_without(engine: EngineStandIn, api: Path) -> None:
+    engine.submit_attach(AttachRequest(name="web"))
+    told = [raw(api, "GET", f"/v1/networks{query}")[2] for query in ("", "?members=false")]
+    with_members, without = told
+    assert any(view["endpoints"] for view in with_members)
+    assert [{**view, "endpoints": []} for view in with_members] == without
 
 
 def test_each_code_has_one_status() -> None:

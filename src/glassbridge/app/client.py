@@ -65,9 +65,18 @@ class Client:
 
         What changes something may take as long as it takes: a stop waits for its container.
         """
+        self.ask(path)
+        return self.hear(answer)
+
+    def ask(self, path: str) -> None:
+        """Ask for something to be read; `hear` has the answer."""
+        self._send("GET", path, None)
+
+    def hear(self, answer: type[T]) -> T:
+        """The answer to what was asked last; raises as `get` does."""
         self._socket.settimeout(_PATIENCE_SECONDS)
         try:
-            return self.request("GET", path, None, answer)
+            return self._receive_answer(answer)
         except TimeoutError as error:
             raise Unavailable(
                 f"the daemon (pid {self._peer_pid()}) does not answer",
@@ -86,6 +95,10 @@ class Client:
 
     def request(self, method: str, path: str, body: object, answer: type[T]) -> T:
         """Send one request and decode its answer; raises the error that the daemon raised."""
+        self._send(method, path, body)
+        return self._receive_answer(answer)
+
+    def _send(self, method: str, path: str, body: object) -> None:
         try:
             content = b"" if body is None else to_json(body)
         except UnicodeEncodeError as error:
@@ -93,6 +106,8 @@ class Client:
         head = f"{method} {path} HTTP/1.1\r\nhost: localhost\r\ncontent-length: {len(content)}"
         with suppress(BrokenPipeError):  # a refusal may have come before we had spoken
             self._socket.sendall(head.encode() + _HEADER_END + content)
+
+    def _receive_answer(self, answer: type[T]) -> T:
         status, received = self._read_answer()
         if 200 <= status < 300:  # noqa: PLR2004 - HTTP's successes
             return from_json(received, answer)

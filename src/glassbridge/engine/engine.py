@@ -147,9 +147,11 @@ class Engine:
         """Define a network and make its bridge."""
         return self._submit(CreateNetwork(request, self._host)).result()
 
-    def networks(self) -> tuple[NetworkView, ...]:
-        """All networks by age; the default one stands first."""
+    def networks(self, *, members: bool = True) -> tuple[NetworkView, ...]:
+        """All networks by age, the default one first; with who is on them, or without."""
         known = sorted(self._state.networks, key=lambda n: n.created)
+        if not members:
+            return tuple(NetworkView(network=n) for n in known)
         return tuple(network_view(self._state, n) for n in known)
 
     def network(self, ref: str) -> NetworkView:

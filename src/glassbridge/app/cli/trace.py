@@ -1,7 +1,7 @@
 """`trace`: the walk of one packet, on the screen or in a file; the exit code is its verdict."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from msgspec import Struct
@@ -10,11 +10,14 @@ from glassbridge.app.cli.answering import Answering
 from glassbridge.app.cli.exits import TRACE_EXIT_CODES, CommandEnded
 from glassbridge.app.cli.flags import F, Sandbox
 from glassbridge.app.cli.state import survey_of
-from glassbridge.app.naming import networks_if_known, sandboxes_if_known
+from glassbridge.app.naming import ask_for_networks, ask_for_sandboxes
 from glassbridge.errors import InvalidRequest, Unavailable
 from glassbridge.model.flow_wish import wish_of
 from glassbridge.model.packet import FlowWish, Transport
 from glassbridge.model.report import TraceReport, Verdict
+
+if TYPE_CHECKING:
+    from glassbridge.engine.targets import Surveyed
 
 _ANSWER_SECONDS, _LIVE_SECONDS = 1.0, 60.0
 
@@ -177,23 +180,38 @@ def _wish(flags: Flags) -> FlowWish:
 
 
 def _trace(wish: FlowWish, flags: Flags) -> TraceReport:
-    from glassbridge.engine.snapshot_files import describe_snapshot  # noqa: PLC0415 - see main.py
+    survey = _survey(flags.state)
     from glassbridge.engine.trace_options import TraceOptions  # noqa: PLC0415 - see main.py
     from glassbridge.engine.tracing import trace  # noqa: PLC0415 - see main.py
 
-    state = flags.state
-    known, networks = ((), ()) if state else (sandboxes_if_known(), networks_if_known())
-    survey = survey_of(state, known, networks)
     options = TraceOptions(
         probe=flags.is_sent,
         live=flags.live,
         count=flags.count,
         timeout=flags.timeout or (_LIVE_SECONDS if flags.live else _ANSWER_SECONDS),
         full=flags.full,
-        recorded=describe_snapshot(survey.snapshot, state) if state else "",
+        recorded=_describe(survey, flags.state),
         say=_say,
     )
     return trace(survey, wish, options)
+
+
+def _survey(state: str) -> "Surveyed":
+    if state:
+        return survey_of(state)
+    sandboxes, networks = ask_for_sandboxes(), ask_for_networks()
+    # the daemon answers while this is loaded
+    from glassbridge.engine.survey import Survey  # noqa: PLC0415 - see main.py
+
+    return Survey(sandboxes.answer(), networks.answer())
+
+
+def _describe(survey: "Surveyed", state: str) -> str:
+    if not state:
+        return ""
+    from glassbridge.engine.snapshot_files import describe_snapshot  # noqa: PLC0415 - see main.py
+
+    return describe_snapshot(survey.snapshot, state)
 
 
 def _say(sentence: str) -> None:

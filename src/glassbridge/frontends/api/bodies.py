@@ -32,6 +32,13 @@ class StopRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     timeout: float = DEFAULT_STOP_TIMEOUT
 
 
+class NetworksQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`network ls`."""
+
+    members: bool = True
+    """Tell who is on each; without it a thousand containers cost nothing."""
+
+
 class RemoveQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`rm`."""
 

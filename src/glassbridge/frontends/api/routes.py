@@ -13,6 +13,7 @@ from glassbridge.frontends.api.bodies import (
     DisconnectRequest,
     DownAnswer,
     DownRequest,
+    NetworksQuery,
     RemoveQuery,
     StopRequest,
     WaitAnswer,
@@ -108,8 +109,9 @@ ROUTES = (
         "/v1/networks",
         "listNetworks",
         "Every network, with who is on it.",
-        lambda engine, _ref, _: engine.networks(),
+        lambda engine, _ref, asked: engine.networks(members=asked.members),
         tuple[NetworkView, ...],
+        query=NetworksQuery,
     ),
     Route(
         "POST",
