@@ -88,7 +88,9 @@ def no_exit(
     if from_isolated and of_port.isolated:
         cause = _isolation(ground, cookie, port)
         return Shut(place=where, link=port, cause=cause, says="isolated on")
-    switch = _flood_switch(of_port, flood)
+    # what the bridge sends itself is kept from a port only where it is unknown unicast (br_flood)
+    is_own = entered is None and flood is not Flood.UNKNOWN
+    switch = "" if is_own else _flood_switch(of_port, flood)
     if switch:
         return Shut(place=where, link=port, cause=Cause.FLOOD_OFF, says=f"{switch} off")
     return None
