@@ -211,6 +211,8 @@ def told(report: TraceReport) -> str:
     )
     lines = [report.title, f"{report.verdict} agrees={report.agrees} {report.why_unknown}"]
     lines += [*hops, str(report.answer), *report.assumptions]
+    drops = [h.step.drop for h in report.hops if h.step.drop is not None]
+    lines += [f"foretold: {d.cause}: {d.sentence}: {d.evidence}" for d in drops]
     lines += [f"{w.name} {w.spoke} {w.why_not} lost {w.lost}" for w in report.witnesses]
     if report.cause is not None:
         cause = report.cause
