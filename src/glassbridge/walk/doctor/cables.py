@@ -10,6 +10,7 @@ from glassbridge.walk.doctor.surroundings import (
     BridgeOf,
     Line,
     bridges,
+    default_routes,
     mended,
     names_of_bridge,
     network_named,
@@ -55,11 +56,34 @@ def _down(snapshot: Snapshot, bridge: BridgeOf, plug: Plug) -> Iterator[Finding]
     far = snapshot.namespaces.get(plug.cookie) if plug.cookie is not None else None
     if far is not None and plug.link is not None and not plug.link.is_up:
         sentence = f"{plug.link.ifname} of {whose} is down: it is cut off"
-        yield _link_down(snapshot, far, plug.link, sentence, names)
+        lost = _lost_defaults(snapshot, bridge, far, plug.link)
+        yield _link_down(snapshot, far, plug.link, sentence, names, *lost)
+
+
+def _lost_defaults(
+    snapshot: Snapshot, bridge: BridgeOf, at: Namespace, link: Link
+) -> Iterator[Line]:
+    """The kernel takes routes away with their link, and brings back only the connected ones."""
+    network = network_of(snapshot, bridge)
+    if network is not None and network.internal:
+        return
+    own = [a.interface.network for a in at.stack.addresses if a.ifindex == link.ifindex]
+    for address in snapshot.namespaces[bridge.cookie].stack.addresses:
+        gateway = address.interface.ip
+        is_near = address.ifindex == bridge.link.ifindex and any(gateway in n for n in own)
+        is_lost = not default_routes(at.stack, gateway.version)
+        if is_near and is_lost and not gateway.is_link_local:
+            words = ("ip", "route", "add", "default", "via", str(gateway), "dev", link.ifname)
+            yield at.cookie, words
 
 
 def _link_down(
-    snapshot: Snapshot, at: Namespace, link: Link, sentence: str, concerns: tuple[str, ...]
+    snapshot: Snapshot,
+    at: Namespace,
+    link: Link,
+    sentence: str,
+    concerns: tuple[str, ...],
+    *lost: Line,
 ) -> Finding:
     return mended(
         snapshot,
@@ -69,10 +93,11 @@ def _link_down(
             where=place(snapshot, at, link),
             sentence=sentence,
             evidence=(Fact(what=f"link {link.ifname}", says="down"),),
-            fix_note="routes by it, but for its own subnet, went when it was set down",
+            fix_note="gives back the default route, too, which went with it" if lost else "",
             concerns=concerns,
         ),
         (at.cookie, (*_SET, link.ifname, "up")),
+        *lost,
     )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
-from glassbridge.model.address import IPAddress
+from glassbridge.model.address import IPAddress, IPNetwork
 from glassbridge.model.snapshot import NamedNetwork, Snapshot
 from glassbridge.model.topology import Link, Stack
 from glassbridge.walk.doctor.surroundings import BridgeOf, bridges, network_of
@@ -21,6 +21,7 @@ class Member(Struct, frozen=True):
     """The near end of its cable."""
     addresses: tuple[IPAddress, ...]
     """Usable ones, those that an engine gave it first."""
+    subnets: tuple[IPNetwork, ...]
 
     def address(self, version: int) -> IPAddress | None:
         """The first of a version."""
@@ -88,9 +89,9 @@ def _leads_on(home: Stack, link: Link) -> bool:
 def _member(snapshot: Snapshot, cookie: int, link: Link, port: Link) -> Member:
     given = {a for n in snapshot.names_of(cookie) for a in n.addresses}
     own = [
-        a.interface.ip
+        a.interface
         for a in snapshot.namespaces[cookie].stack.addresses
         if a.ifindex == link.ifindex and not _UNUSABLE & set(a.flags)
     ]
-    usable = [a for a in own if not a.is_link_local]
-    return Member(cookie, link, port, tuple(sorted(usable, key=lambda a: a not in given)))
+    usable = sorted((a.ip for a in own if not a.is_link_local), key=lambda a: a not in given)
+    return Member(cookie, link, port, tuple(usable), tuple(a.network for a in own))

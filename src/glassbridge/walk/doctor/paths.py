@@ -86,7 +86,11 @@ def _within(
     members = tuple(m for m in segment.members if m.address(version) is not None)
     inwards = [m for m in members if _is_routed(router, segment, m, version)]
     outwards = [m for m in members if _has_way_out(ground, segment, m, version)]
-    pairs = [(one.cookie, other) for one, other in ring(members)] if _talks(segment) else []
+    pairs = [
+        (one.cookie, other)
+        for one, other in (ring(members) if _talks(segment) else ())
+        if any(other.address(version) in subnet for subnet in one.subnets)
+    ]
     pairs += [(segment.router, member) for member in inwards]
     for source, to in pairs:
         is_first = to.cookie in firsts or source in firsts
@@ -141,12 +145,10 @@ def _beyond(ground: _Ground, router: int, version: int) -> _End:
 
 
 def _is_routed(router: Stack, segment: Segment, member: Member, version: int) -> bool:
-    """The router has a foot in the segment, or a route to it."""
+    """The router has a foot in its subnet, or a route to it."""
     address = member.address(version)
     has_foot = any(
-        a.ifindex == segment.link.ifindex
-        and a.interface.version == version
-        and not a.interface.ip.is_link_local
+        a.ifindex == segment.link.ifindex and address in a.interface.network
         for a in router.addresses
     )
     return has_foot or any(

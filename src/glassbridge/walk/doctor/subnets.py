@@ -95,7 +95,8 @@ def _shadows(snapshot: Snapshot, host: Stack, subnet: _Subnet) -> Iterator[Findi
             for s in _subnets(host)
         ):
             continue  # told as an overlap
-        way = f"dev {link.ifname}" if link is not None else route.type
+        is_plain = link is not None and route.type == "unicast"
+        way = f"dev {link.ifname}" if link is not None and is_plain else route.type
         robbed = _robbed(snapshot, route)
         named = network_named(snapshot, BridgeOf(snapshot.home, subnet.link))
         yield mended(

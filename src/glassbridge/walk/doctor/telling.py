@@ -32,7 +32,18 @@ _EXPLAINS: dict[FindingCode, frozenset[Cause | None]] = {
         (Cause.NEIGHBOUR_UNANSWERED, Cause.NO_ROUTE, Cause.RP_FILTER, None)
     ),
     FindingCode.ROUTE_SHADOWS_SUBNET: frozenset(
-        (Cause.NEIGHBOUR_UNANSWERED, Cause.NO_ROUTE, Cause.RP_FILTER, Cause.WRONG_GATEWAY, None)
+        (
+            Cause.NEIGHBOUR_UNANSWERED,
+            Cause.NO_ROUTE,
+            Cause.ROUTE_BLACKHOLE,
+            Cause.ROUTE_UNREACHABLE,
+            Cause.ROUTE_PROHIBIT,
+            Cause.ROUTING_LOOP,
+            Cause.RP_FILTER,
+            Cause.MARTIAN,
+            Cause.WRONG_GATEWAY,
+            None,
+        )
     ),
     FindingCode.MTU_UNEQUAL: frozenset((Cause.MTU_VETH, Cause.MTU_BRIDGE_PORT)),
     FindingCode.RULES_MISSING: frozenset((*Cause, None)),
@@ -44,18 +55,19 @@ def told(
     snapshot: Snapshot, states: Sequence[Finding], fates: Iterable[Broken | Strayed]
 ) -> tuple[Finding, ...]:
     """States that are wrong, and broken paths that none of them explains; problems first."""
-    findings: dict[object, Finding] = {}
-    for state in states:
-        findings.setdefault((state.code, state.sentence), state)
+    findings: dict[object, Finding] = {(f.code, f.sentence): f for f in states}
     states_by_key = dict(findings)
     for fate in fates:
         found = _finding(snapshot, fate)
         if found is None:
             continue
-        key = _key(fate, found)
-        key = next((k for k, f in states_by_key.items() if _explains(f, found, fate.path)), key)
+        by = next((k for k, f in states_by_key.items() if _explains(f, found, fate.path)), None)
+        key = _key(fate, found) if by is None else by
         known = findings.get(key)
-        findings[key] = found if known is None else _with_path(known, found)
+        findings[key] = found if known is None else _broken_too(known, found)
+        if known is not None and by is None:
+            takes_out = isinstance(fate, Broken) and fate.takes_out
+            findings[key] = _mended_too(findings[key], found, is_enough=takes_out)
     told = (_counted(f) if f.code is FindingCode.PATH_BROKEN else f for f in findings.values())
     return tuple(sorted(told, key=lambda f: f.severity is not Severity.PROBLEM))
 
@@ -89,7 +101,7 @@ def _explains(state: Finding, broken: Finding, path: Path) -> bool:
 def _key(fate: Broken | Strayed, found: Finding) -> object:
     """Equal where it is the same rule, or the same command mends it."""
     if isinstance(fate, Broken) and fate.explanation.rule is not None:
-        return found.cause, found.where.cookie, _rule(fate.explanation.rule)
+        return found.where.cookie, _rule(fate.explanation.rule)
     if found.fix:
         return found.code, found.cause, found.fix
     return found.code, found.cause, found.where, found.fix_note
@@ -99,15 +111,24 @@ def _rule(rule: RuleRef) -> object:
     return rule.family, rule.table, rule.chain, rule.handle, rule.number, rule.backend
 
 
-def _with_path(known: Finding, more: Finding) -> Finding:
-    is_same = known.code is more.code
+def _broken_too(known: Finding, more: Finding) -> Finding:
     return replace(
         known,
         severity=Severity.PROBLEM if more.severity is Severity.PROBLEM else known.severity,
-        fix=tuple(dict.fromkeys((*known.fix, *more.fix))) if is_same else known.fix,
         breaks=(*known.breaks, *more.breaks),
         concerns=tuple(dict.fromkeys((*known.concerns, *more.concerns))),
     )
+
+
+def _mended_too(known: Finding, more: Finding, *, is_enough: bool) -> Finding:
+    """What each path needs; where the rule itself goes, nothing else is needed."""
+    if is_enough:
+        return replace(known, fix=more.fix, fix_note=more.fix_note)
+    if known.fix[:1] == more.fix[:1]:
+        return known
+    notes = dict.fromkeys(note for note in (known.fix_note, more.fix_note) if note)
+    fix = tuple(dict.fromkeys((*known.fix, *more.fix)))
+    return replace(known, fix=fix, fix_note="; ".join(notes))
 
 
 def _counted(found: Finding) -> Finding:

@@ -14,6 +14,7 @@ from glassbridge.model.walk import Cause, Disposition, Step, Translated, Walk
 from glassbridge.walk.causes import explain
 from glassbridge.walk.doctor.paths import Path
 from glassbridge.walk.fixes import mend
+from glassbridge.walk.fixes_firewall import delete_rule
 from glassbridge.walk.mending import Case
 from glassbridge.walk.merge import merge
 from glassbridge.walk.owners import owner_of
@@ -53,6 +54,8 @@ class Broken(Struct, frozen=True, kw_only=True):
     path: Path
     explanation: Explanation
     severity: Severity = Severity.PROBLEM
+    takes_out: bool = False
+    """The fix is to delete the rule that ends it."""
 
 
 class Unpredicted(Struct, frozen=True, kw_only=True):
@@ -102,9 +105,9 @@ def _walk(snapshot: Snapshot, path: Path) -> Fate | None:
         return Strayed(path=path, walk=walk, end=end) if is_astray and end is not None else None
     if _is_meant(snapshot, path, explanation):
         return None
-    general = _for_all(walk, explanation, snapshot)
     severity = Severity.PROBLEM if explanation.is_certain else Severity.WARNING
-    return Broken(path=path, explanation=general, severity=severity)
+    broken = Broken(path=path, explanation=explanation, severity=severity)
+    return _mended_for_all(walk, broken, snapshot)
 
 
 def _led_away(walk: Walk, port: Published) -> Step | None:
@@ -157,16 +160,20 @@ def _masquerades(snapshot: Snapshot, origin: Origin) -> bool:
     )
 
 
-def _for_all(walk: Walk, explanation: Explanation, snapshot: Snapshot) -> Explanation:
+def _mended_for_all(walk: Walk, broken: Broken, snapshot: Snapshot) -> Broken:
     """With the fix for whatever takes that way, where the packet's own would be too narrow."""
-    step = walk.dropped
+    explanation, step = broken.explanation, walk.dropped
     if explanation.rule is None or step is None or step.drop is None:
-        return explanation
+        return broken
     if step.drop.cause is not explanation.code:
-        return explanation
+        return broken
     case = Case(drop=step.drop, step=step, walk=walk, snapshot=snapshot, is_for_all=True)
     mending = mend(case)
-    return replace(explanation, fix=mending.commands, fix_note=mending.note)
+    general = replace(explanation, fix=mending.commands, fix_note=mending.note)
+    takes_out = bool(mending.commands) and mending.commands == (
+        delete_rule(case, explanation.rule),
+    )
+    return replace(broken, explanation=general, takes_out=takes_out)
 
 
 def _is_about_ping(fate: Broken, snapshot: Snapshot) -> bool:
