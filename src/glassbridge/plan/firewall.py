@@ -24,6 +24,11 @@ from glassbridge.plan.firewall_inet import PUBLISHED_ONLY, ROUTED, inet_chains
 
 _NATTED = (GatewayMode.NAT, GatewayMode.NAT_UNPROTECTED)
 _LOOPBACK6 = IPv6Address("::1")
+_GUARDS = {
+    SourceGuard.OWNER: None,
+    SourceGuard.STRICT: Goto(STRICT),
+    SourceGuard.OFF: Goto(NOT_A_ROUTER),
+}
 
 
 def tables() -> tuple[Table, ...]:
@@ -59,23 +64,19 @@ def network_elements(network: Network) -> tuple[Element, ...]:
 
 def endpoint_elements(network: Network, endpoint: Endpoint) -> tuple[Element, ...]:
     """What an endpoint adds: its addresses as its own, and its published ports."""
-    port = endpoint.host_end
+    port, addresses = endpoint.host_end, endpoint.addresses
     has_ipv6 = endpoint.ipv6 is not None
-    guard = {
-        SourceGuard.OWNER: (),
-        SourceGuard.STRICT: (_bridge(sets.GUARD, port, value=Goto(STRICT)),),
-        SourceGuard.OFF: (_bridge(sets.GUARD, port, value=Goto(NOT_A_ROUTER)),),
-    }
+    guard = _GUARDS[network.options.source_guard]
     # two host ports may lead to one container port, which is open only once
     published = dict.fromkeys(
         e for p in endpoint.ports for e in _port_elements(network, endpoint, p)
     )
     # the subnet of an adopted bridge may be the LAN's: only our containers are translated
-    own = endpoint.addresses if network.adopted else ()
+    own = addresses if network.adopted else ()
     translation = (e for address in own for e in _translation(network, ip_network(address)))
     return (
-        *guard[network.options.source_guard],
-        *_claims(port, endpoint.mac, endpoint.addresses, has_ipv6=has_ipv6),
+        *((_bridge(sets.GUARD, port, value=guard),) if guard is not None else ()),
+        *_claims(port, endpoint.mac, addresses, has_ipv6=has_ipv6),
         *((_bridge(sets.WITH_IPV6, port),) if has_ipv6 else ()),
         *translation,
         *published,

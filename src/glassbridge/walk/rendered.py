@@ -256,8 +256,11 @@ def _bits(atom: Atom) -> Plain:
 
 
 def _atom(atom: Atom) -> Plain | Prefix:
-    if type(atom) is str:  # most of what there is, and not one of nft's words
+    # most of what there is: text that is not one of nft's words, and addresses
+    if type(atom) is str:
         return Plain(atom)
+    if type(atom) is IPv4Address:
+        return Plain(str(atom))
     match atom:
         case StrEnum():
             return Plain(atom.value)
