@@ -112,7 +112,7 @@ def decode_link(body: bytes) -> Link:
         link_nsid=signed(found[_IFLA_LINK_NETNSID]) if _IFLA_LINK_NETNSID in found else None,
         addr_gen_mode=_addr_gen_mode(found.get(IFLA_AF_SPEC, b"")),
         qdisc=text(found.get(_IFLA_QDISC, b"")),
-        has_xdp=bool(number(attributes(found.get(_IFLA_XDP, b"")).get(_IFLA_XDP_ATTACHED, b""))),
+        has_xdp=bool(number(find_attribute(found.get(_IFLA_XDP, b""), _IFLA_XDP_ATTACHED) or b"")),
         counters=_decode_counters(found.get(_IFLA_STATS64)),
         bridge=_decode_bridge(info[IFLA_INFO_DATA]) if kind == "bridge" else None,
         port=_decode_port(info) if IFLA_INFO_SLAVE_KIND in info else None,
@@ -154,8 +154,8 @@ def _altnames(properties: bytes) -> Iterator[Ifname]:
 
 
 def _addr_gen_mode(specification: bytes) -> AddrGenMode | None:
-    ipv6 = attributes(attributes(specification).get(_AF_INET6, b""))
-    mode = ipv6.get(IFLA_INET6_ADDR_GEN_MODE)
+    ipv6 = find_attribute(specification, _AF_INET6) or b""
+    mode = find_attribute(ipv6, IFLA_INET6_ADDR_GEN_MODE)
     return None if mode is None else _ADDR_GEN_MODES[number(mode)]
 
 
@@ -198,24 +198,21 @@ def _decode_port(info: dict[int, bytes]) -> BridgePort | None:
     if text(info[IFLA_INFO_SLAVE_KIND]) != "bridge":
         return None
     found = _port_attributes(info[IFLA_INFO_SLAVE_DATA])
-
-    def is_on(kind: int) -> bool:
-        return found.get(kind, _OFF) != _OFF
-
+    on = {kind for kind, value in found.items() if value != _OFF}
     return BridgePort(
         number=number(found[_PORT_NUMBER]),
         state=_PORT_STATES[number(found[_PORT_STATE])],
-        hairpin=is_on(IFLA_BRPORT_MODE),
-        isolated=is_on(IFLA_BRPORT_ISOLATED),
-        locked=is_on(_PORT_LOCKED),
-        learning=is_on(_PORT_LEARNING),
-        flood=is_on(_PORT_FLOOD),
-        multicast_flood=is_on(_PORT_MCAST_FLOOD),
-        broadcast_flood=is_on(_PORT_BCAST_FLOOD),
-        guard=is_on(_PORT_GUARD),
-        neigh_suppress=is_on(_PORT_NEIGH_SUPPRESS),
-        proxy_arp=is_on(_PORT_PROXYARP),
-        proxy_arp_wifi=is_on(_PORT_PROXYARP_WIFI),
+        hairpin=IFLA_BRPORT_MODE in on,
+        isolated=IFLA_BRPORT_ISOLATED in on,
+        locked=_PORT_LOCKED in on,
+        learning=_PORT_LEARNING in on,
+        flood=_PORT_FLOOD in on,
+        multicast_flood=_PORT_MCAST_FLOOD in on,
+        broadcast_flood=_PORT_BCAST_FLOOD in on,
+        guard=_PORT_GUARD in on,
+        neigh_suppress=_PORT_NEIGH_SUPPRESS in on,
+        proxy_arp=_PORT_PROXYARP in on,
+        proxy_arp_wifi=_PORT_PROXYARP_WIFI in on,
         cost=number(found[_PORT_COST]),
         priority=number(found[_PORT_PRIORITY]),
     )
