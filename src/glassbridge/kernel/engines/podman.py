@@ -1,12 +1,15 @@
 """Containers of Podman and CRI-O: each has a conmon that was told its name and id."""
 
-from collections.abc import Iterator, Sequence
-from ipaddress import ip_network
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from ipaddress import IPv4Network, ip_network
 
 from msgspec import Struct
 
 from glassbridge.kernel.engines.files import Reader
+from glassbridge.kernel.engines.podman_store import Kept, completed, read_store
 from glassbridge.kernel.engines.processes import EngineProcess, option
+from glassbridge.model.address import IPNetwork
 from glassbridge.model.found import Findings, FoundContainer
 from glassbridge.model.ruleset import Origin
 from glassbridge.model.snapshot import NamedNetwork
@@ -14,6 +17,8 @@ from glassbridge.model.snapshot import NamedNetwork
 KEEPER = "conmon"
 _STORAGE = "/var/lib/containers/storage"
 _NETWORKS = "/etc/containers/networks"
+_SETTINGS, _DEFAULT_SUBNET = "/etc/containers/containers.conf", IPv4Network("10.88.0.0/16")
+_DEFAULT, _DEFAULT_BRIDGE = "podman", "podman0"
 _CRIO_PREFIX, _CRIO_POD = "k8s_", "POD"
 _CRIO_PARTS = 4
 
@@ -40,13 +45,19 @@ class _Network(Struct):
 def find_podman(keepers: Sequence[EngineProcess], root: str = "") -> Findings:
     """Containers that run, by their conmon; those that do not, by the storage."""
     reader = Reader(root)
-    running = [found for keeper in keepers if (found := _running(keeper)) is not None]
+    roots = _storages(reader, keepers)
+    kept = {k: v for storage, at in roots.items() for k, v in read_store(at, storage).items()}
+    running = [
+        completed(found, kept[found.id]) if found.id in kept else found
+        for keeper in keepers
+        if (found := _running(keeper)) is not None
+    ]
     ids = {container.id for container in running}
-    stopped = [c for c in _stored(reader, keepers) if c.id not in ids]
+    stopped = [c for c in _stored(roots) if c.id not in ids]
     return Findings(
         containers=(*running, *stopped),
-        networks=tuple(_networks(reader)),
-        complaints=tuple(reader.complaints),
+        networks=tuple(_networks(reader, kept.values())),
+        complaints=tuple(c for at in {reader, *roots.values()} for c in at.complaints),
     )
 
 
@@ -75,7 +86,8 @@ def _crio_name(name: str) -> str:
     return pod if container == _CRIO_POD else f"{pod}/{container}"
 
 
-def _stored(reader: Reader, keepers: Sequence[EngineProcess]) -> Iterator[FoundContainer]:
+def _storages(reader: Reader, keepers: Sequence[EngineProcess]) -> dict[str, Reader]:
+    """Where containers are kept, and who reads there."""
     roots = {_STORAGE: reader}
     for keeper in keepers:
         # the arguments that conmon hands to `podman container cleanup` name the storage
@@ -83,6 +95,10 @@ def _stored(reader: Reader, keepers: Sequence[EngineProcess]) -> Iterator[FoundC
         root = option(words, "--root")
         if root:
             roots.setdefault(root, Reader(keeper.root))
+    return roots
+
+
+def _stored(roots: Mapping[str, Reader]) -> Iterator[FoundContainer]:
     for root, storage in roots.items():
         for path in storage.entries(root):
             if path.endswith("-containers"):  # overlay-containers, vfs-containers, ...
@@ -93,7 +109,13 @@ def _stored(reader: Reader, keepers: Sequence[EngineProcess]) -> Iterator[FoundC
                         )
 
 
-def _networks(reader: Reader) -> Iterator[NamedNetwork]:
+def _networks(reader: Reader, kept: Iterable[Kept]) -> Iterator[NamedNetwork]:
+    # netavark has the usual one without a file; one that is there has the last word
+    if any(_DEFAULT in (one.networks or ()) for one in kept):
+        usual: tuple[IPNetwork, ...] = (_default_subnet(reader),)
+        yield NamedNetwork(
+            name=_DEFAULT, origin=Origin.PODMAN, bridge=_DEFAULT_BRIDGE, subnets=usual
+        )
     for path in reader.entries(_NETWORKS):
         found = reader.read(path, _Network) if path.endswith(".json") else None
         if found is None or found.driver != "bridge" or not found.network_interface:
@@ -110,3 +132,11 @@ def _networks(reader: Reader) -> Iterator[NamedNetwork]:
             internal=found.internal,
             subnets=subnets,
         )
+
+
+def _default_subnet(reader: Reader) -> IPNetwork:
+    try:
+        settings = tomllib.loads((reader.octets(_SETTINGS) or b"").decode())
+        return ip_network(settings["network"]["default_subnet"])
+    except (ValueError, LookupError, TypeError):
+        return _DEFAULT_SUBNET
