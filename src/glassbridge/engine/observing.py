@@ -3,9 +3,9 @@
 Whatever happens, nothing stays: every witness is a descriptor, and ends with it, or with us.
 """
 
-import secrets
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
+from os import urandom
 
 from msgspec.structs import replace
 
@@ -88,7 +88,7 @@ class _Observing:
 
     def _probed(self, netns: int) -> Observation:
         request = self._request
-        cookie = secrets.token_bytes(COOKIE_SIZE)
+        cookie = urandom(COOKIE_SIZE)
         probe = open_probe(netns, wish_of(request.question, cookie))
         # closing resets a TCP connection: that no tap shall hear, so it comes last
         self._opened.callback(probe.close)

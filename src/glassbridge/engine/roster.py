@@ -19,9 +19,7 @@ from glassbridge.engine.known_names import (
     stopped,
 )
 from glassbridge.errors import GlassbridgeError, NotFound
-from glassbridge.kernel.container_names import find_containers, find_named_namespaces
 from glassbridge.kernel.discovery import find_netns, has_number_for
-from glassbridge.kernel.engines.processes import container_of
 from glassbridge.kernel.netns import cookie_of, inode_of, open_netns, opened_netns
 from glassbridge.kernel.processes import name_of
 from glassbridge.kernel.rtnetlink import RouteSocket
@@ -118,6 +116,11 @@ class Roster:
         if self._asked_engines:
             return
         self._asked_engines = True
+        from glassbridge.kernel.container_names import (  # noqa: PLC0415 - what ours need not pay for
+            find_containers,
+            find_named_namespaces,
+        )
+
         found = find_containers()
         self.complaints += found.complaints
         taken = {network.bridge for network in self.networks}
@@ -152,6 +155,8 @@ class Roster:
         """
         if self.is_named(cookie):
             return
+        from glassbridge.kernel.engines.processes import container_of  # noqa: PLC0415 - likewise
+
         origin, container = container_of(pid) or (Origin.PROCESS, "")
         name = container[:SHORT_ID] or f"{name_of(pid) or 'process'} (pid {pid})"
         self._guessed.add(cookie)

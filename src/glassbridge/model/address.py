@@ -1,6 +1,5 @@
 """Addresses: the types of the field, MAC addresses, and both in JSON."""
 
-import hashlib
 from abc import ABC
 from ipaddress import (
     IPv4Address,
@@ -94,6 +93,8 @@ def mac_of(address: IPv4Address) -> Mac:
 
 def mac_without_ipv4(network: str, endpoint: str) -> Mac:
     """0a:42 + a hash of network and endpoint; the caller checks for a collision."""
+    import hashlib  # noqa: PLC0415 - it loads OpenSSL, and only who attaches needs it
+
     digest = hashlib.blake2s(f"{network}/{endpoint}".encode(), digest_size=4).digest()
     return format_mac(b"\x0a\x42" + digest)
 

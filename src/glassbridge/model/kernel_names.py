@@ -1,7 +1,5 @@
 """Every name and number under which the kernel knows our things, derived in one place."""
 
-import hashlib
-
 from glassbridge.model.network import Ifname
 
 LINK_GROUP = 0x6C617373
@@ -28,4 +26,6 @@ def bridge_name(network_id: str) -> Ifname:
 
 def host_end_name(endpoint_id: str) -> Ifname:
     """`veth` + 7 hex digits: NetworkManager and udev leave names in `veth*` alone."""
+    import hashlib  # noqa: PLC0415 - it loads OpenSSL, and only who attaches needs it
+
     return Ifname(f"veth{hashlib.blake2s(endpoint_id.encode()).hexdigest()[:7]}")

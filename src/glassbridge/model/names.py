@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Collection, Iterable
-from difflib import get_close_matches
 from typing import Protocol, TypeVar
 
 from glassbridge.errors import Conflict, InvalidRequest, NotFound
@@ -137,6 +136,8 @@ def resolve(reference: str, items: Iterable[T], what: str = "container") -> T:
 
 def closest(word: str, known: Collection[str]) -> str:
     """`did you mean ...?` for a misspelt word, or empty."""
+    from difflib import get_close_matches  # noqa: PLC0415 - only who mistypes needs it
+
     near = get_close_matches(word, sorted(known), n=3, cutoff=0.6)
     if not near:
         return ""
