@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from glassbridge.model.address import IPAddress, Mac
 from glassbridge.model.topology import Link, Stack
+from glassbridge.walk.discovery_rules import KeptBack
 from glassbridge.walk.routing import Chosen, Flow, look_up
 from glassbridge.walk.segment import Ear
 from glassbridge.walk.sysctls import forwards, has_ipv6, highest
@@ -30,6 +31,8 @@ class Voice(Struct, frozen=True, kw_only=True):
     """Where the address is its own, and it says nothing all the same."""
     is_rival: bool = False
     """It says nothing because the asker's address is its own too."""
+    kept_back: KeptBack | None = None
+    """A firewall ends the question, or its answer."""
 
 
 def voice(ground: Ground, ear: Ear, target: IPAddress, sender: IPAddress) -> Voice:

@@ -52,8 +52,7 @@ def tracks(namespace: Namespace, version: int) -> bool:
 def begin(namespace: Namespace, call: HookCall) -> tuple[Tracking | None, str]:
     """What conntrack makes of a packet that it sees for the first time: an entry, and a state."""
     packet = call.packet
-    kind = _icmp_type(packet, call)
-    if packet.version == 6 and kind in _NEIGHBOUR_TALK:  # noqa: PLR2004 - the IP version
+    if _is_neighbour_talk(call):
         return None, UNTRACKED
     recorded = _recorded(namespace, call)
     if recorded is not None:
@@ -89,7 +88,7 @@ def is_error(call: HookCall) -> bool:
 def state_of(call: HookCall, tracking: Tracking | None) -> str:
     """A tracked packet's state; of one that has no entry, why it has none."""
     if tracking is None:
-        return UNTRACKED if may_begin(call) else INVALID
+        return UNTRACKED if may_begin(call) or _is_neighbour_talk(call) else INVALID
     if is_error(call):
         return RELATED
     return ESTABLISHED if call.is_reply or tracking.is_replied else NEW
@@ -172,6 +171,10 @@ def _translated(connection: Connection) -> Packet:
         source_port=connection.reply_destination_port,
         destination_port=connection.reply_source_port,
     )
+
+
+def _is_neighbour_talk(call: HookCall) -> bool:
+    return call.packet.version == 6 and _icmp_type(call.packet, call) in _NEIGHBOUR_TALK  # noqa: PLR2004 - the IP version
 
 
 def _icmp_type(packet: Packet, call: HookCall) -> int | None:

@@ -16,7 +16,7 @@ from glassbridge.model.ruleset import (
     RuleRef,
     Verdict,
 )
-from glassbridge.model.walk import Cause, Entered, HookPassed, RouteChosen
+from glassbridge.model.walk import Cause, Entered, HookPassed, NeighbourFound, RouteChosen
 from glassbridge.walk.fixes_networks import connect
 from glassbridge.walk.mending import Case, Mending, command
 
@@ -25,6 +25,11 @@ _STATELESS = ("bridge", "arp", "netdev")
 _ESTABLISHED = "established"
 _DOCKER_USER = "DOCKER-USER"
 _IP_WORDS = {4: "ip", 6: "ip6"}
+_NFT_DISCOVERY = ("icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } accept",)
+_IPTABLES_DISCOVERY = tuple(
+    f"-p ipv6-icmp --icmpv6-type {kind} -j ACCEPT"
+    for kind in ("neighbour-solicitation", "neighbour-advertisement")
+)
 _ICMP_WORDS = {4: "icmp", 6: "ipv6-icmp"}
 
 
@@ -150,6 +155,9 @@ def _accepts(case: Case, rule: RuleRef) -> tuple[str, ...]:
     is_nft = rule.backend is Backend.NFT
     flow = _nft_flow if is_nft else _iptables_flow
     add = _nft if is_nft else _iptables
+    if isinstance(case.step.detail, NeighbourFound):
+        talk = _NFT_DISCOVERY if is_nft else _IPTABLES_DISCOVERY
+        return tuple(add(case, rule, words) for words in talk)
     if rule.family in _STATELESS:
         there, back = flow(case.packet), flow(case.packet, is_back=True)
         return add(case, rule, f"{there} accept"), add(case, rule, f"{back} accept")

@@ -4,12 +4,14 @@ Sources: neigh_resolve_output and neigh_event_ns in net/core/neighbour.c.
 """
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from glassbridge.model.address import IPAddress, Mac
 from glassbridge.model.tables import Ifindex, Neighbour, NeighbourState
 from glassbridge.model.topology import Link, Stack
 from glassbridge.model.walk import Drop, NeighbourFound
 from glassbridge.walk.answering import Voice, voice
+from glassbridge.walk.discovery_rules import kept_back
 from glassbridge.walk.port_gates import Flood, unread_behind
 from glassbridge.walk.segment import Ear, Segment, Turn, explore
 from glassbridge.walk.silence import silence
@@ -139,6 +141,8 @@ def ask(ground: Ground, cookie: int, oif: Link, target: IPAddress, sender: IPAdd
     flood = Flood.BROADCAST if target.version == V4 else Flood.MULTICAST
     segment = explore(ground, cookie, oif, flood)
     voices = tuple(voice(ground, e, target, sender) for e in segment.ears)
+    if target.version != V4:
+        voices = tuple(_filtered(ground, cookie, oif, (target, sender), v) for v in voices)
     unread = tuple(e for e in segment.ears if e.link is None)
     asked = Asked(segment=segment, voices=voices, unread=unread)
     if ground.snapshot.is_whole:
@@ -150,6 +154,16 @@ def ask(ground: Ground, cookie: int, oif: Link, target: IPAddress, sender: IPAdd
     if hidden and not asked.answers:
         raise Unread(tuple(sorted(hidden)))
     return asked
+
+
+def _filtered(
+    ground: Ground, cookie: int, oif: Link, asked: tuple[IPAddress, IPAddress], heard: Voice
+) -> Voice:
+    """The same voice, or none where a firewall keeps it from being heard."""
+    if heard.mac is None:
+        return heard
+    kept = kept_back(ground, cookie, oif, asked, heard.ear)
+    return heard if kept is None else replace(heard, mac=None, kept_back=kept)
 
 
 def _named(ground: Ground, target: IPAddress) -> set[int]:

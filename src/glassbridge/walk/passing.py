@@ -113,7 +113,7 @@ def _tell_verdict(
         action=action,
         expected=_at(traveller.cookie, result.decided_by),
         assumptions=result.assumptions,
-        drop=_drop(ground, traveller, call, result) if is_lost else None,
+        drop=drop_of(ground, traveller, call, result) if is_lost else None,
     )
 
 
@@ -130,7 +130,8 @@ def _at(cookie: int, rule: RuleRef | None) -> tuple[Expected, ...]:
     return (AtRule(cookie=cookie, rule=rule),)
 
 
-def _drop(ground: Ground, traveller: Traveller, call: HookCall, result: HookResult) -> Drop:
+def drop_of(ground: Ground, traveller: Traveller, call: HookCall, result: HookResult) -> Drop:
+    """Why a hook lets the traveller's packet end in its namespace."""
     rule = result.decided_by
     name = ground.snapshot.call(traveller.cookie)
     cause = _cause(ground, traveller, call, result)

@@ -1,9 +1,13 @@
 """Nobody answers for the next hop: who should have, and what keeps the question from him."""
 
+from msgspec.structs import replace
+
 from glassbridge.model.address import IPAddress
 from glassbridge.model.topology import Link
 from glassbridge.model.walk import Cause, Drop, Fact
 from glassbridge.walk.answering import Voice
+from glassbridge.walk.discovery_rules import SOLICITATION, KeptBack
+from glassbridge.walk.passing import drop_of
 from glassbridge.walk.port_gates import Shut
 from glassbridge.walk.segment import Segment
 from glassbridge.walk.traveller import Addressed, Ground, Traveller
@@ -24,6 +28,9 @@ def silence(
         shut = segment.shut[0]
     if shut is not None:
         return kept_back(ground, shut, f"{_called(ground, target)} does not hear who asks for it")
+    filtered = next((v.kept_back for v in voices if v.kept_back is not None), None)
+    if filtered is not None:
+        return _filtered(ground, traveller, filtered, target)
     mute = next((v for v in voices if v.silent_because), None)
     if mute is not None:
         return _mute(ground, station.oif, mute, target, segment)
@@ -40,6 +47,18 @@ def silence(
         evidence=tuple(facts),
         place=ground.place(traveller.cookie, station.oif),
         subject=str(target),
+    )
+
+
+def _filtered(ground: Ground, traveller: Traveller, kept: KeptBack, target: IPAddress) -> Drop:
+    there = traveller.with_packet(kept.call.packet).at(traveller.station, cookie=kept.cookie)
+    drop = drop_of(ground, there, kept.call, kept.result)
+    is_question = kept.call.packet.icmp_type == SOLICITATION
+    what = "the question who has" if is_question else "the answer who has"
+    return replace(
+        drop,
+        sentence=f"{what} {target} is lost: {drop.sentence}",
+        evidence=(*drop.evidence, Fact(what="so", says=f"{_called(ground, target)} stays unknown")),
     )
 
 
