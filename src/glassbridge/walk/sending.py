@@ -6,6 +6,7 @@ ip_route_me_harder in net/ipv4/netfilter.c.
 
 from msgspec.structs import replace
 
+from glassbridge.model.address import IPAddress
 from glassbridge.model.packet import Packet, Transport
 from glassbridge.model.topology import Link, Stack
 from glassbridge.model.walk import Cause, Drop, Fact, RouteChosen
@@ -37,7 +38,7 @@ def send(ground: Ground, traveller: Traveller, station: Sending) -> Traveller:
         return traveller
     if _is_rerouted(before, traveller.packet):
         again = look_up(stack, flow_of(traveller.packet, uid=station.uid))
-        if (again.oif, again.gateway) != (chosen.oif, chosen.gateway) or again.refusal:
+        if _way(again) != _way(chosen):
             chosen = again
             traveller = tell_route(ground, traveller, again, _refusal(ground, traveller, again))
             if traveller.has_ended:
@@ -108,6 +109,10 @@ def _choose_source(ground: Ground, traveller: Traveller, chosen: Chosen) -> Trav
         return traveller
     source = source_for(ground.stack(traveller.cookie), chosen, packet.destination)
     return traveller if source is None else traveller.with_packet(replace(packet, source=source))
+
+
+def _way(chosen: Chosen) -> tuple[str, str, Link | None, IPAddress | None]:
+    return chosen.refusal, chosen.type, chosen.oif, chosen.gateway
 
 
 def _is_rerouted(before: Packet, after: Packet) -> bool:
