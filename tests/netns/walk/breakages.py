@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tests.netns.walk.prediction_stage import C6, HOST, PORT, A, B, C, D, Stage
+from tests.netns.walk.prediction_stage import B6, C6, HOST, PORT, A, B, C, D, Stage
 
 from glassbridge.model.packet import Transport
 from glassbridge.model.walk import Cause
@@ -155,6 +155,23 @@ FIREWALLS = {
         Cause.BRIDGE_NETFILTER,
         "host: sysctl -qw net.bridge.bridge-nf-call-iptables=1\n"
         "host: iptables-legacy -A FORWARD -i br0 -j DROP",
+    ),
+    "no neighbour discovery": Breakage(
+        Cause.FIREWALL_DROP, f"b: {chain('input', 'icmpv6 type nd-neighbor-solicit drop')}", B6
+    ),
+    "no answer of neighbour discovery": Breakage(
+        Cause.FIREWALL_DROP, f"b: {chain('output', 'icmpv6 type nd-neighbor-advert drop')}", B6
+    ),
+    "a policy that forgets neighbour discovery": Breakage(
+        Cause.FIREWALL_POLICY,
+        f"b: {chain('input', 'icmpv6 type { echo-request, echo-reply } accept', policy='drop')}",
+        B6,
+    ),
+    "the same by ip6tables": Breakage(
+        Cause.FIREWALL_POLICY,
+        "b: ip6tables-nft -A INPUT -p ipv6-icmp --icmpv6-type echo-request -j ACCEPT\n"
+        "b: ip6tables-nft -P INPUT DROP",
+        B6,
     ),
     "answers are dropped": tcp(
         Cause.FIREWALL_DROP, f"host: {chain('forward', f'tcp sport {PORT} drop')}", C
