@@ -49,6 +49,8 @@ def published_by_ours(known: Iterable[SandboxView]) -> Iterator[Published]:
     """Host ports that lead to our containers, one for each address they are published on."""
     for view in known:
         for member in view.endpoints:
+            if not member.endpoint.ports:
+                continue
             own = {a.version: a for a in member.endpoint.addresses}
             for port in member.ports:
                 transport = _TRANSPORTS.get(port.protocol)

@@ -20,6 +20,8 @@ class EndpointView(Struct, frozen=True, kw_only=True):
     @property
     def ports(self) -> tuple[PublishedPort, ...]:
         """Where its published ports are reached; when routed, at its own address and port."""
+        if not self.routed:
+            return self.endpoint.ports
         own = {a.version: a for a in self.endpoint.addresses if a.version in self.routed}
         return tuple(
             replace(p, host_address=own[p.host_address.version], host_port=p.container_port)
