@@ -51,6 +51,7 @@ class Roster:
         self._named = {home.cookie}
         self._guessed: set[int] = set()
         self._by_id: dict[str, int] = {}
+        self._first: dict[int, int] = {}
         self._asked_engines = self._searched = False
         for name in names_of_sandboxes(known, home.cookie):
             self._add_name(name)
@@ -197,6 +198,8 @@ class Roster:
             self.complaints.append(f"{container.name} of {container.origin}: {error.message}")
             return
         place = self._by_id.get(container.id)
+        if place is None and container.origin is Origin.CNI:
+            place = self._first.get(cookie)  # runtimes make up an id of their own for CNI
         if place is None:
             self._add_name(
                 Name(
@@ -229,6 +232,7 @@ class Roster:
         if name.id:
             self._by_id.setdefault(name.id, len(self.names))
         self._named.add(name.cookie)
+        self._first.setdefault(name.cookie, len(self.names))
         self.names.append(name)
 
 

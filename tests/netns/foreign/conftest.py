@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.netns.foreign.cni_host import CniHost
 from tests.netns.foreign.docker_host import DockerHost
 from tests.netns.foreign.machine import need, root_archive, started
 from tests.netns.foreign.podman_host import PodmanHost
@@ -17,6 +18,26 @@ def docker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DockerHost]:
     folder: Path = tmp_path_factory.mktemp("docker")
     with started("docker") as machine:
         yield DockerHost(machine, root_archive(folder), folder / "dockerd.log")
+
+
+@pytest.fixture(scope="session")
+def docker_by_legacy_iptables(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DockerHost]:
+    need("dockerd", "docker", "containerd", "runc", "busybox", "iptables-legacy")
+    folder: Path = tmp_path_factory.mktemp("docker-legacy")
+    with started("docker-legacy") as machine:
+        if machine.run("iptables-legacy", "-t", "nat", "-S").returncode != 0:
+            pytest.skip("this kernel has no legacy iptables")
+        for tool in ("iptables", "ip6tables"):
+            machine("ln", "-sf", f"/usr/sbin/{tool}-legacy", f"/etc/alternatives/{tool}")
+        yield DockerHost(machine, root_archive(folder), folder / "dockerd.log")
+
+
+@pytest.fixture(scope="session")
+def cni(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CniHost]:
+    need("containerd", "ctr", "runc", "busybox", "/usr/lib/cni/bridge")
+    folder: Path = tmp_path_factory.mktemp("cni")
+    with started("cni") as machine:
+        yield CniHost(machine, root_archive(folder), folder / "containerd.log")
 
 
 @pytest.fixture(scope="session", params=["netavark", "cni"])

@@ -1,6 +1,7 @@
 """What CNI's library keeps of every network that it gave to a container (cniCacheV1)."""
 
 import base64
+import re
 from collections.abc import Iterator
 from contextlib import suppress
 from ipaddress import ip_interface, ip_network
@@ -20,7 +21,7 @@ _RESULTS = ("/var/lib/cni/results", "/var/lib/cni/cache/results")
 _CONFIGURATIONS = "/etc/cni/net.d"
 _BRIDGE, _DEFAULT_BRIDGE, _PODMANS = "bridge", "cni0", "cni-podman"
 _POD, _POD_NAMESPACE = "K8S_POD_NAME", "K8S_POD_NAMESPACE"
-_SHORT_ID = 12
+_SHORT_ID, _ID = 12, re.compile(r"[0-9a-f]{64}")
 _ANY = "0.0.0.0"  # noqa: S104 - what no hostIP means
 
 
@@ -98,7 +99,8 @@ def _container(cached: _Cached) -> Iterator[FoundContainer]:
     if not netns:
         return
     told = dict(cached.arguments)
-    name = told.get(_POD) or cached.container[:_SHORT_ID]
+    known = cached.container
+    name = told.get(_POD) or (known[:_SHORT_ID] if _ID.fullmatch(known) else known)
     addresses = tuple(_addresses(cached.result))
     yield FoundContainer(
         name=name,
