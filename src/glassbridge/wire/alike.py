@@ -4,28 +4,26 @@ A dump of a thousand links has fifty thousand attributes. Taken apart one by one
 than all else that is done with them; by a layout that was seen before, a quarter of it.
 """
 
-from collections.abc import Callable, Collection
-from operator import itemgetter
+from collections.abc import Collection
 from struct import Struct as Layout
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from glassbridge.wire.netlink import attributes
 
 _LAYOUTS_MAX = 64
 _HEADER_SIZE, _TYPE_MASK = 4, 0x3FFF
+_ALL_BITS = b"\xff"
 _header = Layout("=HH")
-
-Pick = Callable[[tuple[bytes, ...]], Any]
 
 
 class _Seen(NamedTuple):
-    """One layout: messages of this size whose headers are these."""
+    """One layout: messages of one size with these headers at these places."""
 
-    parts: Layout
-    """Every header, and the payloads that are wanted."""
-    headers: Pick
-    expected: object
-    payloads: Pick
+    mask: int
+    """The headers' bits of a whole message, taken as one number: to compare them is one step."""
+    headers: int
+    payloads: Layout
+    """Those that are wanted."""
     kinds: tuple[int, ...]
 
 
@@ -39,10 +37,8 @@ class Attributes:
     def __call__(self, data: bytes) -> dict[int, bytes]:
         """What wire.netlink.attributes finds, of those that are wanted."""
         seen = self._seen.get(len(data))
-        if seen is not None:
-            parts = seen.parts.unpack_from(data)
-            if seen.headers(parts) == seen.expected:
-                return dict(zip(seen.kinds, seen.payloads(parts), strict=True))
+        if seen is not None and int.from_bytes(data, "little") & seen.mask == seen.headers:
+            return dict(zip(seen.kinds, seen.payloads.unpack_from(data), strict=True))
         if len(self._seen) < _LAYOUTS_MAX:
             learned = self._learn(data)
             if learned is not None:
@@ -51,31 +47,23 @@ class Attributes:
         return {k: v for k, v in found.items() if k in self._wanted}
 
     def _learn(self, data: bytes) -> _Seen | None:
-        """The layout of a message; None for one that has too little in it to be worth it."""
+        """The layout of a message; None for one that ends in the middle of an attribute."""
         words, kinds = [f"={self._start}x"], []
-        headers, payloads = [], []
-        position, end, place = self._start, len(data), 0
+        mask = bytearray(len(data))
+        position, end = self._start, len(data)
         while position + _HEADER_SIZE <= end:
             size, kind = _header.unpack_from(data, position)
             if size < _HEADER_SIZE or position + size > end:
-                break
-            headers.append(place)
-            place += 1
-            padding = -size & 3
+                return None
+            mask[position : position + _HEADER_SIZE] = _ALL_BITS * _HEADER_SIZE
+            payload, padding = size - _HEADER_SIZE, -size & 3
             if kind & _TYPE_MASK in self._wanted:
                 kinds.append(kind & _TYPE_MASK)
-                payloads.append(place)
-                place += 1
-                words.append(f"4s{size - _HEADER_SIZE}s{padding}x")
+                words.append(f"{_HEADER_SIZE}x{payload}s{padding}x")
             else:
-                words.append(f"4s{size - _HEADER_SIZE + padding}x")
+                words.append(f"{_HEADER_SIZE + payload + padding}x")
             position += size + padding
-        if len(headers) < 2 or len(payloads) < 2 or position > end:  # noqa: PLR2004 - itemgetter of one is no tuple
+        payloads, bits = Layout("".join(words)), int.from_bytes(mask, "little")
+        if payloads.size > end:
             return None
-        parts = Layout("".join(words))
-        if parts.size > end:
-            return None
-        pick = itemgetter(*headers)
-        return _Seen(
-            parts, pick, pick(parts.unpack_from(data)), itemgetter(*payloads), tuple(kinds)
-        )
+        return _Seen(bits, int.from_bytes(data, "little") & bits, payloads, tuple(kinds))
