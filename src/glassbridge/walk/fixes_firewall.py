@@ -2,8 +2,6 @@
 
 import shlex
 
-from glassbridge.model.address import IPAddress
-from glassbridge.model.packet import Packet, Transport
 from glassbridge.model.ruleset import (
     Backend,
     Compare,
@@ -18,6 +16,7 @@ from glassbridge.model.ruleset import (
 )
 from glassbridge.model.walk import Cause, Entered, HookPassed, NeighbourFound, RouteChosen
 from glassbridge.walk.fixes_networks import connect
+from glassbridge.walk.flow_words import iptables_flow, nft_flow
 from glassbridge.walk.mending import Case, Mending, command
 
 _STATELESS = ("bridge", "arp", "netdev")
@@ -30,7 +29,6 @@ _IPTABLES_DISCOVERY = tuple(
     f"-p ipv6-icmp --icmpv6-type {kind} -j ACCEPT"
     for kind in ("neighbour-solicitation", "neighbour-advertisement")
 )
-_ICMP_WORDS = {4: "icmp", 6: "ipv6-icmp"}
 
 
 def mend_rule(case: Case) -> Mending:
@@ -153,7 +151,7 @@ def _within_bridge(case: Case, rule: RuleRef) -> Mending:
 def _accepts(case: Case, rule: RuleRef) -> tuple[str, ...]:
     """What this packet needs, and its answers where no rule lets them through."""
     is_nft = rule.backend is Backend.NFT
-    flow = _nft_flow if is_nft else _iptables_flow
+    flow = nft_flow if is_nft else iptables_flow
     add = _nft if is_nft else _iptables
     if isinstance(case.step.detail, NeighbourFound):
         talk = _NFT_DISCOVERY if is_nft else _IPTABLES_DISCOVERY
@@ -167,18 +165,24 @@ def _accepts(case: Case, rule: RuleRef) -> tuple[str, ...]:
         else "-m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT"
     )
     verdict = "accept" if is_nft else "-j ACCEPT"
-    there = _from_bridge(case, is_nft=is_nft) or flow(case.packet)
+    there = _in_general(case, is_nft=is_nft) or flow(case.packet)
     commands = [] if case.step.is_reply else [add(case, rule, f"{there} {verdict}")]
     if not _takes_answers(case, rule):
         commands.append(add(case, rule, answers))
     return tuple(commands)
 
 
-def _from_bridge(case: Case, *, is_nft: bool) -> str:
-    """A match of all that comes by the sender's own bridge; empty where that is not asked for."""
+def _in_general(case: Case, *, is_nft: bool) -> str:
+    """A match of whatever comes that way, by the sender's bridge or to the same port.
+
+    Empty where that is not asked for, or where there is no such thing.
+    """
     came, _ = ways(case)
-    is_inside = not isinstance(case.walk.steps[0].detail, Entered)
-    if not case.is_for_all or not is_inside or not came or _hook(case) != "forward":
+    if not case.is_for_all or _hook(case) != "forward":
+        return ""
+    if isinstance(case.walk.steps[0].detail, Entered):
+        return (nft_flow if is_nft else iptables_flow)(case.packet, from_anyone=True)
+    if not came:
         return ""
     return f'iifname "{came}"' if is_nft else f"-i {came}"
 
@@ -205,33 +209,12 @@ def _iptables(case: Case, rule: RuleRef, words: str) -> str:
 def _docker_user(case: Case, rule: RuleRef) -> str:
     """Where the administrator's own rules go on a host with Docker."""
     table = _table(case, rule)
-    has_it = table is not None and any(c.name == _DOCKER_USER for c in table.chains)
-    return _DOCKER_USER if has_it and _hook(case) == "forward" and rule.table == "filter" else ""
-
-
-def _nft_flow(packet: Packet, *, is_back: bool = False) -> str:
-    ip = _IP_WORDS[packet.version]
-    source, destination = _ends(packet, is_back=is_back)
-    ends = f"{ip} saddr {source} {ip} daddr {destination}"
-    if packet.transport is Transport.ICMP:
-        return f"{ends} meta l4proto {_ICMP_WORDS[packet.version]}"
-    port = "sport" if is_back else "dport"
-    return f"{ends} {packet.transport.value} {port} {packet.destination_port}"
-
-
-def _iptables_flow(packet: Packet, *, is_back: bool = False) -> str:
-    source, destination = _ends(packet, is_back=is_back)
-    ends = f"-s {source} -d {destination}"
-    if packet.transport is Transport.ICMP:
-        return f"{ends} -p {_ICMP_WORDS[packet.version]}"
-    port = "--sport" if is_back else "--dport"
-    return f"{ends} -p {packet.transport.value} {port} {packet.destination_port}"
-
-
-def _ends(packet: Packet, *, is_back: bool) -> tuple[IPAddress, IPAddress]:
-    if is_back:
-        return packet.destination, packet.source
-    return packet.source, packet.destination
+    if table is None or _hook(case) != "forward" or rule.table != "filter":
+        return ""
+    statements = (s for c in table.chains for r in c.rules for s in r.statements)
+    # after iptables -F FORWARD it is still there, and nobody asks it
+    is_asked = any(isinstance(s, Decide) and s.chain == _DOCKER_USER for s in statements)
+    return _DOCKER_USER if is_asked else ""
 
 
 def _takes_answers(case: Case, rule: RuleRef) -> bool:

@@ -224,10 +224,12 @@ def test_a_rule_that_drops_everything_stays_behind_an_accept() -> None:
 
 
 def test_docker_has_a_chain_for_the_administrator() -> None:
-    table = chain_of(Backend.IPTABLES_NFT)
-    table = replace(table, chains=(*table.chains, ListedChain(name="DOCKER-USER")))
-    mended = by_rule(ref(**POLICY, backend=Backend.IPTABLES_NFT), table)
-    assert all("-I DOCKER-USER" in c for c in mended.commands)
+    asks = ListedRule(statements=(Decide(verdict=Verdict.JUMP, chain="DOCKER-USER"),))
+    for rules, chain in (((asks,), "-I DOCKER-USER"), ((), "-A FORWARD")):
+        table = chain_of(Backend.IPTABLES_NFT, *rules)
+        table = replace(table, chains=(*table.chains, ListedChain(name="DOCKER-USER")))
+        mended = by_rule(ref(**POLICY, backend=Backend.IPTABLES_NFT), table)
+        assert all(chain in c for c in mended.commands)
 
 
 def test_br_netfilter_needs_only_the_bridge_itself() -> None:

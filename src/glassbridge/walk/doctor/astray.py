@@ -7,16 +7,9 @@ from glassbridge.model.ruleset import Origin
 from glassbridge.model.snapshot import Published, Snapshot
 from glassbridge.model.walk import Cause, Drop, Fact, Left, SocketFound, Translated
 from glassbridge.walk.doctor.surroundings import mended, place
-from glassbridge.walk.doctor.walking import Strayed
+from glassbridge.walk.doctor.walking import WRITES_ANEW, Strayed
 from glassbridge.walk.fixes_firewall import delete_rule
 from glassbridge.walk.mending import ENGINES, Case, NoDoor
-
-WRITES_ANEW = {
-    Origin.GLASSBRIDGE: ("glassbridge up", "the daemon loads its rules when it starts"),
-    Origin.DOCKER: ("systemctl restart docker", "dockerd writes its rules when it starts"),
-    Origin.PODMAN: ("podman network reload --all", "writes the rules of all containers anew"),
-}
-"""What has an engine write its rules once more."""
 
 
 def astray(snapshot: Snapshot, fate: Strayed) -> Finding | None:

@@ -9,11 +9,11 @@ from ipaddress import ip_address
 
 from msgspec import Struct
 
-from glassbridge.model.address import IPAddress
+from glassbridge.model.address import IPAddress, IPInterface
 from glassbridge.model.packet import Question, Transport
 from glassbridge.model.ruleset import Origin
 from glassbridge.model.snapshot import NamedNetwork, Published, Snapshot
-from glassbridge.model.topology import Stack
+from glassbridge.model.topology import Link, Stack
 from glassbridge.walk.doctor.acquaintance import kind_of, ring
 from glassbridge.walk.doctor.members import Member, Segment
 from glassbridge.walk.doctor.surroundings import default_routes, names_of_bridge, setting
@@ -84,20 +84,22 @@ def _within(
 ) -> Iterator[Path]:
     router = ground.stack(segment.router)
     members = tuple(m for m in segment.members if m.address(version) is not None)
-    inwards = [m for m in members if _is_routed(router, segment, m, version)]
-    outwards = [m for m in members if _has_way_out(ground, segment, m, version)]
     pairs = [
         (one.cookie, other)
         for one, other in (ring(members) if _talks(segment) else ())
         if any(other.address(version) in subnet for subnet in one.subnets)
     ]
-    pairs += [(segment.router, member) for member in inwards]
+    pairs += [(segment.router, m) for m in members if _is_routed(router, segment, m, version)]
     for source, to in pairs:
         is_first = to.cookie in firsts or source in firsts
         yield _ping(ground, segment, source, _end_at(ground, to, version), is_first=is_first)
-    beyond = _beyond(ground, segment.router, version)
-    for member in outwards:
-        yield _ping(ground, segment, member.cookie, beyond, is_first=member.cookie in firsts)
+    way = _way_out(ground, segment.router, version)
+    if way is None or _is_closed(segment, way):
+        return
+    for member in members:
+        if _is_sent_out(ground, segment, member, version):
+            is_first = member.cookie in firsts
+            yield _ping(ground, segment, member.cookie, way.beyond, is_first=is_first)
 
 
 class _End(Struct, frozen=True):
@@ -135,13 +137,42 @@ def _end_at(ground: _Ground, member: Member, version: int) -> _End:
     return _End(member.cookie, address, ground.names[member.cookie])
 
 
-def _beyond(ground: _Ground, router: int, version: int) -> _End:
-    """The first router outside, where it was read; else somewhere in the internet."""
-    for route in default_routes(ground.stack(router), version)[:1]:
+class _WayOut(Struct, frozen=True):
+    link: Link
+    beyond: _End
+    """Somebody there: the first router, where it was read; else somewhere in the internet."""
+
+
+def _is_closed(segment: Segment, way: _WayOut) -> bool:
+    """It has no way out on purpose, or is the way out itself."""
+    internal = segment.network is not None and segment.network.internal
+    return internal or way.link.ifindex == segment.link.ifindex
+
+
+def _way_out(ground: _Ground, router: int, version: int) -> _WayOut | None:
+    """By the default route; without one, to a neighbour on hardware."""
+    stack = ground.stack(router)
+    for route in default_routes(stack, version):
+        link = stack.link(route.oif) if route.oif is not None else None
+        if link is None:
+            continue
         for owner in ground.owners.get(route.gateway, ()) if route.gateway else ():
             if owner != router and route.gateway is not None:
-                return _End(owner, route.gateway)
-    return _End(None, FAR_AWAY[version])
+                return _WayOut(link, _End(owner, route.gateway))
+        return _WayOut(link, _End(None, FAR_AWAY[version]))
+    for own in stack.addresses:
+        link = stack.link(own.ifindex)
+        if link is None or link.kind or link.is_loopback or not _is_from(own.interface, version):
+            continue
+        others = (h for h in own.interface.network.hosts() if h != own.interface.ip)
+        neighbour = next(others, None)
+        if neighbour is not None:
+            return _WayOut(link, _End(None, neighbour))
+    return None
+
+
+def _is_from(interface: IPInterface, version: int) -> bool:
+    return interface.version == version and not interface.ip.is_link_local
 
 
 def _is_routed(router: Stack, segment: Segment, member: Member, version: int) -> bool:
@@ -157,12 +188,9 @@ def _is_routed(router: Stack, segment: Segment, member: Member, version: int) ->
     )
 
 
-def _has_way_out(ground: _Ground, segment: Segment, member: Member, version: int) -> bool:
-    """It is meant to get out: by its default route, or because its engine gives one to each."""
+def _is_sent_out(ground: _Ground, segment: Segment, member: Member, version: int) -> bool:
+    """By its default route to the segment's router; or because its engine gives one to each."""
     network = segment.network
-    ways = default_routes(ground.stack(segment.router), version)[:1]
-    if not ways or ways[0].oif == segment.link.ifindex or (network and network.internal):
-        return False
     stack = ground.stack(member.cookie)
     routes = default_routes(stack, version)
     if not routes:
@@ -181,13 +209,13 @@ def _to_port(ground: _Ground, port: Published) -> Iterator[Path]:
     home = ground.snapshot.home
     host, asked = ground.stack(home), port.host_address
     version = asked.version
-    ways = default_routes(host, version)[:1]
-    own = [a.interface.ip for a in host.addresses if ways and a.ifindex == ways[0].oif]
+    way = _way_out(ground, home, version)
+    own = [a.interface.ip for a in host.addresses if way and a.ifindex == way.link.ifindex]
     own = [ip for ip in own if ip.version == version and not ip.is_link_local]
     if asked.is_unspecified and own:
         asked = own[0]
     targets = [c for c in ground.owners.get(port.container_address, ()) if c != home]
-    if not ways or not targets or asked.is_unspecified or asked.is_loopback:
+    if way is None or not targets or asked.is_unspecified or asked.is_loopback:
         return
     whose = port.name or ground.names[targets[0]]
     by = f" ({port.origin})" if port.origin not in {Origin.UNKNOWN, Origin.GLASSBRIDGE} else ""
@@ -197,7 +225,7 @@ def _to_port(ground: _Ground, port: Published) -> Iterator[Path]:
         f"{_family(version)}",
         question=Question(
             source=None,
-            source_address=FAR_AWAY[version],
+            source_address=way.beyond.address,
             transport=port.transport,
             destination=asked,
             destination_port=port.host_port,

@@ -1,6 +1,7 @@
 """One cause is told once, with every path that it breaks."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
+from typing import TypeVar
 
 from msgspec.structs import replace
 
@@ -11,6 +12,8 @@ from glassbridge.model.walk import Cause
 from glassbridge.walk.doctor.astray import astray
 from glassbridge.walk.doctor.paths import Path
 from glassbridge.walk.doctor.walking import Broken, Strayed
+
+T = TypeVar("T", bound=Hashable)
 
 _EXPLAINS: dict[FindingCode, frozenset[Cause | None]] = {
     FindingCode.LINK_DOWN: frozenset(
@@ -116,7 +119,7 @@ def _broken_too(known: Finding, more: Finding) -> Finding:
         known,
         severity=Severity.PROBLEM if more.severity is Severity.PROBLEM else known.severity,
         breaks=(*known.breaks, *more.breaks),
-        concerns=tuple(dict.fromkeys((*known.concerns, *more.concerns))),
+        concerns=_united(known.concerns, more.concerns),
     )
 
 
@@ -126,9 +129,22 @@ def _mended_too(known: Finding, more: Finding, *, is_enough: bool) -> Finding:
         return replace(known, fix=more.fix, fix_note=more.fix_note)
     if known.fix[:1] == more.fix[:1]:
         return known
-    notes = dict.fromkeys(note for note in (known.fix_note, more.fix_note) if note)
-    fix = tuple(dict.fromkeys((*known.fix, *more.fix)))
-    return replace(known, fix=fix, fix_note="; ".join(notes))
+    # what ends routed packets says more than that it ends bridged ones, too
+    leads = known.cause is Cause.BRIDGE_NETFILTER and more.cause is not known.cause
+    first, second = (more, known) if leads else (known, more)
+    return replace(
+        known,
+        cause=first.cause,
+        where=first.where,
+        sentence=first.sentence,
+        evidence=_united(first.evidence, second.evidence),
+        fix=_united(first.fix, second.fix),
+        fix_note=first.fix_note,
+    )
+
+
+def _united(some: tuple[T, ...], others: tuple[T, ...]) -> tuple[T, ...]:
+    return tuple(dict.fromkeys((*some, *others)))
 
 
 def _counted(found: Finding) -> Finding:

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from glassbridge.model.finding import Severity
 from glassbridge.model.packet import Question, Transport
 from glassbridge.model.report import Explanation
-from glassbridge.model.ruleset import Origin, Translate
+from glassbridge.model.ruleset import Backend, Origin, Translate
 from glassbridge.model.snapshot import Published, Snapshot
 from glassbridge.model.walk import Cause, Disposition, Step, Translated, Walk
 from glassbridge.walk.causes import explain
@@ -46,6 +46,14 @@ _OF_FIREWALLS = frozenset(
 )
 _OF_ENGINES = (Origin.DOCKER, Origin.PODMAN, Origin.KUBERNETES, Origin.GLASSBRIDGE)
 _ANY_PORT = 443
+
+
+WRITES_ANEW = {
+    Origin.GLASSBRIDGE: ("glassbridge up", "the daemon loads its rules when it starts"),
+    Origin.DOCKER: ("systemctl restart docker", "dockerd writes its rules when it starts"),
+    Origin.PODMAN: ("podman network reload --all", "writes the rules of all containers anew"),
+}
+"""What has an engine write its rules once more."""
 
 
 class Broken(Struct, frozen=True, kw_only=True):
@@ -124,9 +132,10 @@ def _led_away(walk: Walk, port: Published) -> Step | None:
 def _is_beyond(walk: Walk, path: Path) -> bool:
     """It left this host, and what ends it there is another's."""
     dropped = walk.dropped
-    if path.target is not None or dropped is None or dropped.is_reply:
+    is_outwards = path.target is None or path.question.source is None
+    if dropped is None or not is_outwards:
         return False
-    return dropped.place.cookie not in {path.question.source, path.router}
+    return dropped.place.cookie not in {path.question.source, path.router, path.target}
 
 
 def _is_meant(snapshot: Snapshot, path: Path, explanation: Explanation) -> bool:
@@ -169,11 +178,26 @@ def _mended_for_all(walk: Walk, broken: Broken, snapshot: Snapshot) -> Broken:
         return broken
     case = Case(drop=step.drop, step=step, walk=walk, snapshot=snapshot, is_for_all=True)
     mending = mend(case)
-    general = replace(explanation, fix=mending.commands, fix_note=mending.note)
+    note = _of_engine(broken) or mending.note
+    general = replace(explanation, fix=mending.commands, fix_note=note)
     takes_out = bool(mending.commands) and mending.commands == (
         delete_rule(case, explanation.rule),
     )
     return replace(broken, explanation=general, takes_out=takes_out)
+
+
+def _of_engine(broken: Broken) -> str:
+    """An engine lets its networks pass a chain of iptables: where it does not, its rules went."""
+    network, rule = broken.path.network, broken.explanation.rule
+    if network is None or rule is None or not rule.is_policy or rule.backend is Backend.NFT:
+        return ""
+    if network.origin is Origin.GLASSBRIDGE or network.origin not in WRITES_ANEW:
+        return ""
+    command, _ = WRITES_ANEW[network.origin]
+    return (
+        f"{network.origin}'s own rules for it are not there: {command} writes them anew; until "
+        "then this lets it pass"
+    )
 
 
 def _is_about_ping(fate: Broken, snapshot: Snapshot) -> bool:
