@@ -29,6 +29,13 @@ test_needs="
     gcc:gcc file:/usr/include/stdio.h:libc6-dev file:/usr/include/linux/if_link.h:linux-libc-dev
     iptables:iptables conntrack:conntrack tcpdump:tcpdump shellcheck:shellcheck
 "
+# engines that tests start in namespaces of their own, to look at networks that we did not make
+engine_needs="
+    dockerd:docker.io containerd:containerd runc:runc podman:podman crun:crun
+    file:/usr/lib/podman/netavark:netavark file:/usr/lib/cni/bridge:containernetworking-plugins
+    busybox:busybox-static
+"
+policy=/usr/sbin/policy-rc.d
 
 is_there() {
     case $1 in
@@ -44,6 +51,15 @@ missing_packages() {
         thing=${need%:*}
         is_there "$need" "${thing#*:}" || printf '%s\n' "$package"
     done | sort -u | tr '\n' ' '
+}
+
+# Debian 13 has docker's client apart
+docker_package() {
+    if apt-cache show docker-cli >/dev/null 2>&1; then
+        printf 'docker-cli\n'
+    else
+        printf 'docker.io\n'
+    fi
 }
 
 find_python() {
@@ -68,14 +84,37 @@ install_packages() {
     else
         say "installing: $1"
     fi
-    # $1 is a list of words, $as_root may be no word at all
+    packages=$1
+    keep_services_down
+    # both are lists of words, $as_root may be no word at all
     # shellcheck disable=SC2086
     set -- $as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends \
-        install $1
+        install $packages
     "$@" >/dev/null 2>&1 || {
         $as_root apt-get -qq update
         "$@" >/dev/null
     }
+    leave_services_off "$packages"
+}
+
+# A daemon that is installed would start at once, and at every boot: a dockerd on the host drops
+# what others forward. dpkg asks the policy before it starts anything.
+keep_services_down() {
+    test ! -e "$policy" || return 0
+    trap '$as_root rm -f "$policy"' EXIT
+    trap 'exit 1' INT TERM
+    printf '%s\n' '#!/bin/sh' 'exit 101' | $as_root tee "$policy" >/dev/null
+    $as_root chmod 755 "$policy"
+}
+
+leave_services_off() {
+    command -v systemctl >/dev/null || return 0
+    units='s,.*/systemd/system/\([^/@]*\.\(service\|socket\|timer\)\)$,\1,p'
+    for package in $1; do
+        for unit in $(dpkg -L "$package" | sed -n "$units"); do
+            $as_root systemctl --quiet disable "$unit" || true # some cannot be enabled either
+        done
+    done
 }
 
 # nginx and what the demo runs beside it are unpacked here: installed as a package nginx would start
@@ -100,7 +139,7 @@ make_environment() {
 
 case $purpose in
     demo) needs=$demo_needs ;;
-    test) needs="$demo_needs $test_needs" ;;
+    test) needs="$demo_needs $test_needs $engine_needs docker:$(docker_package)" ;;
     *) fail "usage: scripts/prepare.sh [demo|test]" ;;
 esac
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -36,6 +37,7 @@ ip link set lo up
 sleep infinity & echo ready
 wait # also for what engines leave behind
 """
+_LIBRARY = re.compile(r"(/\S+) \(0x")
 _JOIN = 'echo $$ >/sys/fs/cgroup/init/cgroup.procs; exec "$@"'
 _FULL_UID_MAP = str(2**32 - 1)
 _UPLINK = """
@@ -147,6 +149,9 @@ def root_archive(folder: Path) -> Path:
     assert busybox is not None
     with tarfile.open(archive, "w") as tar:
         tar.add(busybox, "bin/busybox")
+        linked = subprocess.run(["ldd", busybox], check=False, capture_output=True, text=True)
+        for library in _LIBRARY.findall(linked.stdout):  # none of a static one
+            tar.add(Path(library).resolve(), library)
         for name in ("sh", "httpd", "sleep", "nc", "ip"):
             link = tarfile.TarInfo(f"bin/{name}")
             link.type, link.linkname = tarfile.SYMTYPE, "busybox"
