@@ -8,6 +8,8 @@ import ctypes
 import errno
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from threading import Lock
 from typing import Any
@@ -17,6 +19,7 @@ from glassbridge.kernel.nft_elements import Change, Changes, ElementSocket, is_c
 from glassbridge.plan.nft_script import add_script, remove_script
 
 _LIBRARY = "libnftables.so.1"
+_STDERR = 2
 # nftables/libnftables.h
 _OUTPUT_HANDLE, _OUTPUT_JSON, _OUTPUT_TERSE = 1 << 3, 1 << 4, 1 << 11
 _ERRNO_BY_TEXT = {os.strerror(code): code for code in errno.errorcode}
@@ -79,7 +82,8 @@ class Nft:
 
     def list_text(self, what: str) -> str:
         """`nft -a -t list WHAT`: as a person reads it, with handles, without elements."""
-        return self._run(f"list {what}\n", _OUTPUT_HANDLE | _OUTPUT_TERSE)
+        with _quiet():
+            return self._run(f"list {what}\n", _OUTPUT_HANDLE | _OUTPUT_TERSE)
 
     def generation(self) -> int:
         """The ruleset's generation: it changes with every transaction, whoever made it."""
@@ -99,6 +103,24 @@ class Nft:
         if failed:
             raise _refused(complaint.decode(errors="backslashreplace"))
         return str(output.decode(errors="backslashreplace"))
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without stderr: there nft says which targets of iptables it cannot print (src/xt.c)."""
+    try:
+        kept = os.dup(_STDERR)
+    except OSError:  # it is closed
+        yield
+        return
+    null = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
+    os.dup2(null, _STDERR)
+    try:
+        yield
+    finally:
+        os.dup2(kept, _STDERR)
+        os.close(null)
+        os.close(kept)
 
 
 def _refused(complaint: str) -> KernelRefused:

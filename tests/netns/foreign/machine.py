@@ -104,6 +104,7 @@ class Machine:
         """Its report, whatever became of the packet."""
         done = self.glassbridge("trace", *words, "--json")
         assert done.stdout, done.stderr
+        assert not done.stderr, done.stderr
         return json.loads(done.stdout)
 
     # -- what it is compared with
