@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from glassbridge.model.address import IPAddress, Mac
 from glassbridge.model.topology import Link, Stack
-from glassbridge.walk.discovery_rules import KeptBack
+from glassbridge.walk.neighbour_rules import KeptBack
 from glassbridge.walk.routing import Chosen, Flow, look_up
 from glassbridge.walk.segment import Ear
 from glassbridge.walk.sysctls import forwards, has_ipv6, highest

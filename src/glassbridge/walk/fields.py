@@ -6,15 +6,23 @@ from typing import Final
 from glassbridge.model.address import IPAddress
 from glassbridge.model.packet import Packet
 from glassbridge.walk.address_types import address_type, reverse_path
-from glassbridge.walk.header_fields import HEADER_FIELDS, OWN_PACKETS, destination, source
+from glassbridge.walk.header_fields import (
+    HEADER_FIELDS,
+    OWN_PACKETS,
+    address_of,
+    destination,
+    source,
+)
 from glassbridge.walk.link_fields import LINK_FIELDS
-from glassbridge.walk.sight import Lack, Reader, Reading, Shown, Sight
+from glassbridge.walk.sight import Lack, Reader, Reading, Shown, Sight, numbered
 from glassbridge.walk.tracked_fields import TRACKED_FIELDS
 
 
 def read(field: str, sight: Sight) -> Reading:
     """What a field shows; one that is not known here is UNKNOWN."""
     reader = FIELDS.get(field)
+    if sight.call.arp_operation and reader is not None:
+        reader = ARP_FIELDS.get(field, _absent)
     return Lack.UNKNOWN if reader is None else reader(sight)
 
 
@@ -67,3 +75,19 @@ FIELDS: Final[dict[str, Reader]] = {
     "sctp sport": _absent,
     "sctp dport": _absent,
 }
+
+ARP_FIELDS: Final[dict[str, Reader]] = {
+    **LINK_FIELDS,
+    **{
+        field: FIELDS[field]
+        for field in ("ether saddr", "ether daddr", "meta mark", "meta nfproto")
+    },
+    "ether type": numbered("ether type", lambda _: 0x0806),
+    "meta protocol": numbered("meta protocol", lambda _: 0x0806),
+    "meta pkttype": numbered("meta pkttype", lambda s: int(s.call.arp_operation == 1)),
+    "arp operation": numbered("arp operation", lambda s: s.call.arp_operation),
+    "arp saddr ip": address_of(source),
+    "arp daddr ip": address_of(destination),
+    "arp saddr ether": FIELDS["ether saddr"],
+}
+"""What an ARP packet shows; it has nothing else that a rule could match."""

@@ -55,7 +55,8 @@ class _Passing:
         self._notes: list[str] = []
         self._translated: Translated | None = None
         self._answer = ""
-        self._tracks = call.family != _BRIDGE and conntrack.tracks(namespace, self._packet.version)
+        is_tracked = call.family not in (_BRIDGE, "arp")
+        self._tracks = is_tracked and conntrack.tracks(namespace, self._packet.version)
         self._connection = ""
         if self._is_first_sight:  # until conntrack has had its turn
             self._tracking = None
@@ -105,7 +106,8 @@ class _Passing:
 
     def _base_chains(self) -> Iterator[tuple[ListedTable, ListedChain]]:
         call = self._call
-        families = (_BRIDGE,) if call.family == _BRIDGE else (call.family, "inet")
+        is_ip = call.family in ("ip", "ip6")
+        families = (call.family, "inet") if is_ip else (call.family,)
         for table in reversed(self._namespace.ruleset.tables):
             if table.family in families:
                 for chain in reversed(table.chains):

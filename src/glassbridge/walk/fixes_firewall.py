@@ -24,8 +24,11 @@ _STATELESS = ("bridge", "arp", "netdev")
 _ESTABLISHED = "established"
 _DOCKER_USER = "DOCKER-USER"
 _IP_WORDS = {4: "ip", 6: "ip6"}
-_NFT_DISCOVERY = ("icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } accept",)
-_IPTABLES_DISCOVERY = tuple(
+_NFT_ASKING = {
+    4: ("meta protocol arp accept",),
+    6: ("icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } accept",),
+}
+_IPTABLES_ASKING = tuple(
     f"-p ipv6-icmp --icmpv6-type {kind} -j ACCEPT"
     for kind in ("neighbour-solicitation", "neighbour-advertisement")
 )
@@ -154,7 +157,7 @@ def _accepts(case: Case, rule: RuleRef) -> tuple[str, ...]:
     flow = nft_flow if is_nft else iptables_flow
     add = _nft if is_nft else _iptables
     if isinstance(case.step.detail, NeighbourFound):
-        talk = _NFT_DISCOVERY if is_nft else _IPTABLES_DISCOVERY
+        talk = _NFT_ASKING[case.packet.version] if is_nft else _IPTABLES_ASKING
         return tuple(add(case, rule, words) for words in talk)
     if rule.family in _STATELESS:
         there, back = flow(case.packet), flow(case.packet, is_back=True)

@@ -16,9 +16,11 @@ OWN_PACKETS: Final = ("output", "postrouting")
 """Hooks at which a packet has no frame yet, and may have a socket of its sender."""
 
 
-def _address(version: int, of: Callable[[Packet], IPAddress]) -> Reader:
+def address_of(of: Callable[[Packet], IPAddress], version: int | None = None) -> Reader:
+    """An address, where the packet is of that version."""
+
     def reader(sight: Sight) -> Reading:
-        if sight.packet.version != version:
+        if version not in (None, sight.packet.version):
             return Lack.ABSENT
         address = of(sight.packet)
         number = int(address)
@@ -173,8 +175,8 @@ HEADER_FIELDS: Final[dict[str, Reader]] = {
     **{field: numbered(field, number) for field, number in _NUMBERS.items()},
     "ether saddr": _mac(lambda s: s.call.source_mac),
     "ether daddr": _mac(lambda s: s.call.destination_mac),
-    "ip saddr": _address(4, source),
-    "ip daddr": _address(4, destination),
-    "ip6 saddr": _address(6, source),
-    "ip6 daddr": _address(6, destination),
+    "ip saddr": address_of(source, 4),
+    "ip daddr": address_of(destination, 4),
+    "ip6 saddr": address_of(source, 6),
+    "ip6 daddr": address_of(destination, 6),
 }

@@ -55,7 +55,7 @@ class HookCall(Struct, frozen=True, kw_only=True):
     """What the kernel hands to a hook."""
 
     family: str
-    """ip, ip6 or bridge; tables of inet are called with ip and ip6."""
+    """ip, ip6, arp or bridge; tables of inet are called with ip and ip6."""
     hook: str
     """prerouting, input, forward, output, postrouting."""
     packet: Packet
@@ -68,6 +68,8 @@ class HookCall(Struct, frozen=True, kw_only=True):
     source_mac: Mac | None = None
     destination_mac: Mac | None = None
     is_reply: bool = False
+    arp_operation: int = 0
+    """Of an ARP packet, of which `packet` has the addresses; 0: it is an IP packet."""
 
 
 class HookResult(Struct, frozen=True, kw_only=True):

@@ -11,7 +11,7 @@ from glassbridge.model.tables import Ifindex, Neighbour, NeighbourState
 from glassbridge.model.topology import Link, Stack
 from glassbridge.model.walk import Drop, NeighbourFound
 from glassbridge.walk.answering import Voice, voice
-from glassbridge.walk.discovery_rules import kept_back
+from glassbridge.walk.neighbour_rules import Asking, kept_back
 from glassbridge.walk.port_gates import Flood, unread_behind
 from glassbridge.walk.segment import Ear, Segment, Turn, explore
 from glassbridge.walk.silence import silence
@@ -141,8 +141,8 @@ def ask(ground: Ground, cookie: int, oif: Link, target: IPAddress, sender: IPAdd
     flood = Flood.BROADCAST if target.version == V4 else Flood.MULTICAST
     segment = explore(ground, cookie, oif, flood)
     voices = tuple(voice(ground, e, target, sender) for e in segment.ears)
-    if target.version != V4:
-        voices = tuple(_filtered(ground, cookie, oif, (target, sender), v) for v in voices)
+    asking = Asking(cookie=cookie, oif=oif, target=target, sender=sender)
+    voices = tuple(_filtered(ground, asking, v) for v in voices)
     unread = tuple(e for e in segment.ears if e.link is None)
     asked = Asked(segment=segment, voices=voices, unread=unread)
     if ground.snapshot.is_whole:
@@ -156,13 +156,11 @@ def ask(ground: Ground, cookie: int, oif: Link, target: IPAddress, sender: IPAdd
     return asked
 
 
-def _filtered(
-    ground: Ground, cookie: int, oif: Link, asked: tuple[IPAddress, IPAddress], heard: Voice
-) -> Voice:
+def _filtered(ground: Ground, asking: Asking, heard: Voice) -> Voice:
     """The same voice, or none where a firewall keeps it from being heard."""
     if heard.mac is None:
         return heard
-    kept = kept_back(ground, cookie, oif, asked, heard.ear)
+    kept = kept_back(ground, asking, heard.ear)
     return heard if kept is None else replace(heard, mac=None, kept_back=kept)
 
 

@@ -6,7 +6,7 @@ from glassbridge.model.address import IPAddress
 from glassbridge.model.topology import Link
 from glassbridge.model.walk import Cause, Drop, Fact
 from glassbridge.walk.answering import Voice
-from glassbridge.walk.discovery_rules import SOLICITATION, KeptBack
+from glassbridge.walk.neighbour_rules import KeptBack
 from glassbridge.walk.passing import drop_of
 from glassbridge.walk.port_gates import Shut
 from glassbridge.walk.segment import Segment
@@ -53,8 +53,7 @@ def silence(
 def _filtered(ground: Ground, traveller: Traveller, kept: KeptBack, target: IPAddress) -> Drop:
     there = traveller.with_packet(kept.call.packet).at(traveller.station, cookie=kept.cookie)
     drop = drop_of(ground, there, kept.call, kept.result)
-    is_question = kept.call.packet.icmp_type == SOLICITATION
-    what = "the question who has" if is_question else "the answer who has"
+    what = "the answer who has" if kept.is_answer else "the question who has"
     return replace(
         drop,
         sentence=f"{what} {target} is lost: {drop.sentence}",

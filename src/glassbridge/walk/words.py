@@ -111,6 +111,7 @@ TCP_FLAGS: Final = {
     "ecn": 64,
     "cwr": 128,
 }
+ARP_OPERATIONS: Final = {"request": 1, "reply": 2}
 
 NUMBERS: Final[dict[str, dict[str, int]]] = {
     "meta protocol": ETHER_TYPES,
@@ -124,6 +125,7 @@ NUMBERS: Final[dict[str, dict[str, int]]] = {
     "icmpv6 type": ICMPV6_TYPES,
     "icmp code": ICMP_CODES,
     "icmpv6 code": ICMPV6_CODES,
+    "arp operation": ARP_OPERATIONS,
     "meta pkttype": PACKET_TYPES,
     "meta iifgroup": LINK_GROUPS,
     "meta oifgroup": LINK_GROUPS,

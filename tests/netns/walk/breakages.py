@@ -173,6 +173,17 @@ FIREWALLS = {
         "b: ip6tables-nft -P INPUT DROP",
         B6,
     ),
+    "ARP at a bridge": Breakage(
+        Cause.FIREWALL_POLICY,
+        f"host: {chain('forward', 'ip protocol icmp accept', policy='drop', family='bridge')}",
+    ),
+    "ARP of a container": Breakage(
+        Cause.FIREWALL_DROP,
+        f"b: {chain('output', f'arp saddr ip {B} drop', family='arp')}",
+    ),
+    "ARP of the sender": Breakage(
+        Cause.SENDER_FIREWALL, f"a: {chain('output', 'arp operation request drop', family='arp')}"
+    ),
     "answers are dropped": tcp(
         Cause.FIREWALL_DROP, f"host: {chain('forward', f'tcp sport {PORT} drop')}", C
     ),

@@ -92,7 +92,8 @@ def subnet(bridge: int, version: int) -> str:
 def plans(draw: st.DrawFn) -> Plan:
     members = draw(st.lists(st.integers(1, 3), min_size=1, max_size=3))
     layout = Layout(tuple(members), has_router=len(members) > 1 and draw(st.booleans()))
-    changes = draw(st.lists(st.one_of(*(kind(layout) for kind in CHANGES)), max_size=3))
+    kinds = draw(st.lists(st.sampled_from(CHANGES), min_size=1, max_size=3))
+    changes = [draw(kind(layout)) for kind in kinds]
     flows = draw(st.lists(_flows(layout), min_size=2, max_size=2, unique=True))
     return Plan(layout, tuple(changes), tuple(flows), draw(st.booleans()))
 
@@ -203,6 +204,7 @@ def _rules(draw: st.DrawFn, layout: Layout) -> str:
         f"tcp dport {{ {PORT}, {PUBLISHED} }}",
         f"udp dport {PORT}",
         "meta l4proto { tcp, icmp, ipv6-icmp }",
+        *(["meta protocol arp", "arp operation request"] if family == "bridge" else []),
         *([] if hook in ("output", "postrouting") else [f"iifname {draw(st.sampled_from(links))}"]),
         *(
             []
