@@ -1,4 +1,4 @@
-"""A host with Docker as Debian ships it: three networks, and containers that serve a page each.
+"""A host with Docker as Debian ships it: five networks, and containers that serve a page each.
 
 bridge: web (8080 -> 80), client    front: shop, cart    back: db
 quiet (icc=false): hermit, monk     vault (--internal): safe
@@ -13,8 +13,8 @@ from typing import Any
 from tests.netns.foreign.machine import Machine, wait_until
 
 NETWORKS: dict[str, tuple[str, ...]] = {
-    "front": (),
-    "back": (),
+    "front": ("--ipv6", "--subnet", "fd00:f::/64"),
+    "back": ("--ipv6", "--subnet", "fd00:b::/64"),
     "quiet": ("-o", "com.docker.network.bridge.enable_icc=false"),
     "vault": ("--internal",),
     "lonely": ("-o", "com.docker.network.bridge.name=lonely0"),
@@ -36,7 +36,7 @@ class DockerHost:
 
     def __init__(self, machine: Machine, archive: Path, log: Path) -> None:
         self.machine = machine
-        machine.start("dockerd", log=log)
+        machine.start("dockerd", "--experimental", "--ip6tables", log=log)
         wait_until("dockerd answers", lambda: machine.run("docker", "version").returncode == 0)
         machine("docker", "import", str(archive), "page")
         for name, options in NETWORKS.items():

@@ -15,9 +15,9 @@ class EngineHost(Protocol):
         """What enters the network of a container or of a neighbour; nothing, for the host."""
 
 
-def traced(host: EngineHost, source: str, target: str, port: int | None = None) -> Any:
+def traced(host: EngineHost, source: str, target: str, port: int | None = None, *flags: str) -> Any:
     """A trace whose prediction and packet agree, and whose verdict is that of curl or ping."""
-    report = host.machine.trace(source, target if port is None else f"{target}:{port}")
+    report = host.machine.trace(source, target if port is None else f"{target}:{port}", *flags)
     told = f"{report['title']}: {report['verdict']} {report['cause']} {report['why_unknown']}"
     assert report["agree"] is True, told
     assert report["verdict"] in {"DELIVERED", "DROPPED"}, told
@@ -34,7 +34,8 @@ def _reaches(
     where = host.inside(source)
     if port is None:
         return host.machine.pings(address, *where, patience=patience)
-    return host.machine.fetches(f"http://{address}:{port}/", *where, patience=patience)
+    server = f"[{address}]" if ":" in address else address
+    return host.machine.fetches(f"http://{server}:{port}/", *where, patience=patience)
 
 
 def places(report: Any) -> list[str]:

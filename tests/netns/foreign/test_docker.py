@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from tests.netns.foreign.docker_host import CONTAINERS, NETWORKS, DockerHost
-from tests.netns.foreign.machine import HOST, OUTSIDE
+from tests.netns.foreign.machine import HOST, OUTSIDE, wait_until
 from tests.netns.foreign.proof import bridges, mend, places, plugged, run_all, traced
 
 SERVED, NOT_SERVED = 80, 81
@@ -59,6 +59,15 @@ def test_what_docker_drops_has_its_cause(
     assert (told["rule"] or {}).get("chain", "") == chain
     if chain and cause != "FIREWALL_POLICY":
         assert told["rule"]["owner"] == "Docker"
+
+
+def test_docker_s_networks_have_ipv6(docker: DockerHost) -> None:
+    inside, cart = docker.inside("shop"), docker.inspect("cart")["NetworkSettings"]
+    address = cart["Networks"]["front"]["GlobalIPv6Address"]
+    wait_until("addresses are good", lambda: docker.machine.pings(address, *inside, patience=1))
+    assert traced(docker, "shop", "cart", SERVED, "-6")["verdict"] == "DELIVERED"
+    told = traced(docker, "shop", "db", SERVED, "-6")["cause"]
+    assert (told["code"], told["rule"]["family"]) == ("NETWORKS_APART", "ip6")
 
 
 def test_networks_are_joined_in_docker_s_words(docker: DockerHost) -> None:
