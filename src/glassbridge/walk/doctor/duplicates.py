@@ -40,7 +40,7 @@ def duplicate_findings(snapshot: Snapshot) -> Iterator[Finding]:
     """Of every bridge that was read."""
     for bridge in bridges(snapshot):
         members = tuple(_members(snapshot, bridge))
-        owners = _by_address(snapshot, members)
+        owners = _by_address(snapshot, bridge, members)
         yield from _addresses(snapshot, bridge, owners)
         yield from _macs(snapshot, bridge, members)
         yield from _neighbours(snapshot, members, owners)
@@ -55,13 +55,22 @@ def _members(snapshot: Snapshot, bridge: BridgeOf) -> Iterator[_Owner]:
 
 
 def _by_address(
-    snapshot: Snapshot, members: tuple[_Owner, ...]
+    snapshot: Snapshot, bridge: BridgeOf, members: tuple[_Owner, ...]
 ) -> dict[IPAddress, tuple[_Owner, ...]]:
+    """On the switch, and on the router's other links: it takes such packets for its own."""
     found: defaultdict[IPAddress, list[_Owner]] = defaultdict(list)
     for member in members:
         for address in snapshot.namespaces[member.cookie].stack.addresses:
             if address.ifindex == member.link.ifindex:
                 found[address.interface.ip].append(member)
+    router = snapshot.namespaces[bridge.cookie].stack
+    for address in router.addresses:
+        link, ip = router.link(address.ifindex), address.interface.ip
+        of = found.get(ip, [])
+        if link is None or ip.is_link_local or all(o.cookie == bridge.cookie for o in of):
+            continue
+        if all(o.link.ifindex != link.ifindex for o in of if o.cookie == bridge.cookie):
+            of.append(_Owner(bridge.cookie, link))
     return {address: tuple(owners) for address, owners in found.items()}
 
 
@@ -87,7 +96,7 @@ def _addresses(
                 ),
                 fix_note=f"{snapshot.call(keeper.cookie)} keeps {address}; the other must get "
                 "another one",
-                concerns=tuple(snapshot.call(o.cookie) for o in of),
+                concerns=tuple(snapshot.call(o.cookie) for o in of if o.cookie != bridge.cookie),
             ),
             *(line for o in others for line in _giving_up(snapshot, o, address)),
             *_forgetting(snapshot, keeper, address),
@@ -97,10 +106,10 @@ def _addresses(
 def _keeper(
     snapshot: Snapshot, bridge: BridgeOf, address: IPAddress, of: tuple[_Owner, ...]
 ) -> _Owner:
-    """Whom an engine gave it to, else the bridge, else whoever is on the lowest port."""
+    """Whom an engine gave it to, else the bridge itself, else whoever is on the lowest port."""
     given = {n.cookie for n in snapshot.names if address in n.addresses}
     by_right = [o for o in of if o.cookie in given]
-    return next(iter(by_right), None) or next((o for o in of if o.cookie == bridge.cookie), of[0])
+    return next(iter(by_right), None) or next((o for o in of if o.link == bridge.link), of[0])
 
 
 def _giving_up(snapshot: Snapshot, owner: _Owner, address: IPAddress) -> Iterator[Line]:

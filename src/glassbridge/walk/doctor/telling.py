@@ -15,6 +15,23 @@ from glassbridge.walk.doctor.walking import Broken, Strayed
 
 T = TypeVar("T", bound=Hashable)
 
+_ASKED_FOR_ANOTHER: frozenset[Cause | None] = frozenset(
+    (
+        Cause.DUPLICATE_ADDRESS,
+        Cause.HAIRPIN_OFF,
+        Cause.IP_FORWARD_OFF,
+        Cause.IP6_FORWARD_OFF,
+        Cause.MARTIAN,
+        Cause.NEIGHBOUR_UNANSWERED,
+        Cause.NO_ROUTE,
+        Cause.WRONG_FDB,
+        Cause.WRONG_GATEWAY,
+        Cause.WRONG_NEIGHBOUR,
+        None,
+    )
+)
+"""What befalls packets that one gets in another's stead."""
+
 _EXPLAINS: dict[FindingCode, frozenset[Cause | None]] = {
     FindingCode.LINK_DOWN: frozenset(
         (
@@ -27,10 +44,8 @@ _EXPLAINS: dict[FindingCode, frozenset[Cause | None]] = {
         )
     ),
     FindingCode.STALE_NEIGHBOUR: frozenset((Cause.WRONG_NEIGHBOUR,)),
-    FindingCode.DUPLICATE_ADDRESS: frozenset(
-        (Cause.DUPLICATE_ADDRESS, Cause.WRONG_NEIGHBOUR, None)
-    ),
-    FindingCode.DUPLICATE_MAC: frozenset((Cause.WRONG_FDB, Cause.MARTIAN)),
+    FindingCode.DUPLICATE_ADDRESS: _ASKED_FOR_ANOTHER,
+    FindingCode.DUPLICATE_MAC: _ASKED_FOR_ANOTHER,
     FindingCode.SUBNETS_OVERLAP: frozenset(
         (Cause.NEIGHBOUR_UNANSWERED, Cause.NO_ROUTE, Cause.RP_FILTER, None)
     ),
@@ -125,21 +140,18 @@ def _broken_too(known: Finding, more: Finding) -> Finding:
 
 def _mended_too(known: Finding, more: Finding, *, is_enough: bool) -> Finding:
     """What each path needs; where the rule itself goes, nothing else is needed."""
-    if is_enough:
-        return replace(known, fix=more.fix, fix_note=more.fix_note)
-    if known.fix[:1] == more.fix[:1]:
-        return known
     # what ends routed packets says more than that it ends bridged ones, too
     leads = known.cause is Cause.BRIDGE_NETFILTER and more.cause is not known.cause
     first, second = (more, known) if leads else (known, more)
+    fix = more.fix if is_enough else _united(first.fix, second.fix)
     return replace(
         known,
         cause=first.cause,
         where=first.where,
         sentence=first.sentence,
-        evidence=_united(first.evidence, second.evidence),
-        fix=_united(first.fix, second.fix),
-        fix_note=first.fix_note,
+        evidence=_united(first.evidence, second.evidence) if leads else first.evidence,
+        fix=fix,
+        fix_note=more.fix_note if is_enough else first.fix_note,
     )
 
 

@@ -111,7 +111,7 @@ def _walk(snapshot: Snapshot, path: Path) -> Fate | None:
     explanation = explain(walk, merge(walk, None, snapshot), None, snapshot)
     if explanation is None or explanation.code in _OF_THE_PROGRAM:
         return Strayed(path=path, walk=walk, end=end) if is_astray and end is not None else None
-    if _is_meant(snapshot, path, explanation):
+    if _is_meant(snapshot, path, walk, explanation):
         return None
     severity = Severity.PROBLEM if explanation.is_certain else Severity.WARNING
     broken = Broken(path=path, explanation=explanation, severity=severity)
@@ -138,7 +138,7 @@ def _is_beyond(walk: Walk, path: Path) -> bool:
     return dropped.place.cookie not in {path.question.source, path.router, path.target}
 
 
-def _is_meant(snapshot: Snapshot, path: Path, explanation: Explanation) -> bool:
+def _is_meant(snapshot: Snapshot, path: Path, walk: Walk, explanation: Explanation) -> bool:
     origin = path.network.origin if path.network is not None else Origin.UNKNOWN
     code = explanation.code
     if code in _MEANT:
@@ -153,7 +153,10 @@ def _is_meant(snapshot: Snapshot, path: Path, explanation: Explanation) -> bool:
     ends = {path.question.source, path.target} - {path.router, None}
     rule = explanation.rule
     is_own = rule is not None and not rule.is_policy and rule.owner is origin
-    return explanation.where.cookie in ends or (is_own and origin in _OF_ENGINES)
+    step = walk.dropped
+    place = step.drop.place if step is not None and step.drop is not None else None
+    where = place or explanation.where
+    return where.cookie in ends or (is_own and origin in _OF_ENGINES)
 
 
 def _masquerades(snapshot: Snapshot, origin: Origin) -> bool:
