@@ -20,8 +20,11 @@ from glassbridge.walk.predict import predict
 def trace(survey: Surveyed, wish: FlowWish, options: TraceOptions) -> TraceReport:
     """Trace one packet; raises GlassbridgeError where the request cannot be carried out."""
     asked = ask(survey, wish)
-    if asked.destination.cookie is not None:
-        survey.name_owners(asked.destination.cookie)
+    taker = asked.destination.cookie
+    if taker is None and asked.question.destination.is_loopback:
+        taker = asked.source.cookie
+    if taker is not None:
+        survey.name_owners(taker)
     walk = foresee(survey, asked.question)
     observations = _witness(survey, asked.question, walk, options)
     merged = [merge(walk, o, survey.snapshot) for o in observations]

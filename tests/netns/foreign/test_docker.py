@@ -22,7 +22,6 @@ SERVED, NOT_SERVED = 80, 81
         ("client", OUTSIDE, None, ["client", "host", "outside"]),
         ("outside", HOST, 8080, ["outside", "host", "web"]),
         ("host", HOST, 8080, ["host", "web"]),
-        ("host", "127.0.0.1", 8080, ["host"]),  # docker-proxy takes it
         ("client", HOST, 8080, ["client", "host"]),  # docker-proxy, too: hairpin
         ("web", HOST, 8080, ["web", "host"]),
         ("shop", HOST, 8080, ["shop", "host"]),
@@ -59,6 +58,12 @@ def test_what_docker_drops_has_its_cause(
     assert (told["rule"] or {}).get("chain", "") == chain
     if chain and cause != "FIREWALL_POLICY":
         assert told["rule"]["owner"] == "Docker"
+
+
+def test_a_published_port_on_localhost_is_docker_proxy_s(docker: DockerHost) -> None:
+    report = traced(docker, "host", "127.0.0.1", 8080)
+    (taken,) = (hop for hop in report["hops"] if hop["kind"] == "socket")
+    assert taken["predicted"]["by"]["socket"]["process"] == "docker-proxy"
 
 
 def test_docker_s_networks_have_ipv6(docker: DockerHost) -> None:
