@@ -14,7 +14,7 @@ from ipaddress import IPv4Address
 from pathlib import Path
 from random import Random
 
-from bench.commands import Run, run, run_all
+from bench.commands import Run, Starter
 from bench.daemon import Daemon, attach_request
 from bench.figures import Aim, Check, CommandRow, TrafficRow, command_row, traffic_row
 from bench.traffic import PingPong
@@ -34,11 +34,11 @@ def measure_traces(extent: Extent) -> tuple[list[CommandRow], list[TrafficRow], 
     """All of this module."""
     commands: list[CommandRow] = []
     traffic: list[TrafficRow] = []
-    with Daemon(Path("/run")) as daemon:
+    with Daemon(Path("/run")) as daemon, Starter(daemon.environment) as starter:
         daemon.make_network(NETWORK)
         for present in (FEW, extent.burst):
             with namespaces(present) as paths:
-                host = Host(daemon, paths)
+                host = Host(daemon, starter, paths)
                 commands += host.measure_commands(extent.traces)
                 commands += host.measure_views(extent.views) if present > FEW else []
                 traffic += host.measure_traffic(extent.windows)
@@ -49,8 +49,8 @@ def measure_traces(extent: Extent) -> tuple[list[CommandRow], list[TrafficRow], 
 class Host:
     """Containers on one bridge."""
 
-    def __init__(self, daemon: Daemon, paths: Sequence[str]) -> None:
-        self._daemon, self._paths = daemon, paths
+    def __init__(self, daemon: Daemon, starter: Starter, paths: Sequence[str]) -> None:
+        self._daemon, self._starter, self._paths = daemon, starter, paths
         self._names = [f"traced-{number}" for number in range(len(paths))]
         pairs = zip(self._names, paths, strict=True)
         daemon.attach_all([attach_request(*pair, NETWORK) for pair in pairs], CONCURRENCY)
@@ -102,12 +102,12 @@ class Host:
 
     def _run(self, label: str, one: int, other: int) -> Run:
         if label == TEN_TOOLS:
-            return run_all(self._ten_tools(one, other), self._daemon.environment)
+            return self._starter.run_all(self._ten_tools(one, other))
         flags = ["--no-probe"] if label == PREDICTION else []
         return self._run_glassbridge("trace", self._names[one], self._names[other], *flags)
 
     def _run_glassbridge(self, *arguments: str) -> Run:
-        return run(self._daemon.command(*arguments), self._daemon.environment)
+        return self._starter.run(*self._daemon.command(*arguments))
 
     @contextmanager
     def _traces_in_a_loop(self, flags: Sequence[str] | None) -> Iterator[None]:
