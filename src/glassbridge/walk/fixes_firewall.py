@@ -65,8 +65,24 @@ def ways(case: Case) -> tuple[str, str]:
     """By which links the packet would have come and gone: names, empty where there is none."""
     steps = case.walk.steps
     here = next((n for n, s in enumerate(steps) if s is case.step), len(steps))
-    came = case.step.place.ifname
-    link = next((k for k in case.stack.links if k.ifname == came), None)
+    at = case.step.place
+    asked_by = (
+        at.cookie,
+        at.ifindex,
+    )  # a question is lost at a switch, and its step is at who asks
+    link = next(
+        (
+            k
+            for k in case.stack.links
+            if (
+                k.ifname == at.ifname
+                if at.cookie == case.cookie
+                else case.snapshot.far_end(case.cookie, k) == asked_by
+            )
+        ),
+        None,
+    )
+    came = at.ifname if link is None else link.ifname
     master = case.stack.link(link.master) if link and link.master else None
     came = master.ifname if master else came
     routed = [
@@ -110,7 +126,9 @@ def _ufw(case: Case) -> Mending:
 
 
 def _by_tool(case: Case, rule: RuleRef) -> Mending:
-    if case.drop.cause is Cause.BRIDGE_NETFILTER and _hook(case) == "forward":
+    is_question = isinstance(case.step.detail, NeighbourFound) and case.is_for_all
+    is_bridged = case.drop.cause is Cause.BRIDGE_NETFILTER
+    if is_bridged and (is_question or _hook(case) == "forward"):
         return _within_bridge(case, rule)
     listed = _listed(case, rule)
     if not rule.is_policy and (listed is None or listed.matches):

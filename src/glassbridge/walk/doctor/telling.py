@@ -97,7 +97,7 @@ def _finding(snapshot: Snapshot, fate: Broken | Strayed) -> Finding | None:
     return Finding(
         code=FindingCode.PATH_BROKEN,
         severity=fate.severity,
-        where=explanation.where,
+        where=fate.where,
         sentence=explanation.sentence,
         evidence=explanation.evidence,
         fix=explanation.fix,

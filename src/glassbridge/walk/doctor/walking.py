@@ -10,7 +10,7 @@ from glassbridge.model.packet import Question, Transport
 from glassbridge.model.report import Explanation
 from glassbridge.model.ruleset import Backend, Origin, Translate
 from glassbridge.model.snapshot import Published, Snapshot
-from glassbridge.model.walk import Cause, Disposition, Step, Translated, Walk
+from glassbridge.model.walk import Cause, Disposition, Place, Step, Translated, Walk
 from glassbridge.walk.causes import explain
 from glassbridge.walk.doctor.paths import Path
 from glassbridge.walk.fixes import mend
@@ -61,6 +61,8 @@ class Broken(Struct, frozen=True, kw_only=True):
 
     path: Path
     explanation: Explanation
+    where: Place
+    """Where it is to be mended."""
     severity: Severity = Severity.PROBLEM
     takes_out: bool = False
     """The fix is to delete the rule that ends it."""
@@ -111,11 +113,20 @@ def _walk(snapshot: Snapshot, path: Path) -> Fate | None:
     explanation = explain(walk, merge(walk, None, snapshot), None, snapshot)
     if explanation is None or explanation.code in _OF_THE_PROGRAM:
         return Strayed(path=path, walk=walk, end=end) if is_astray and end is not None else None
-    if _is_meant(snapshot, path, walk, explanation):
-        return None
-    severity = Severity.PROBLEM if explanation.is_certain else Severity.WARNING
-    broken = Broken(path=path, explanation=explanation, severity=severity)
-    return _mended_for_all(walk, broken, snapshot)
+    broken = Broken(
+        path=path,
+        explanation=explanation,
+        where=_where(walk, explanation),
+        severity=Severity.PROBLEM if explanation.is_certain else Severity.WARNING,
+    )
+    return None if _is_meant(snapshot, broken) else _mended_for_all(walk, broken, snapshot)
+
+
+def _where(walk: Walk, explanation: Explanation) -> Place:
+    """The drop's own place, unless something else was found behind it."""
+    drop = walk.dropped.drop if walk.dropped is not None else None
+    is_same = drop is not None and drop.cause is explanation.code
+    return (drop.place if drop is not None and is_same else None) or explanation.where
 
 
 def _led_away(walk: Walk, port: Published) -> Step | None:
@@ -138,7 +149,8 @@ def _is_beyond(walk: Walk, path: Path) -> bool:
     return dropped.place.cookie not in {path.question.source, path.router, path.target}
 
 
-def _is_meant(snapshot: Snapshot, path: Path, walk: Walk, explanation: Explanation) -> bool:
+def _is_meant(snapshot: Snapshot, broken: Broken) -> bool:
+    path, explanation = broken.path, broken.explanation
     origin = path.network.origin if path.network is not None else Origin.UNKNOWN
     code = explanation.code
     if code in _MEANT:
@@ -153,10 +165,7 @@ def _is_meant(snapshot: Snapshot, path: Path, walk: Walk, explanation: Explanati
     ends = {path.question.source, path.target} - {path.router, None}
     rule = explanation.rule
     is_own = rule is not None and not rule.is_policy and rule.owner is origin
-    step = walk.dropped
-    place = step.drop.place if step is not None and step.drop is not None else None
-    where = place or explanation.where
-    return where.cookie in ends or (is_own and origin in _OF_ENGINES)
+    return broken.where.cookie in ends or (is_own and origin in _OF_ENGINES)
 
 
 def _masquerades(snapshot: Snapshot, origin: Origin) -> bool:
