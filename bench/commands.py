@@ -8,7 +8,7 @@ import json
 import os
 import shlex
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from subprocess import PIPE, Popen
 from time import perf_counter
 from types import TracebackType
@@ -45,15 +45,15 @@ class Starter:
     ) -> None:
         self._process.communicate()
 
-    def run(self, *command: str) -> Run:
-        """Run one; raises RuntimeError where it fails."""
+    def run(self, *command: str, ends: Collection[int] = (0,)) -> Run:
+        """Run one; raises RuntimeError where it does not end as it should."""
         process = self._process
         assert process.stdin is not None
         assert process.stdout is not None
         process.stdin.write(json.dumps(command) + "\n")
         process.stdin.flush()
         exit_code, *used = json.loads(process.stdout.readline())
-        if exit_code:
+        if exit_code not in ends:
             raise RuntimeError(f"{shlex.join(command)}: exit code {exit_code}")
         return Run(*used)
 

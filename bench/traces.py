@@ -26,7 +26,9 @@ FEW = 10
 """Containers on a host of a person; the extent says how many a large host has."""
 TEN_TOOLS, TRACE, PREDICTION = "ten tools by hand", "trace", "trace --no-probe"
 QUIET = "alone"
-VIEWS = ("topology", f"snapshot -o {os.devnull}")
+VIEWS = ("topology", "doctor", f"snapshot -o {os.devnull}")
+WARNED = 2
+"""How doctor ends where a bridge is nearly full, as with a thousand ports it is."""
 WINDOW_SECONDS = 1.5
 
 
@@ -107,7 +109,8 @@ class Host:
         return self._run_glassbridge("trace", self._names[one], self._names[other], *flags)
 
     def _run_glassbridge(self, *arguments: str) -> Run:
-        return self._starter.run(*self._daemon.command(*arguments))
+        command = self._daemon.command(*arguments)
+        return self._starter.run(*command, ends=(0, WARNED) if "doctor" in arguments else (0,))
 
     @contextmanager
     def _traces_in_a_loop(self, flags: Sequence[str] | None) -> Iterator[None]:

@@ -20,7 +20,7 @@ from glassbridge.app.pictures.walk import walk_svg
 from glassbridge.app.sentences import sentence_of
 from glassbridge.model.report import Seen, TraceReport, Verdict
 from glassbridge.model.snapshot import Snapshot
-from glassbridge.model.walk import Place
+from glassbridge.model.step_details import Place
 from glassbridge.walk.wiring import wiring_of
 
 SVG = "{http://www.w3.org/2000/svg}"

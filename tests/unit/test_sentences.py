@@ -11,12 +11,10 @@ from tests.unit.walk_story import ADDRESSES, HOST, MACS, ONE, SYN, TWO, place, s
 
 from glassbridge.app.sentences import rule_name, sentence_of, where_of, with_port
 from glassbridge.model.address import Mac
+from glassbridge.model.cause import Cause
 from glassbridge.model.ruleset import RuleRef
-from glassbridge.model.tables import Ifindex, ListeningSocket, NeighbourState, Route, SocketProtocol
-from glassbridge.model.walk import (
-    Cause,
+from glassbridge.model.step_details import (
     Detail,
-    Drop,
     Entered,
     HookPassed,
     Left,
@@ -29,6 +27,8 @@ from glassbridge.model.walk import (
     Switched,
     Translated,
 )
+from glassbridge.model.tables import Ifindex, ListeningSocket, NeighbourState, Route, SocketProtocol
+from glassbridge.model.walk import Drop
 
 DIRECT = Route(destination=ip_network("172.17.0.0/16"), oif=Ifindex(2))
 DEFAULT = Route(destination=ip_network("0.0.0.0/0"), gateway=IPv4Address("172.17.0.1"))

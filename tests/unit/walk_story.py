@@ -8,6 +8,7 @@ from struct import pack
 from msgspec.structs import replace
 
 from glassbridge.model.address import Mac, mac_octets
+from glassbridge.model.cause import Cause
 from glassbridge.model.network import Ifname
 from glassbridge.model.observation import (
     NeighbourMessage,
@@ -20,6 +21,21 @@ from glassbridge.model.packet import FlowWish, Packet, Transport
 from glassbridge.model.report import Explanation, Hop, Seen, TraceReport, Verdict
 from glassbridge.model.ruleset import Origin, RuleRef
 from glassbridge.model.snapshot import Name, Namespace, Snapshot
+from glassbridge.model.step_details import (
+    Crossed,
+    Detail,
+    Entered,
+    HookPassed,
+    Left,
+    NeighbourFound,
+    Place,
+    PortEntered,
+    Received,
+    RouteChosen,
+    SocketFound,
+    Switched,
+    Translated,
+)
 from glassbridge.model.tables import (
     Address,
     Ifindex,
@@ -31,25 +47,11 @@ from glassbridge.model.tables import (
 from glassbridge.model.topology import Bridge, BridgePort, Link, Netns, PortState, Stack
 from glassbridge.model.walk import (
     Action,
-    Cause,
-    Crossed,
-    Detail,
     Drop,
-    Entered,
     Expected,
     Fact,
-    HookPassed,
-    Left,
-    NeighbourFound,
     OnLink,
-    Place,
-    PortEntered,
-    Received,
-    RouteChosen,
-    SocketFound,
     Step,
-    Switched,
-    Translated,
 )
 
 HOST, ONE, TWO = 1, 4101, 4102

@@ -5,8 +5,7 @@ from typing import assert_never
 from glassbridge.model.address import IPAddress
 from glassbridge.model.packet import Packet, Transport
 from glassbridge.model.ruleset import RuleRef
-from glassbridge.model.tables import TABLE_LOCAL, TABLE_MAIN, ListeningSocket, Route
-from glassbridge.model.walk import (
+from glassbridge.model.step_details import (
     Crossed,
     Entered,
     HookPassed,
@@ -17,10 +16,11 @@ from glassbridge.model.walk import (
     RouteChosen,
     Sighted,
     SocketFound,
-    Step,
     Switched,
     Translated,
 )
+from glassbridge.model.tables import TABLE_LOCAL, TABLE_MAIN, ListeningSocket, Route
+from glassbridge.model.walk import Step
 
 
 def where_of(step: Step) -> str:

@@ -10,11 +10,20 @@ from msgspec import Struct
 
 from glassbridge.app.sentences import sentence_of, where_of
 from glassbridge.model.address import IPAddress, IPInterface, IPNetwork, to_json
+from glassbridge.model.cause import Cause
 from glassbridge.model.observation import Answer, WitnessName
 from glassbridge.model.packet import FlowWish, Packet
 from glassbridge.model.report import SCHEMA, Explanation, Hop, Seen, TraceReport, Verdict
 from glassbridge.model.ruleset import RuleRef
-from glassbridge.model.walk import Action, Cause, Detail, Drop, Fact, Place
+from glassbridge.model.step_details import (
+    Detail,
+    Place,
+)
+from glassbridge.model.walk import (
+    Action,
+    Drop,
+    Fact,
+)
 
 _NO_CONTAINER = "netns "
 """How a namespace begins that nobody named."""

@@ -10,7 +10,8 @@ from glassbridge.model.address import IPAddress, mac_octets
 from glassbridge.model.observation import NeighbourMessage, Sighting
 from glassbridge.model.report import Explanation, Hop, Seen, TraceReport
 from glassbridge.model.snapshot import Snapshot
-from glassbridge.model.walk import NeighbourFound, OnLink
+from glassbridge.model.step_details import NeighbourFound
+from glassbridge.model.walk import OnLink
 from glassbridge.wire.packet_identity import packet_identity
 from glassbridge.wire.pcapng import (
     Capture,

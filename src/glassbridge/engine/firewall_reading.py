@@ -20,7 +20,7 @@ from glassbridge.plan.firewall import (
     uplink_elements,
 )
 from glassbridge.plan.uplinks import uplink_bridges
-from glassbridge.walk.rendered import OwnTables
+from glassbridge.walk.firewall.rendered import OwnTables
 
 
 class FirewallReader:

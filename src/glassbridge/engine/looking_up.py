@@ -7,7 +7,8 @@ from os import close
 from glassbridge.errors import GlassbridgeError
 from glassbridge.kernel.lookups import look_up
 from glassbridge.model.observation import Lookup, Witness, WitnessName
-from glassbridge.model.walk import Crossed, Walk
+from glassbridge.model.step_details import Crossed
+from glassbridge.model.walk import Walk
 
 
 def ask_kernel(

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from glassbridge.kernel.probe import ProbeWish
 from glassbridge.kernel.witness import Watch
 from glassbridge.model.packet import Question
-from glassbridge.model.walk import Translated, Walk
+from glassbridge.model.step_details import Translated
+from glassbridge.model.walk import Walk
 
 
 def _say_nothing(_sentence: str) -> None: ...

@@ -8,12 +8,20 @@ from msgspec.structs import replace
 from glassbridge.engine.questions import Asked, ask
 from glassbridge.engine.targets import Surveyed, Target
 from glassbridge.engine.trace_options import TraceOptions
+from glassbridge.model.cause import Cause
 from glassbridge.model.observation import Observation
 from glassbridge.model.packet import FlowWish, Question, Transport
 from glassbridge.model.report import Explanation, TraceReport, Verdict
 from glassbridge.model.snapshot import Snapshot
-from glassbridge.model.walk import Cause, Missing, Place, Walk
-from glassbridge.walk.merge import Merged, merge
+from glassbridge.model.step_details import Place
+from glassbridge.model.walk import (
+    Missing,
+    Walk,
+)
+from glassbridge.walk.evidence.merge import (
+    Merged,
+    merge,
+)
 from glassbridge.walk.predict import predict
 
 
@@ -109,7 +117,7 @@ def _cause(
     """What nobody knows the end of may still have a likely cause."""
     if merged.verdict is Verdict.DELIVERED:
         return None
-    from glassbridge.walk.causes import explain  # noqa: PLC0415 - what arrives needs no cause
+    from glassbridge.walk.causes.explaining import explain  # noqa: PLC0415 - what arrives needs no cause
 
     found = explain(walk, merged, observation, snapshot)
     is_unknown = merged.verdict is Verdict.INSUFFICIENT_INFO

@@ -17,15 +17,17 @@ from glassbridge.kernel.rtnetlink import RouteSocket
 from glassbridge.model.address import IPAddress, Mac, mac_octets
 from glassbridge.model.observation import FdbLookup, Lookup, NeighbourLookup, RouteLookup
 from glassbridge.model.packet import Packet
-from glassbridge.model.tables import Ifindex, Route
-from glassbridge.model.walk import (
+from glassbridge.model.step_details import (
     Crossed,
     Entered,
     NeighbourFound,
     PortEntered,
     RouteChosen,
-    Step,
     Switched,
+)
+from glassbridge.model.tables import Ifindex, Route
+from glassbridge.model.walk import (
+    Step,
     Walk,
 )
 from glassbridge.wire.neighbours import find_fdb_entry, find_neighbour

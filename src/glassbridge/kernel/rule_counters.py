@@ -14,7 +14,7 @@ from glassbridge.kernel.netns import inside
 from glassbridge.kernel.witness import Testimony, Watch
 from glassbridge.model.observation import CounterChange, WitnessName
 from glassbridge.model.ruleset import Backend
-from glassbridge.walk.listing.iptables_save import parse_save
+from glassbridge.walk.firewall.listing.iptables_save import parse_save
 
 _SECONDS = 5
 

@@ -7,7 +7,9 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-from glassbridge.model.walk import Cause, Fact, Place
+from glassbridge.model.cause import Cause
+from glassbridge.model.step_details import Place
+from glassbridge.model.walk import Fact
 
 SCHEMA = "doctor/1"
 

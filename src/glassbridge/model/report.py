@@ -7,11 +7,16 @@ from enum import StrEnum
 
 from msgspec import Struct
 
+from glassbridge.model.cause import Cause
 from glassbridge.model.observation import Answer, Observation, Witness, WitnessName
 from glassbridge.model.packet import FlowWish
 from glassbridge.model.ruleset import RuleRef
 from glassbridge.model.snapshot import Snapshot
-from glassbridge.model.walk import Cause, Fact, Place, Step
+from glassbridge.model.step_details import Place
+from glassbridge.model.walk import (
+    Fact,
+    Step,
+)
 
 SCHEMA = "walk/1"
 

@@ -12,11 +12,21 @@ from msgspec import Struct
 from glassbridge.model.address import IPAddress, Mac
 from glassbridge.model.packet import Packet, Transport
 from glassbridge.model.topology import Link
-from glassbridge.walk.hooks import HookCall, HookResult, HookVerdict
-from glassbridge.walk.segment import Ear, Turn
-from glassbridge.walk.sysctls import calls_ip_hooks
-from glassbridge.walk.traveller import Ground
-from glassbridge.walk.versions import V4, V6
+from glassbridge.walk.firewall.hooks import (
+    HookCall,
+    HookResult,
+    HookVerdict,
+)
+from glassbridge.walk.path.segment import (
+    Ear,
+    Turn,
+)
+from glassbridge.walk.path.sysctls import calls_ip_hooks
+from glassbridge.walk.path.traveller import Ground
+from glassbridge.walk.path.versions import (
+    V4,
+    V6,
+)
 
 _ARP_REQUEST, _ARP_REPLY = 1, 2
 _SOLICITATION, _ADVERTISEMENT = 135, 136
@@ -146,7 +156,7 @@ def _reversed(turn: Turn) -> Turn:
 
 
 def _bridged(ground: Ground, talk: _Talk, way: tuple[Turn, ...]) -> _Calls:
-    """The hooks of each bridge on the way, as walk.switching passes them."""
+    """The hooks of each bridge on the way, as walk.path.switching passes them."""
     for turn in way:
         cookie, bridge = turn.cookie, ground.link(turn.cookie, turn.bridge)
         entered = None if turn.entered is None else ground.link(cookie, turn.entered)

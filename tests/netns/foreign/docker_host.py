@@ -36,6 +36,7 @@ class DockerHost:
 
     def __init__(self, machine: Machine, archive: Path, log: Path) -> None:
         self.machine = machine
+        self._pids: dict[str, str] = {}
         machine.start("dockerd", "--experimental", "--ip6tables", log=log)
         wait_until("dockerd answers", lambda: machine.run("docker", "version").returncode == 0)
         machine("docker", "import", str(archive), "page")
@@ -68,4 +69,6 @@ class DockerHost:
             return ()
         if name not in CONTAINERS:
             return ("ip", "netns", "exec", name)
-        return ("nsenter", f"--net=/proc/{self.inspect(name)['State']['Pid']}/ns/net")
+        if name not in self._pids:
+            self._pids[name] = str(self.inspect(name)["State"]["Pid"])
+        return ("nsenter", f"--net=/proc/{self._pids[name]}/ns/net")

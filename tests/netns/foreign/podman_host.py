@@ -27,6 +27,7 @@ class PodmanHost:
 
     def __init__(self, machine: Machine, archive: Path, backend: str) -> None:
         self.machine = machine
+        self._pids: dict[str, str] = {}
         self.backend = backend
         settings = f'[network]\nnetwork_backend="{backend}"\n[engine]\nruntime="crun"\n'
         machine("tee", "/etc/containers/containers.conf", text=settings)
@@ -55,4 +56,6 @@ class PodmanHost:
             return ()
         if name not in CONTAINERS:
             return ("ip", "netns", "exec", name)
-        return ("nsenter", f"--net=/proc/{self.inspect(name)['State']['Pid']}/ns/net")
+        if name not in self._pids:
+            self._pids[name] = str(self.inspect(name)["State"]["Pid"])
+        return ("nsenter", f"--net=/proc/{self._pids[name]}/ns/net")

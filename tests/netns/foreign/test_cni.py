@@ -16,8 +16,6 @@ SERVED, NOT_SERVED = 80, 81
         ("alpha", "beta", SERVED, ["alpha", "host", "beta"]),
         ("gamma", "delta", None, ["gamma", "host", "delta"]),
         ("alpha", "gamma", SERVED, ["alpha", "host", "gamma"]),
-        ("host", "delta", SERVED, ["host", "delta"]),
-        ("delta", "host", None, ["delta", "host"]),
         ("beta", OUTSIDE, None, ["beta", "host", "outside"]),
         ("outside", HOST, 9090, ["outside", "host", "gamma"]),
         ("host", HOST, 9090, ["host", "gamma"]),

@@ -17,13 +17,11 @@ SERVED, NOT_SERVED = 80, 81
         ("client", "web", SERVED, ["client", "host", "web"]),
         ("shop", "cart", SERVED, ["shop", "host", "cart"]),
         ("host", "web", SERVED, ["host", "web"]),
-        ("host", "db", None, ["host", "db"]),
         ("client", "host", None, ["client", "host"]),
         ("client", OUTSIDE, None, ["client", "host", "outside"]),
         ("outside", HOST, 8080, ["outside", "host", "web"]),
         ("host", HOST, 8080, ["host", "web"]),
         ("client", HOST, 8080, ["client", "host"]),  # docker-proxy, too: hairpin
-        ("web", HOST, 8080, ["web", "host"]),
         ("shop", HOST, 8080, ["shop", "host"]),
         ("outside", "web", SERVED, ["outside", "host", "web"]),  # published: Docker lets it in
     ],

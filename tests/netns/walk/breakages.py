@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 from tests.netns.walk.prediction_stage import B6, C6, HOST, PORT, A, B, C, D, Stage
 
+from glassbridge.model.cause import Cause
 from glassbridge.model.packet import Transport
-from glassbridge.model.walk import Cause
 
 NOBODY = "10.77.0.99"
 
@@ -353,4 +353,91 @@ ALL = {
     for name, breakage in breakages.items()
 }
 
-__all__ = ["ALL", "HOST", "Breakage"]
+WITNESSED = {
+    "sockets: nobody listens": ("b eth0", "NO_SOCKET in tcp_v4_rcv"),
+    "sockets: listens on loopback": ("b eth0", "NO_SOCKET in tcp_v4_rcv"),
+    "sockets: listens on another address": ("b eth0", "NO_SOCKET in tcp_v4_rcv"),
+    "sockets: told not to answer ping": ("b eth0", ""),
+    "firewalls: nft rule in the target": ("b eth0", "NETFILTER_DROP in nft_do_chain"),
+    "firewalls: nft rule": ("host br0", "NETFILTER_DROP in nft_do_chain"),
+    "firewalls: nft policy": ("host br0", "NETFILTER_DROP in nft_do_chain"),
+    "firewalls: nft policy, IPv6": ("host br0", "NETFILTER_DROP in nft_do_chain"),
+    "firewalls: nft policy in the target": ("b eth0", "NETFILTER_DROP in nft_do_chain"),
+    "firewalls: nft rule that drops everything": ("host br0", "NETFILTER_DROP in nft_do_chain"),
+    "firewalls: nft reject": ("host br0", "NETFILTER_DROP in nft_do_chain"),
+    "firewalls: nft rule in the sender": ("a eth0", "NETFILTER_DROP in nft_do_chain"),
+    "firewalls: nft policy for ping": ("host br0", "NETFILTER_DROP in nft_do_chain"),
+    "firewalls: a chain of its own": ("host br0", "NETFILTER_DROP in nft_do_chain"),
+    "firewalls: bridge table": ("host to-a", "NETFILTER_DROP in nft_do_chain"),
+    "firewalls: iptables-nft rule": ("host br0", "NETFILTER_DROP in nft_do_chain"),
+    "firewalls: iptables-nft policy": ("host br0", "NETFILTER_DROP in nft_do_chain"),
+    "firewalls: iptables-legacy rule": ("host br0", "NETFILTER_DROP in nf_hook_slow"),
+    "firewalls: iptables-legacy policy": ("host br0", "NETFILTER_DROP in nf_hook_slow"),
+    "firewalls: iptables-legacy policy, IPv6": ("host br0", "NETFILTER_DROP in nf_hook_slow"),
+    "firewalls: br_netfilter and a policy": ("host to-a", "NETFILTER_DROP in nft_do_chain"),
+    "firewalls: br_netfilter and an nft policy": ("host to-a", "NETFILTER_DROP in nft_do_chain"),
+    "firewalls: br_netfilter and legacy iptables": ("host to-a", "NETFILTER_DROP in nf_hook_slow"),
+    "firewalls: no neighbour discovery": ("a eth0", "NOT_SPECIFIED in neigh_invalidate"),
+    "firewalls: no answer of neighbour discovery": ("a eth0", "NOT_SPECIFIED in neigh_invalidate"),
+    "firewalls: a policy that forgets neighbour discovery": (
+        "a eth0",
+        "NOT_SPECIFIED in neigh_invalidate",
+    ),
+    "firewalls: the same by ip6tables": ("a eth0", "NOT_SPECIFIED in neigh_invalidate"),
+    "firewalls: ARP at a bridge": ("a eth0", "NEIGH_FAILED in neigh_invalidate"),
+    "firewalls: ARP of a container": ("a eth0", "NEIGH_FAILED in neigh_invalidate"),
+    "firewalls: ARP of the sender": ("a eth0", ""),
+    "firewalls: answers are dropped": ("host br1", "NETFILTER_DROP in nft_do_chain"),
+    "routes: no route": ("a", ""),
+    "routes: no route, IPv6": ("a", ""),
+    "routes: no route at the router": ("host br0", "IP_INNOROUTES in ip_error"),
+    "routes: blackhole": ("a", ""),
+    "routes: blackhole, IPv6": ("host br0", "NOT_SPECIFIED in dst_discard_out"),
+    "routes: unreachable": ("host br0", "NOT_SPECIFIED in ip_error"),
+    "routes: prohibit by a rule": ("host br0", "NOT_SPECIFIED in ip_error"),
+    "routes: unreachable in another table": ("host br0", "NOT_SPECIFIED in ip_error"),
+    "routes: forwarding off": ("host br0", "IP_INADDRERRORS in ip_error"),
+    "routes: forwarding off on one link": ("host br0", "IP_INADDRERRORS in ip_error"),
+    "routes: forwarding off, IPv6": ("host br0", "IP_INADDRERRORS in ip6_forward"),
+    "routes: rp_filter": ("a eth0", "NEIGH_FAILED in neigh_invalidate"),
+    "routes: rp_filter, and both had talked": ("host br0", "IP_RPFILTER in ip_rcv_finish_core"),
+    "routes: ttl": ("host br0", "IP_INHDR in ip_forward"),
+    "routes: circle": ("d eth0", "IP_INHDR in ip_forward"),
+    "routes: no masquerade": ("d", ""),
+    "routes: nobody is the gateway": ("a eth0", "NEIGH_FAILED in neigh_invalidate"),
+    "routes: a gateway that does not route": ("b eth0", "IP_INADDRERRORS in ip_error"),
+    "routes: nobody has the address": ("a eth0", "NEIGH_FAILED in neigh_invalidate"),
+    "routes: silent owner": ("a eth0", "NEIGH_FAILED in neigh_invalidate"),
+    "routes: no IPv6": ("a", ""),
+    "switches: wrong neighbour": ("host br0", ""),
+    "switches: wrong neighbour at the router": ("host br1", ""),
+    "switches: neighbour with the router's MAC": ("host br0", ""),
+    "switches: address in two places": ("c eth0", "NO_SOCKET in tcp_v4_rcv"),
+    "switches: wrong FDB entry": ("host to-c", ""),
+    "switches: isolated ports": ("a eth0", "NEIGH_FAILED in neigh_invalidate"),
+    "switches: isolated ports that had talked": (
+        "host br0",
+        "NOT_SPECIFIED in br_handle_frame_finish",
+    ),
+    "switches: locked port": ("a eth0", "NEIGH_FAILED in neigh_invalidate"),
+    "switches: broadcast flooding off": ("a eth0", "NEIGH_FAILED in neigh_invalidate"),
+    "switches: port down": ("a eth0", "NEIGH_FAILED in neigh_invalidate"),
+    "switches: port down that had talked": ("host br0", "NO_TX_TARGET in br_handle_frame_finish"),
+    "switches: target's link down": ("a eth0", "NEIGH_FAILED in neigh_invalidate"),
+    "switches: routed target's link down": ("host br1", ""),
+    "switches: own link down": ("a", ""),
+    "switches: own link down, routed": ("a", ""),
+    "switches: own port down": ("a eth0", ""),
+    "switches: bridge down": ("a eth0", "NEIGH_FAILED in neigh_invalidate"),
+    "switches: port blocked by STP": ("a eth0", "NEIGH_FAILED in neigh_invalidate"),
+    "switches: hairpin": ("host br0", "NOT_SPECIFIED in br_handle_frame_finish"),
+    "sizes: routed": ("host br0", "PKT_TOO_BIG in ip_forward"),
+    "sizes: routed, IPv6": ("host br0", "PKT_TOO_BIG in ip6_forward"),
+    "sizes: bridge port": ("host br0", "NOT_SPECIFIED in br_nf_dev_queue_xmit"),
+    "sizes: other end of a cable": ("host to-b", "NOT_SPECIFIED in __dev_forward_skb2"),
+    "sizes: sender": ("a", ""),
+    "sizes: black hole": ("host br0", "PKT_TOO_BIG in ip_forward"),
+}
+"""Where each ends, namespace and link, and what the kernel says of it if it says anything."""
+
+__all__ = ["ALL", "HOST", "WITNESSED", "Breakage"]

@@ -20,8 +20,8 @@ from glassbridge.engine.snapshot_files import read_snapshot, write_snapshot
 from glassbridge.engine.stored_survey import StoredSurvey
 from glassbridge.engine.survey import Survey
 from glassbridge.errors import NotFound
+from glassbridge.model.cause import Cause
 from glassbridge.model.finding import Diagnosis, Finding, FindingCode, Severity
-from glassbridge.model.walk import Cause
 
 PATH = FindingCode.PATH_BROKEN
 

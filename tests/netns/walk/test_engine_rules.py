@@ -13,7 +13,7 @@ from tests.netns.walk.firewalled_host import RIGHT, FirewalledHost, Prediction, 
 from tests.netns.walk.test_filtering import check
 
 from glassbridge.model.ruleset import Origin, RuleRef
-from glassbridge.walk.hooks import HookVerdict
+from glassbridge.walk.firewall.hooks import HookVerdict
 
 _NUMBERS = count(50000)
 ACCEPT, DROP, REJECT = HookVerdict.ACCEPT, HookVerdict.DROP, HookVerdict.REJECT

@@ -1,4 +1,4 @@
-"""walk.filtering against the kernel: real packets through real rules, there and back."""
+"""walk.firewall.filtering against the kernel: real packets through real rules, there and back."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.netns.walk.firewalled_host import (
 
 from glassbridge.errors import KernelRefused
 from glassbridge.model.packet import Packet
-from glassbridge.walk.hooks import HookVerdict
+from glassbridge.walk.firewall.hooks import HookVerdict
 
 _NUMBERS = count(20000)
 """Source ports: each packet is the first of its connection."""

@@ -13,8 +13,8 @@ from tests.netns.walk.firewalled_host import PORTS, RIGHT, FirewalledHost, udp
 from tests.netns.walk.test_filtering import DESTINATIONS, check
 
 from glassbridge.model.ruleset import Backend, ListedTable, Origin
-from glassbridge.walk.hooks import HookVerdict
-from glassbridge.walk.owners import rule_ref
+from glassbridge.walk.firewall.hooks import HookVerdict
+from glassbridge.walk.firewall.owners import rule_ref
 
 _NUMBERS = count(40000)
 _QUIET = [HealthCheck.function_scoped_fixture]

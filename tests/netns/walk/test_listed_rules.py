@@ -14,7 +14,7 @@ from glassbridge.kernel.listed_rules import read_ruleset
 from glassbridge.kernel.netns import inside, open_netns
 from glassbridge.model.ruleset import Backend, ListedTable, Ruleset
 from glassbridge.plan.firewall import tables
-from glassbridge.walk.rendered import OwnTables
+from glassbridge.walk.firewall.rendered import OwnTables
 
 _COUNT = Path("/proc/sys/net/netfilter/nf_conntrack_count")
 NATIVE = """

@@ -13,18 +13,20 @@ from glassbridge.kernel.rtnetlink import RouteSocket
 from glassbridge.model.address import Mac
 from glassbridge.model.observation import FdbLookup, NeighbourLookup, RouteLookup
 from glassbridge.model.packet import Packet, Transport
-from glassbridge.model.tables import Ifindex
-from glassbridge.model.walk import (
-    Action,
+from glassbridge.model.step_details import (
     Crossed,
     Detail,
-    Disposition,
     NeighbourFound,
     Place,
     PortEntered,
     RouteChosen,
-    Step,
     Switched,
+)
+from glassbridge.model.tables import Ifindex
+from glassbridge.model.walk import (
+    Action,
+    Disposition,
+    Step,
     Walk,
 )
 

@@ -22,7 +22,7 @@ from tests.netns.walk.matrix_stage import (
 
 from glassbridge.model.packet import Transport
 from glassbridge.model.report import Seen, TraceReport, Verdict
-from glassbridge.model.walk import NeighbourFound
+from glassbridge.model.step_details import NeighbourFound
 
 ICMP, TCP, UDP = Transport
 NOT_PREDICTED = {Seen.DIFFERS, Seen.UNPREDICTED}

@@ -7,16 +7,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
-from tests.netns.walk.breakages import ALL, Breakage
+from tests.netns.walk.breakages import ALL, WITNESSED, Breakage
 from tests.netns.walk.prediction_stage import C6, PORT, B, C, Stage
 
 from glassbridge.engine.survey import Survey
 from glassbridge.engine.trace_options import TraceOptions
 from glassbridge.engine.tracing import trace
 from glassbridge.kernel.netns import inside, opened_netns
+from glassbridge.model.cause import Cause
 from glassbridge.model.packet import FlowWish, Transport
 from glassbridge.model.report import TraceReport, Verdict
-from glassbridge.model.walk import Cause
 
 PATIENCE = TraceOptions(timeout=0.4)
 
@@ -82,6 +82,7 @@ def test_the_cause_is_named_and_the_fix_mends_it(stage: Stage, name: str) -> Non
     assert report.agrees is True, told(report)
     assert cause.sentence
     assert cause.evidence
+    assert where_and_why(report) == WITNESSED[name], told(report)
     assert bool(cause.fix) is breakage.is_mended, told(report)
     if not breakage.is_mended:
         assert cause.fix_note
@@ -94,6 +95,14 @@ def test_the_cause_is_named_and_the_fix_mends_it(stage: Stage, name: str) -> Non
     assert works_soon(breakage, stage), f"not mended\n{told(report)}"
     again = ask(breakage)
     assert again.verdict is Verdict.DELIVERED, told(again)
+
+
+def where_and_why(report: TraceReport) -> tuple[str, str]:
+    """Namespace and link, and the kernel's reason and function."""
+    cause = report.cause
+    assert cause is not None
+    where = f"{cause.where.name} {cause.where.ifname}".strip()
+    return where, f"{cause.reason} in {cause.function}" if cause.reason else ""
 
 
 def works_soon(breakage: Breakage, stage: Stage) -> bool:

@@ -32,7 +32,16 @@ from glassbridge.model.observation import (
     WitnessName,
 )
 from glassbridge.model.packet import Packet, Transport
-from glassbridge.model.walk import Action, Disposition, Place, Received, Step, Walk
+from glassbridge.model.step_details import (
+    Place,
+    Received,
+)
+from glassbridge.model.walk import (
+    Action,
+    Disposition,
+    Step,
+    Walk,
+)
 
 ANSWERS = {
     Transport.ICMP: AnswerKind.ECHO,

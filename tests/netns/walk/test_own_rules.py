@@ -24,9 +24,14 @@ from glassbridge.model.tables import TABLE_LOCAL, Ifindex, Route
 from glassbridge.model.topology import IFF_LOOPBACK, Link, Netns, Stack
 from glassbridge.plan.firewall import tables
 from glassbridge.plan.nft_script import ruleset_script
-from glassbridge.walk.filtering import pass_hook
-from glassbridge.walk.hooks import HookCall, HookResult, HookVerdict, Tracking
-from glassbridge.walk.rendered import OwnTables
+from glassbridge.walk.firewall.filtering import pass_hook
+from glassbridge.walk.firewall.hooks import (
+    HookCall,
+    HookResult,
+    HookVerdict,
+    Tracking,
+)
+from glassbridge.walk.firewall.rendered import OwnTables
 
 OWN = OwnTables(tables=tables(), elements=tuple(elements()))
 

@@ -7,6 +7,7 @@ from ipaddress import ip_address, ip_network
 from msgspec.structs import replace
 
 from glassbridge.model.address import IPAddress, Mac
+from glassbridge.model.cause import Cause
 from glassbridge.model.observation import (
     Answer,
     AnswerKind,
@@ -23,6 +24,20 @@ from glassbridge.model.observation import (
 from glassbridge.model.packet import FlowWish, Packet, Transport
 from glassbridge.model.report import Explanation, Hop, Seen, TraceReport, Verdict
 from glassbridge.model.ruleset import Origin, RuleRef
+from glassbridge.model.step_details import (
+    Crossed,
+    Detail,
+    HookPassed,
+    NeighbourFound,
+    Place,
+    PortEntered,
+    Received,
+    RouteChosen,
+    Sighted,
+    SocketFound,
+    Switched,
+    Translated,
+)
 from glassbridge.model.tables import (
     Ifindex,
     ListeningSocket,
@@ -36,24 +51,11 @@ from glassbridge.model.walk import (
     Action,
     Answered,
     AtRule,
-    Cause,
-    Crossed,
-    Detail,
     Drop,
     Expected,
     Fact,
-    HookPassed,
-    NeighbourFound,
     OnLink,
-    Place,
-    PortEntered,
-    Received,
-    RouteChosen,
-    Sighted,
-    SocketFound,
     Step,
-    Switched,
-    Translated,
 )
 
 START_NS = 1_795_435_200_000_000_000

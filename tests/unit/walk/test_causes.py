@@ -17,6 +17,7 @@ from tests.unit.walk.witnessed import (
     witness,
 )
 
+from glassbridge.model.cause import Cause
 from glassbridge.model.observation import Answer, AnswerKind, Observation, WitnessName
 from glassbridge.model.packet import Transport
 from glassbridge.model.report import Explanation
@@ -30,18 +31,21 @@ from glassbridge.model.ruleset import (
 )
 from glassbridge.model.ruleset import Verdict as RuleVerdict
 from glassbridge.model.snapshot import Snapshot
-from glassbridge.model.topology import PortState
-from glassbridge.model.walk import (
-    Cause,
+from glassbridge.model.step_details import (
     HookPassed,
     PortEntered,
     RouteChosen,
     SocketFound,
     Switched,
-    Walk,
 )
-from glassbridge.walk.causes import BY_FUNCTION, BY_REASON, explain
-from glassbridge.walk.merge import merge
+from glassbridge.model.topology import PortState
+from glassbridge.model.walk import Walk
+from glassbridge.walk.causes.explaining import (
+    BY_FUNCTION,
+    BY_REASON,
+    explain,
+)
+from glassbridge.walk.evidence.merge import merge
 
 
 def explained(walk: Walk, observation: Observation | None, snapshot: Snapshot) -> Explanation:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from glassbridge.model.cause import Cause
 from glassbridge.model.ruleset import Backend, Origin, RuleRef
-from glassbridge.model.walk import Cause
-from glassbridge.walk.engine_causes import rule_cause
+from glassbridge.walk.firewall.engine_causes import rule_cause
 
 
 def rule(owner: Origin, table: str, chain: str, text: str) -> RuleRef:

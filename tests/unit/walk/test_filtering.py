@@ -13,9 +13,14 @@ from glassbridge.model.ruleset import Ruleset
 from glassbridge.model.snapshot import Connection, Namespace
 from glassbridge.model.tables import TABLE_LOCAL, Address, Ifindex, Route
 from glassbridge.model.topology import IFF_LOOPBACK, Link, Netns, Stack
-from glassbridge.walk.filtering import pass_hook
-from glassbridge.walk.hooks import HookCall, HookResult, HookVerdict, Tracking
-from glassbridge.walk.listing.nft_json import parse_ruleset
+from glassbridge.walk.firewall.filtering import pass_hook
+from glassbridge.walk.firewall.hooks import (
+    HookCall,
+    HookResult,
+    HookVerdict,
+    Tracking,
+)
+from glassbridge.walk.firewall.listing.nft_json import parse_ruleset
 
 ACCEPT, DROP, REJECT, UNKNOWN = HookVerdict
 

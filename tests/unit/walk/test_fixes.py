@@ -10,6 +10,7 @@ import pytest
 from msgspec.structs import replace
 from tests.unit.walk.topologies import HOST, World, two_networks
 
+from glassbridge.model.cause import Cause
 from glassbridge.model.packet import Packet, Transport
 from glassbridge.model.ruleset import (
     Backend,
@@ -27,20 +28,26 @@ from glassbridge.model.ruleset import (
     Verdict,
 )
 from glassbridge.model.snapshot import Name, NamedNetwork, Snapshot
-from glassbridge.model.topology import Netns
-from glassbridge.model.walk import (
-    Action,
-    Cause,
-    Disposition,
-    Drop,
+from glassbridge.model.step_details import (
     HookPassed,
     Place,
     RouteChosen,
+)
+from glassbridge.model.topology import Netns
+from glassbridge.model.walk import (
+    Action,
+    Disposition,
+    Drop,
     Step,
     Walk,
 )
-from glassbridge.walk.fixes import mend
-from glassbridge.walk.mending import Case, Mending, NoDoor, command
+from glassbridge.walk.fixes.by_cause import mend
+from glassbridge.walk.fixes.mending import (
+    Case,
+    Mending,
+    NoDoor,
+    command,
+)
 
 CLIENT, SERVER = ip_address("172.17.0.2"), ip_address("172.18.0.2")
 PACKET = Packet(

@@ -21,6 +21,7 @@ from tests.unit.walk.witnessed import (
 )
 
 from glassbridge.model.address import Mac
+from glassbridge.model.cause import Cause
 from glassbridge.model.observation import (
     Answer,
     AnswerKind,
@@ -31,25 +32,26 @@ from glassbridge.model.observation import (
 )
 from glassbridge.model.packet import Packet, Transport
 from glassbridge.model.report import Seen, Verdict
-from glassbridge.model.tables import Ifindex
-from glassbridge.model.walk import (
-    Cause,
+from glassbridge.model.step_details import (
     Crossed,
-    Disposition,
     HookPassed,
     Left,
     NeighbourFound,
-    OnLink,
     PortEntered,
     Received,
     RouteChosen,
     Sighted,
     SocketFound,
-    Step,
     Switched,
+)
+from glassbridge.model.tables import Ifindex
+from glassbridge.model.walk import (
+    Disposition,
+    OnLink,
+    Step,
     Walk,
 )
-from glassbridge.walk.merge import merge
+from glassbridge.walk.evidence.merge import merge
 
 TRANSPORTS = tuple(Transport)
 T = TypeVar("T")

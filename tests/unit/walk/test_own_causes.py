@@ -4,12 +4,16 @@ from collections.abc import Iterator
 
 import pytest
 
+from glassbridge.model.cause import Cause
 from glassbridge.model.firewall import Drop, Reject
 from glassbridge.model.kernel_names import NFT_TABLE
 from glassbridge.model.ruleset import Origin, RuleRef
-from glassbridge.model.walk import Cause
 from glassbridge.plan.firewall import tables
-from glassbridge.walk.own_causes import CAUSES, SENTENCES, own_cause
+from glassbridge.walk.firewall.own_causes import (
+    CAUSES,
+    SENTENCES,
+    own_cause,
+)
 
 
 def dropping() -> Iterator[tuple[str, str]]:

@@ -17,25 +17,27 @@ from tests.unit.walk.topologies import (
     with_uplink,
 )
 
+from glassbridge.model.cause import Cause
 from glassbridge.model.packet import Question, Transport
 from glassbridge.model.snapshot import Snapshot
-from glassbridge.model.tables import Ifindex, NextHop, Route
-from glassbridge.model.walk import (
-    Action,
-    Answered,
-    Cause,
+from glassbridge.model.step_details import (
     Crossed,
-    Disposition,
     Entered,
     Left,
-    Missing,
     NeighbourFound,
-    OnLink,
     PortEntered,
     Received,
     RouteChosen,
     SocketFound,
     Switched,
+)
+from glassbridge.model.tables import Ifindex, NextHop, Route
+from glassbridge.model.walk import (
+    Action,
+    Answered,
+    Disposition,
+    Missing,
+    OnLink,
     Walk,
 )
 from glassbridge.walk.predict import predict

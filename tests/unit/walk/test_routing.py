@@ -9,9 +9,13 @@ from hypothesis import strategies as st
 from tests.unit.walk.topologies import Box, World
 
 from glassbridge.model.tables import Ifindex, NextHop, Route
-from glassbridge.walk.routing import Chosen, Flow, look_up
-from glassbridge.walk.source_address import source_for
-from glassbridge.walk.traveller import Unclear
+from glassbridge.walk.path.routing import (
+    Chosen,
+    Flow,
+    look_up,
+)
+from glassbridge.walk.path.source_address import source_for
+from glassbridge.walk.path.traveller import Unclear
 
 
 def router() -> Box:

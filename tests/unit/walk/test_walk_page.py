@@ -8,8 +8,8 @@ from tests.unit.walk.reports import delivered, dropped_by_us
 
 from glassbridge.app.cli.walk_rows import LEGEND
 from glassbridge.app.cli.walk_screen import walk_screen
+from glassbridge.model.cause import Cause
 from glassbridge.model.report import TraceReport
-from glassbridge.model.walk import Cause
 
 PAGE = (Path(__file__).parents[3] / "docs" / "walk.md").read_text()
 SECTIONS = dict(re.findall(r"^#### (\w+)\n\n(.*?)(?=\n#|\Z)", PAGE, re.MULTILINE | re.DOTALL))

@@ -31,7 +31,8 @@ from glassbridge.app.cli.walk_screen import walk_screen
 from glassbridge.app.cli.walk_tree import walk_tree
 from glassbridge.app.cli.words import elapsed
 from glassbridge.model.report import Seen, TraceReport
-from glassbridge.model.walk import Fact, HookPassed
+from glassbridge.model.step_details import HookPassed
+from glassbridge.model.walk import Fact
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "walk"
 SLOW = settings(

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from tests.unit.walk.topologies import two_containers
 
 from glassbridge.model.address import Mac
+from glassbridge.model.cause import Cause
 from glassbridge.model.observation import (
     Answer,
     AnswerKind,
@@ -26,28 +27,29 @@ from glassbridge.model.observation import (
 from glassbridge.model.packet import Packet, Transport
 from glassbridge.model.ruleset import Origin, RuleRef
 from glassbridge.model.snapshot import Snapshot
+from glassbridge.model.step_details import (
+    Crossed,
+    Detail,
+    HookPassed,
+    NeighbourFound,
+    Place,
+    PortEntered,
+    Received,
+    RouteChosen,
+    SocketFound,
+    Switched,
+)
 from glassbridge.model.tables import ListeningSocket, SocketProtocol
 from glassbridge.model.topology import Link
 from glassbridge.model.walk import (
     Action,
     Answered,
     AtRule,
-    Cause,
-    Crossed,
-    Detail,
     Disposition,
     Drop,
     Expected,
-    HookPassed,
-    NeighbourFound,
     OnLink,
-    Place,
-    PortEntered,
-    Received,
-    RouteChosen,
-    SocketFound,
     Step,
-    Switched,
     Walk,
 )
 

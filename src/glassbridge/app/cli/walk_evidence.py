@@ -8,27 +8,29 @@ from glassbridge.app.cli.walk_places import Places
 from glassbridge.app.cli.words import counted, duration
 from glassbridge.app.sentences import socket_name, with_port
 from glassbridge.model.packet import Packet, Transport
-from glassbridge.model.tables import Neighbour, Route, RoutingRule
-from glassbridge.model.walk import (
-    Answered,
-    AtRule,
+from glassbridge.model.step_details import (
     Crossed,
-    Drop,
     Entered,
-    Expected,
     HookPassed,
     Left,
     NeighbourFound,
-    OnLink,
     Place,
     PortEntered,
     Received,
     RouteChosen,
     Sighted,
     SocketFound,
-    Step,
     Switched,
     Translated,
+)
+from glassbridge.model.tables import Neighbour, Route, RoutingRule
+from glassbridge.model.walk import (
+    Answered,
+    AtRule,
+    Drop,
+    Expected,
+    OnLink,
+    Step,
 )
 
 Labelled = tuple[str, str]

@@ -4,8 +4,12 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from glassbridge.model.report import TraceReport
+from glassbridge.model.step_details import (
+    Crossed,
+    Place,
+    Switched,
+)
 from glassbridge.model.tables import Ifindex
-from glassbridge.model.walk import Crossed, Place, Switched
 
 
 class Places(NamedTuple):

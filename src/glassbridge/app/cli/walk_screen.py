@@ -11,7 +11,7 @@ from glassbridge.app.cli.words import counted, elapsed
 from glassbridge.app.sentences import sentence_of
 from glassbridge.model.report import Explanation, Hop, Seen, TraceReport, Verdict
 from glassbridge.model.ruleset import RuleRef
-from glassbridge.model.walk import Place
+from glassbridge.model.step_details import Place
 
 _GAP, _HEAD_GAP = "  ", 6
 _WHERE_MAX, _SEEN, _TIME = 26, 4, 7

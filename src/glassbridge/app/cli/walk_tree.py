@@ -22,7 +22,11 @@ from glassbridge.model.observation import (
     Sighting,
 )
 from glassbridge.model.report import Hop, TraceReport
-from glassbridge.model.walk import AtRule, NeighbourFound, OnLink
+from glassbridge.model.step_details import NeighbourFound
+from glassbridge.model.walk import (
+    AtRule,
+    OnLink,
+)
 
 _INDENT, _LABEL = 5, 9
 

@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import assert_never
 
 from glassbridge.app.pictures.svg import Box, Node, arrow, circle, group, line, path, rect, text
-from glassbridge.model.walk import (
+from glassbridge.model.step_details import (
     Crossed,
     Detail,
     Entered,

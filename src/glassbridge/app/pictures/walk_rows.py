@@ -10,8 +10,7 @@ from glassbridge.app.pictures.svg import Box
 from glassbridge.app.sentences import changed_ends, sentence_of, where_of
 from glassbridge.model.report import Hop, Seen, TraceReport
 from glassbridge.model.ruleset import RuleRef
-from glassbridge.model.walk import (
-    Action,
+from glassbridge.model.step_details import (
     Crossed,
     Entered,
     HookPassed,
@@ -21,6 +20,7 @@ from glassbridge.model.walk import (
     Switched,
     Translated,
 )
+from glassbridge.model.walk import Action
 
 WIDTH, MARGIN, GUTTER = 1120.0, 24.0, 106.0
 """The width of A4, lying, at 96 pixels an inch."""

@@ -20,8 +20,8 @@ from glassbridge.walk.doctor.surroundings import (
     network_named,
     place,
 )
-from glassbridge.walk.fixes_routing import deletion
-from glassbridge.walk.versions import V4
+from glassbridge.walk.fixes.routing import deletion
+from glassbridge.walk.path.versions import V4
 
 _STRICT, _LOOSE = 1, 2
 _STANDING = (0, 32766, 32767)

@@ -5,10 +5,10 @@ from typing import TypeVar
 
 from msgspec.structs import replace
 
+from glassbridge.model.cause import Cause
 from glassbridge.model.finding import Finding, FindingCode, Severity
 from glassbridge.model.ruleset import RuleRef
 from glassbridge.model.snapshot import Snapshot
-from glassbridge.model.walk import Cause
 from glassbridge.walk.doctor.astray import astray
 from glassbridge.walk.doctor.paths import Path
 from glassbridge.walk.doctor.walking import Broken, Strayed

@@ -5,19 +5,28 @@ from collections.abc import Iterator, Sequence
 from msgspec import Struct
 from msgspec.structs import replace
 
+from glassbridge.model.cause import Cause
 from glassbridge.model.finding import Severity
 from glassbridge.model.packet import Question, Transport
 from glassbridge.model.report import Explanation
 from glassbridge.model.ruleset import Backend, Origin, Translate
 from glassbridge.model.snapshot import Published, Snapshot
-from glassbridge.model.walk import Cause, Disposition, Place, Step, Translated, Walk
-from glassbridge.walk.causes import explain
+from glassbridge.model.step_details import (
+    Place,
+    Translated,
+)
+from glassbridge.model.walk import (
+    Disposition,
+    Step,
+    Walk,
+)
+from glassbridge.walk.causes.explaining import explain
 from glassbridge.walk.doctor.paths import Path
-from glassbridge.walk.fixes import mend
-from glassbridge.walk.fixes_firewall import delete_rule
-from glassbridge.walk.mending import Case
-from glassbridge.walk.merge import merge
-from glassbridge.walk.owners import owner_of
+from glassbridge.walk.evidence.merge import merge
+from glassbridge.walk.firewall.owners import owner_of
+from glassbridge.walk.fixes.by_cause import mend
+from glassbridge.walk.fixes.firewall import delete_rule
+from glassbridge.walk.fixes.mending import Case
 from glassbridge.walk.predict import predict
 
 _OF_THE_PROGRAM = frozenset(

@@ -1,0 +1,279 @@
+"""Why a packet was lost: one cause, its evidence, and what mends it."""
+
+from glassbridge.model.cause import Cause
+from glassbridge.model.observation import AnswerKind, KernelEvent, Observation, RuleHit
+from glassbridge.model.report import Explanation, Verdict
+from glassbridge.model.snapshot import Snapshot
+from glassbridge.model.step_details import (
+    HookPassed,
+    Left,
+    NeighbourFound,
+)
+from glassbridge.model.walk import (
+    Drop,
+    Fact,
+    Step,
+    Walk,
+)
+from glassbridge.walk.causes import (
+    firewall as causes_firewall,
+)
+from glassbridge.walk.causes import (
+    routing as causes_routing,
+)
+from glassbridge.walk.causes import (
+    switching as causes_switching,
+)
+from glassbridge.walk.causes.refined import refined
+from glassbridge.walk.causes.scene import (
+    Candidate,
+    Scene,
+)
+from glassbridge.walk.evidence.comparing import name_hit
+from glassbridge.walk.evidence.hops import place_of
+from glassbridge.walk.evidence.merge import Merged
+from glassbridge.walk.evidence.testimony import (
+    Testimony,
+    testify,
+)
+from glassbridge.walk.evidence.told_drops import Fate
+from glassbridge.walk.fixes.by_cause import mend
+from glassbridge.walk.fixes.mending import Case
+
+_BRIDGED = (
+    causes_switching.port_locked,
+    causes_switching.port_blocking,
+    causes_switching.hairpin_off,
+    causes_switching.port_isolated,
+    causes_switching.flood_off,
+    causes_switching.link_down,
+)
+
+_UNHEARD = (
+    causes_firewall.source_guard,
+    causes_switching.link_down,
+    causes_routing.unanswered,
+)
+
+BY_FUNCTION: dict[str, tuple[Candidate, ...]] = {
+    "br_handle_frame_finish": _BRIDGED,
+    "br_handle_frame": (causes_switching.link_down, causes_switching.port_blocking),
+    "br_nf_dev_queue_xmit": (causes_switching.mtu_of_port,),
+    "br_dev_queue_push_xmit": (causes_switching.mtu_of_port,),
+    "__dev_forward_skb2": (causes_switching.mtu_of_peer, causes_switching.link_down),
+    "neigh_invalidate": _UNHEARD,
+    "ip6_pkt_discard": (causes_routing.refused_route, causes_routing.no_route),
+    "dst_discard_out": (causes_routing.refused_route,),
+}
+"""What to look for where the function says more than the reason; tried in order."""
+
+BY_REASON: dict[str, tuple[Candidate, ...]] = {
+    "NO_SOCKET": (causes_routing.nobody_listens,),
+    "NETFILTER_DROP": (causes_firewall.dropped_by_rule,),
+    "IP_INNOROUTES": (causes_routing.refused_route, causes_routing.no_route),
+    "IP_OUTNOROUTES": (causes_routing.refused_route, causes_routing.no_route),
+    "IP_INADDRERRORS": (causes_switching.wrong_neighbour, causes_routing.forwarding_off),
+    "IP_RPFILTER": (causes_routing.rp_filter,),
+    "IP_LOCALNET": (causes_routing.martian,),
+    "IP_LOCAL_SOURCE": (causes_routing.martian,),
+    "IP_INVALID_SOURCE": (causes_routing.martian,),
+    "IP_INVALID_DEST": (causes_routing.martian,),
+    "IP_INHDR": (causes_routing.ttl_exceeded,),
+    "PKT_TOO_BIG": (causes_routing.mtu_of_way,),
+    "NO_TX_TARGET": _BRIDGED,
+    "BRIDGE_INGRESS_STP_STATE": (causes_switching.link_down, causes_switching.port_blocking),
+    "OTHERHOST": (
+        causes_switching.wrong_fdb,
+        causes_switching.wrong_neighbour,
+        causes_switching.link_down,
+    ),
+    "NEIGH_FAILED": _UNHEARD,
+    "IPV6DISABLED": (causes_routing.ipv6_off,),
+    "DEV_READY": (causes_switching.link_down,),
+    "NOT_SPECIFIED": (causes_routing.refused_route,),
+}
+
+BY_ERRNO: dict[str, tuple[Candidate, ...]] = {
+    "ENETUNREACH": (causes_routing.no_route,),
+    "EHOSTUNREACH": (
+        causes_firewall.source_guard,
+        causes_switching.link_down,
+        causes_routing.refused_route,
+        causes_routing.unanswered,
+    ),
+    "EACCES": (causes_routing.refused_route,),
+    "EINVAL": (causes_routing.refused_route,),
+    "EPERM": (causes_firewall.dropped_by_rule,),
+    "EMSGSIZE": (causes_routing.mtu_of_way,),
+    "ECONNREFUSED": (causes_routing.nobody_listens,),
+    "EADDRNOTAVAIL": (causes_routing.ipv6_off,),
+    "EAFNOSUPPORT": (causes_routing.ipv6_off,),
+}
+
+BY_SILENCE: tuple[Candidate, ...] = (
+    causes_switching.link_down,
+    *_BRIDGED[:-1],
+    causes_switching.wrong_fdb,
+    causes_switching.wrong_neighbour,
+    causes_switching.mtu_of_port,
+    causes_switching.mtu_of_peer,
+)
+"""Nobody told of a drop: only a state that is plainly wrong counts."""
+
+
+def explain(
+    walk: Walk, merged: Merged, observation: Observation | None, snapshot: Snapshot
+) -> Explanation | None:
+    """The cause of a loss; None where nothing was lost, or where nobody can know."""
+    if merged.verdict is Verdict.DELIVERED:
+        return None
+    testimony = testify(observation, snapshot) if observation else Testimony()
+    if merged.verdict is Verdict.INSUFFICIENT_INFO:
+        return _left_as_it_was(walk, merged, testimony, snapshot)
+    predicted = next((n for n, s in enumerate(walk.steps) if s.drop is not None), None)
+    if merged.verdict is Verdict.DROPPED and predicted is not None:
+        drop = walk.steps[predicted].drop
+        assert drop is not None
+        drop = refined(drop, predicted, walk, testimony, snapshot)
+        return _explanation(drop, predicted, walk, merged, testimony, snapshot)
+    if merged.ending.fate is not Fate.LOST or not walk.steps:
+        return None
+    return _unforeseen(walk, merged, testimony, snapshot)
+
+
+def _left_as_it_was(
+    walk: Walk, merged: Merged, testimony: Testimony, snapshot: Snapshot
+) -> Explanation | None:
+    """A container's private address in the internet: no answer finds back to it."""
+    if not walk.request or not isinstance(walk.request[-1].detail, Left):
+        return None
+    last, n = walk.request[-1], len(walk.request) - 1
+    first = walk.steps[0]
+    is_container = first.place.cookie != snapshot.home
+    packet = last.packet
+    if not is_container or packet.source != first.packet.source:
+        return None
+    if not packet.source.is_private or not packet.destination.is_global:
+        return None
+    drop = Drop(
+        cause=Cause.NO_MASQUERADE,
+        sentence=f"it leaves {last.place.name} as {packet.source}, a private address that "
+        f"{packet.destination} cannot answer",
+        evidence=(Fact(what=f"source at {last.place.ifname}", says=str(packet.source)),),
+        place=last.place,
+        subject=str(packet.source),
+    )
+    return _explanation(drop, n, walk, merged, testimony, snapshot, is_certain=False)
+
+
+def _unforeseen(
+    walk: Walk, merged: Merged, testimony: Testimony, snapshot: Snapshot
+) -> Explanation | None:
+    n = len(walk.steps) - 1 if merged.ending.is_beyond else place_of(walk, merged.ending)
+    scene = Scene(snapshot=snapshot, walk=walk, testimony=testimony, ending=merged.ending, n=n)
+    candidates = _candidates(scene)
+    drop = next((d for c in candidates if (d := c(scene)) is not None), None)
+    is_certain = drop is not None and merged.ending.found is not None
+    drop = _unexplained(scene) if drop is None else refined(drop, n, walk, testimony, snapshot)
+    return _explanation(drop, n, walk, merged, testimony, snapshot, is_certain=is_certain)
+
+
+def _candidates(scene: Scene) -> tuple[Candidate, ...]:
+    """The more exact word first: a function, a reason, an errno, silence."""
+    found = scene.ending.found
+    if found is not None and not isinstance(found, KernelEvent):
+        return (causes_firewall.dropped_by_rule,)
+    if found is not None:
+        exact = BY_FUNCTION.get(found.function, ())
+        return (*exact, *(c for c in BY_REASON.get(found.reason, ()) if c not in exact))
+    answer = scene.testimony.answer
+    if scene.errno in BY_ERRNO:
+        return BY_ERRNO[scene.errno]
+    if answer is not None and answer.kind is AnswerKind.REFUSED:
+        return (causes_routing.nobody_listens,)
+    if isinstance(scene.step.detail, NeighbourFound):
+        return (causes_firewall.source_guard, *BY_SILENCE, causes_routing.unanswered)
+    return BY_SILENCE
+
+
+def _unexplained(scene: Scene) -> Drop:
+    """Honest ends: beyond this host, an answer that never came, or nothing that we know."""
+    step = scene.step
+    if isinstance(step.detail, Left) and scene.testimony.answer is not None:
+        return scene.drop(
+            Cause.NO_LISTENER,
+            f"{scene.packet.destination} refuses it: nothing listens there, or a firewall says so",
+        )
+    if scene.ending.is_reply and scene.ending.found is None:
+        return scene.drop(
+            Cause.NO_ANSWER,
+            f"it arrived, and no answer of {scene.walk.request[-1].place.name} came back",
+            Fact(what="last seen", says=_words(scene)),
+        )
+    return scene.drop(
+        Cause.NOT_EXPLAINED,
+        f"lost at {step.place.name}, and nothing that was read says why",
+        Fact(what="last step", says=_words(scene)),
+    )
+
+
+def _words(scene: Scene) -> str:
+    step = scene.step
+    kind = "reply" if step.is_reply else "request"
+    detail = step.detail
+    what = f"{detail.hook} hook" if isinstance(detail, HookPassed) else type(detail).__name__
+    return f"{kind}, {what} at {step.place.name} {step.place.ifname}".rstrip()
+
+
+def _explanation(
+    drop: Drop,
+    n: int,
+    walk: Walk,
+    merged: Merged,
+    testimony: Testimony,
+    snapshot: Snapshot,
+    *,
+    is_certain: bool = True,
+) -> Explanation:
+    step = walk.steps[n]
+    mending = mend(Case(drop=drop, step=step, walk=walk, snapshot=snapshot))
+    event = merged.ending.found
+    if not isinstance(event, KernelEvent):
+        event = _same_drop(step, testimony, drop)
+    # hops keep the walk's order; strays lie between them
+    hop = [h for h in merged.hops if h.is_predicted][n]
+    return Explanation(
+        code=drop.cause,
+        hop=hop.n,
+        where=step.place,
+        sentence=drop.sentence,
+        evidence=(*drop.evidence, *_facts(merged, event, testimony)),
+        fix=mending.commands,
+        fix_note=mending.note,
+        rule=drop.rule,
+        reason=event.reason if event else "",
+        function=event.function if event else "",
+        is_certain=is_certain,
+    )
+
+
+def _same_drop(step: Step, testimony: Testimony, drop: Drop) -> KernelEvent | None:
+    """The tracepoint beside a rule's verdict."""
+    places = {step.place.cookie, drop.place.cookie if drop.place else None, None}
+    fitting = (e for e, c in testimony.drops if e.is_reply == step.is_reply and c in places)
+    return next(fitting, None)
+
+
+def _facts(merged: Merged, event: KernelEvent | None, testimony: Testimony) -> list[Fact]:
+    facts = []
+    if event is not None:
+        facts.append(Fact(what="kernel", says=f"{event.reason} in {event.function}"))
+    if isinstance(merged.ending.found, RuleHit):
+        facts.append(Fact(what="nftrace", says=name_hit(merged.ending.found)))
+    answer = testimony.answer
+    if answer is not None:
+        says = str(answer.kind) + (f" ({answer.errno})" if answer.errno else "")
+        if answer.offender is not None:
+            says += f" from {answer.offender}"
+        facts.append(Fact(what="the sender's socket", says=says))
+    return facts

@@ -1,0 +1,1 @@
+"""What witnesses saw, laid beside what was predicted."""

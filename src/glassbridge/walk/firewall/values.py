@@ -1,0 +1,61 @@
+"""Whether what a packet shows is among the values that a rule names."""
+
+from typing import assert_never
+
+from glassbridge.model.address import IPAddress
+from glassbridge.model.ruleset import AddressRange, Plain, Prefix, Range, Together, Value
+from glassbridge.walk.firewall.sight import (
+    Lack,
+    Reading,
+    Shown,
+)
+from glassbridge.walk.firewall.words import number_of
+
+Single = Range | AddressRange | Prefix | Plain
+
+
+def fits(value: Value, fields: tuple[str, ...], readings: tuple[Reading, ...]) -> bool | None:
+    """Whether fields, side by side, show this value; None: what is known of them does not tell."""
+    parts = value.items if isinstance(value, Together) else (value,)
+    if len(parts) != len(fields):
+        return None
+    certain = True
+    for part, field, reading in zip(parts, fields, readings, strict=True):
+        if reading is Lack.ABSENT:
+            return False
+        if isinstance(reading, Lack):
+            certain = False
+        elif not covers(part, field, reading):
+            return False
+    return True if certain else None
+
+
+def covers(value: Single, field: str, shown: Shown) -> bool:
+    """Whether a field shows this value."""
+    match value:
+        case Plain(text):
+            return _is_text(text, field, shown)
+        case Range(low, high):
+            return shown.number is not None and low <= shown.number <= high
+        case Prefix(network):
+            address = shown.address
+            if address is None or address.version != network.version:
+                return False
+            return address in network
+        case AddressRange(low, high):
+            return _is_between(low, high, shown.address)
+    assert_never(value)
+
+
+def _is_text(text: str, field: str, shown: Shown) -> bool:
+    if text in shown.texts or text == "*":
+        return True
+    if text.endswith("*"):
+        return any(shown_text.startswith(text[:-1]) for shown_text in shown.texts)
+    return shown.number is not None and number_of(field, text) == shown.number
+
+
+def _is_between(low: IPAddress, high: IPAddress, address: IPAddress | None) -> bool:
+    if address is None or address.version != low.version:
+        return False
+    return int(low) <= int(address) <= int(high)

@@ -1,0 +1,1 @@
+"""What mends a cause, in the language of whoever owns the rule or object."""

@@ -1,0 +1,152 @@
+"""Who takes a packet in the end: a socket, the stack itself (echo), or nobody."""
+
+from ipaddress import IPv4Address, IPv6Address
+
+from glassbridge.model.address import IPAddress
+from glassbridge.model.cause import Cause
+from glassbridge.model.packet import Transport
+from glassbridge.model.step_details import SocketFound
+from glassbridge.model.tables import ListeningSocket
+from glassbridge.model.topology import Link
+from glassbridge.model.walk import (
+    Action,
+    Answered,
+    Disposition,
+    Drop,
+    Fact,
+)
+from glassbridge.walk.path.port_gates import Flood
+from glassbridge.walk.path.segment import explore
+from glassbridge.walk.path.sysctls import setting
+from glassbridge.walk.path.traveller import (
+    Delivered,
+    Ended,
+    Ground,
+    Traveller,
+)
+from glassbridge.walk.path.validity import is_own
+from glassbridge.walk.path.versions import V4
+
+ECHO_REQUEST = {4: 8, 6: 128}
+_SHOWN = 8
+_ACCEPTED = Ended(disposition=Disposition.ACCEPTED)
+
+
+def deliver(ground: Ground, traveller: Traveller, station: Delivered) -> Traveller:
+    """The last step of a request."""
+    if traveller.packet.transport is Transport.ICMP:
+        return _echo(ground, traveller, station.link)
+    stack = ground.stack(traveller.cookie)
+    wanted = traveller.packet.transport.value
+    sockets = tuple(s for s in stack.sockets if s.protocol.value == wanted)
+    packet, place = traveller.packet, ground.place(traveller.cookie, station.link)
+    on_port = tuple(s for s in sockets if s.port == packet.destination_port)
+    taker = next((s for s in on_port if takes(s, packet.destination, station.link)), None)
+    if taker is not None:
+        return traveller.then(
+            place,
+            SocketFound(socket=taker),
+            action=Action.DELIVERED,
+            expected=(Answered(),),
+        ).at(_ACCEPTED)
+    others = (on_port or sockets)[:_SHOWN]
+    return traveller.then(
+        place,
+        SocketFound(socket=None, others=others),
+        expected=(Answered(),),
+        drop=_nobody(ground, traveller, station.link, on_port, others),
+    )
+
+
+def takes(socket: ListeningSocket, address: IPAddress, link: Link) -> bool:
+    """Whether a socket accepts what is sent to an address and comes in by a link."""
+    if socket.ifindex is not None and socket.ifindex != link.ifindex:
+        return False
+    if socket.address == address or mapped(socket.address) == address:
+        return True
+    if not socket.address.is_unspecified:
+        return False
+    if isinstance(address, IPv4Address):
+        return isinstance(socket.address, IPv4Address) or not socket.v6only
+    return isinstance(socket.address, IPv6Address)
+
+
+def mapped(address: IPAddress) -> IPAddress:
+    """The IPv4 address that ::ffff:a.b.c.d stands for; any other is itself."""
+    inner = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return address if inner is None else inner
+
+
+def _echo(ground: Ground, traveller: Traveller, link: Link) -> Traveller:
+    packet, place = traveller.packet, ground.place(traveller.cookie, link)
+    is_echo = packet.icmp_type == ECHO_REQUEST[packet.version]
+    found = SocketFound(socket=None, is_echo=is_echo)
+    version = "ipv4.icmp_echo" if packet.version == V4 else "ipv6.icmp.echo"
+    key = f"net.{version}_ignore_all"
+    if is_echo and setting(ground.stack(traveller.cookie), key):
+        name = ground.snapshot.call(traveller.cookie)
+        return traveller.then(
+            place,
+            found,
+            drop=Drop(
+                cause=Cause.NO_ANSWER,
+                sentence=f"{name} is told not to answer ping",
+                evidence=(Fact(what=f"sysctl {key}", says="1"),),
+                place=place,
+                subject=key,
+            ),
+        )
+    expected = (Answered(),) if is_echo else ()
+    return traveller.then(place, found, action=Action.DELIVERED, expected=expected).at(_ACCEPTED)
+
+
+def _nobody(
+    ground: Ground,
+    traveller: Traveller,
+    link: Link,
+    on_port: tuple[ListeningSocket, ...],
+    others: tuple[ListeningSocket, ...],
+) -> Drop:
+    packet, name = traveller.packet, ground.snapshot.call(traveller.cookie)
+    service = f"{packet.destination_port}/{packet.transport.value}"
+    rivals = _rivals(ground, traveller, link)
+    if rivals:
+        cause = Cause.DUPLICATE_ADDRESS
+        sentence = f"{name} took it, and {packet.destination} is the address of {rivals} as well"
+    elif not on_port:
+        cause, sentence = Cause.NO_LISTENER, f"nothing in {name} listens on {service}"
+    elif all(mapped(s.address).is_loopback for s in on_port):
+        cause = Cause.LOOPBACK_LISTENER
+        sentence = f"what listens on {service} in {name} does so on {on_port[0].address} only"
+    else:
+        cause = Cause.OTHER_ADDRESS_LISTENER
+        heard = ", ".join(_words(s) for s in on_port)
+        sentence = f"what listens on {service} in {name} takes only {heard}"
+    says = ", ".join(f"{s.port} on {_words(s)}" for s in others) or "nothing"
+    return Drop(
+        cause=cause,
+        sentence=sentence,
+        evidence=(Fact(what=f"listening in {name} ({packet.transport.value})", says=says),),
+        place=ground.place(traveller.cookie),
+        subject=service,
+    )
+
+
+def _rivals(ground: Ground, traveller: Traveller, link: Link) -> str:
+    """Who else on the segment has the address, by its stack or by what its engine says."""
+    address = traveller.packet.destination
+    if link.is_loopback or link.mac is None:
+        return ""
+    claimed = {n.cookie for n in ground.snapshot.names if address in n.addresses}
+    return ", ".join(
+        ground.snapshot.call(e.cookie)
+        for e in explore(ground, traveller.cookie, link, Flood.BROADCAST).ears
+        if e.cookie != traveller.cookie
+        and (e.cookie in claimed if e.link is None else is_own(ground.stack(e.cookie), address))
+    )
+
+
+def _words(socket: ListeningSocket) -> str:
+    only = " (IPv6 only)" if socket.v6only and socket.address.is_unspecified else ""
+    by = f" by {socket.process}" if socket.process else ""
+    return f"{socket.address}{only}{by}"
