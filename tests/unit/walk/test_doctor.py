@@ -35,7 +35,7 @@ from glassbridge.app.cli.main import run_command_line
 from glassbridge.engine.diagnosing import diagnose
 from glassbridge.engine.snapshot_files import write_snapshot
 from glassbridge.engine.stored_survey import StoredSurvey
-from glassbridge.model.address import Mac, to_json
+from glassbridge.model.address import to_json
 from glassbridge.model.cause import Cause
 from glassbridge.model.finding import Diagnosis, FindingCode, Severity
 from glassbridge.model.kernel_names import LINK_GROUP
