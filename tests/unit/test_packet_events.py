@@ -14,12 +14,7 @@ from glassbridge.kernel.witness import Watch
 from glassbridge.model.packet import Transport
 from glassbridge.wire.nft_trace import TransportMatch
 from glassbridge.wire.packet_events import PacketEvent, decode_event
-from glassbridge.wire.packet_observers import (
-    Maps,
-    Offsets,
-    Tracepoint,
-    observer,
-)
+from glassbridge.wire.packet_observers import Maps, Offsets, Tracepoint, observer
 
 MAPS = Maps(ring=5, lost=6, symbol_format=7)
 SKB, HEAD, LINK, NET, SOCKET = 0x100000, 0x200000, 0x300000, 0x400000, 0x500000

@@ -45,14 +45,7 @@ from glassbridge.model.tables import (
     SocketProtocol,
 )
 from glassbridge.model.topology import Bridge, BridgePort, Link, Netns, PortState, Stack
-from glassbridge.model.walk import (
-    Action,
-    Drop,
-    Expected,
-    Fact,
-    OnLink,
-    Step,
-)
+from glassbridge.model.walk import Action, Drop, Expected, Fact, OnLink, Step
 
 HOST, ONE, TWO = 1, 4101, 4102
 UP = 0x1 | 0x10000

@@ -15,15 +15,8 @@ from glassbridge.model.observation import Answer, WitnessName
 from glassbridge.model.packet import FlowWish, Packet
 from glassbridge.model.report import SCHEMA, Explanation, Hop, Seen, TraceReport, Verdict
 from glassbridge.model.ruleset import RuleRef
-from glassbridge.model.step_details import (
-    Detail,
-    Place,
-)
-from glassbridge.model.walk import (
-    Action,
-    Drop,
-    Fact,
-)
+from glassbridge.model.step_details import Detail, Place
+from glassbridge.model.walk import Action, Drop, Fact
 
 _NO_CONTAINER = "netns "
 """How a namespace begins that nobody named."""

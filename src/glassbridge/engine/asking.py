@@ -5,10 +5,7 @@ from collections.abc import Collection
 from glassbridge.engine.following import Way
 from glassbridge.model.address import IPAddress
 from glassbridge.model.observation import NeighbourMessage
-from glassbridge.model.step_details import (
-    Left,
-    NeighbourFound,
-)
+from glassbridge.model.step_details import Left, NeighbourFound
 from glassbridge.model.walk import Walk
 
 

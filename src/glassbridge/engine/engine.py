@@ -36,12 +36,7 @@ from glassbridge.kernel.netns import unmake_shared_mount
 from glassbridge.model.container import ContainerState, NetworkWish
 from glassbridge.model.kernel_names import DEFAULT_NETWORK
 from glassbridge.model.network import Network
-from glassbridge.model.requests import (
-    AttachRequest,
-    ConnectRequest,
-    NetworkRequest,
-    RunRequest,
-)
+from glassbridge.model.requests import AttachRequest, ConnectRequest, NetworkRequest, RunRequest
 from glassbridge.model.views import NetworkView, SandboxView, Status
 from glassbridge.plan.operations import Operation
 from glassbridge.runtime.runtime import Runtime

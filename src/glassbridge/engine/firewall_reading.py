@@ -13,12 +13,7 @@ from glassbridge.model.network import Network
 from glassbridge.model.ruleset import Ruleset
 from glassbridge.model.topology import Stack
 from glassbridge.model.views import NetworkView, SandboxView
-from glassbridge.plan.firewall import (
-    endpoint_elements,
-    network_elements,
-    tables,
-    uplink_elements,
-)
+from glassbridge.plan.firewall import endpoint_elements, network_elements, tables, uplink_elements
 from glassbridge.plan.uplinks import uplink_bridges
 from glassbridge.walk.firewall.rendered import OwnTables
 

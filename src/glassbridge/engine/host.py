@@ -24,12 +24,7 @@ from glassbridge.model.tables import TABLE_LOCAL, Route
 from glassbridge.model.topology import Link
 from glassbridge.plan.firewall import uplink_elements
 from glassbridge.plan.foreign_firewall import Backend, ForeignChain
-from glassbridge.plan.host import (
-    forwarding_keys,
-    link_key,
-    plan_forwarding,
-    plan_restore,
-)
+from glassbridge.plan.host import forwarding_keys, link_key, plan_forwarding, plan_restore
 from glassbridge.plan.network import needs_forwarding
 from glassbridge.plan.operations import ClosePath, LoadRuleset, OpenPath, Operation
 from glassbridge.plan.uplinks import uplink_bridges

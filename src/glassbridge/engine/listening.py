@@ -19,19 +19,9 @@ from glassbridge.kernel.frames import HeardPacket, read_frame
 from glassbridge.kernel.taps import Taps
 from glassbridge.kernel.witness import PacketWitness, Testimony
 from glassbridge.model.cause import Cause
-from glassbridge.model.observation import (
-    Answer,
-    AnswerKind,
-    NeighbourMessage,
-    Witness,
-    WitnessName,
-)
+from glassbridge.model.observation import Answer, AnswerKind, NeighbourMessage, Witness, WitnessName
 from glassbridge.model.packet import Packet, Question, Transport
-from glassbridge.model.walk import (
-    Disposition,
-    OnLink,
-    Walk,
-)
+from glassbridge.model.walk import Disposition, OnLink, Walk
 from glassbridge.wire.packets import is_icmp_error
 
 STRAGGLERS = 0.02

@@ -28,13 +28,7 @@ from glassbridge.kernel.probe import Probe
 from glassbridge.kernel.probe_sockets import open_probe
 from glassbridge.kernel.taps import SNAP, WHOLE, Taps
 from glassbridge.kernel.witness import PacketWitness, Watch
-from glassbridge.model.observation import (
-    Answer,
-    AnswerKind,
-    Observation,
-    Witness,
-    WitnessName,
-)
+from glassbridge.model.observation import Answer, AnswerKind, Observation, Witness, WitnessName
 from glassbridge.model.packet import Packet, Transport
 from glassbridge.wire.socket_filter import Wanted, tap_filter
 

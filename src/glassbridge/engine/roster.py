@@ -117,10 +117,7 @@ class Roster:
         if self._asked_engines:
             return
         self._asked_engines = True
-        from glassbridge.kernel.container_names import (  # noqa: PLC0415 - what ours need not pay for
-            find_containers,
-            find_named_namespaces,
-        )
+        from glassbridge.kernel.container_names import find_containers, find_named_namespaces  # noqa: PLC0415 - what ours need not pay for
 
         found = find_containers()
         self.complaints += found.complaints

@@ -14,14 +14,8 @@ from glassbridge.model.packet import FlowWish, Question, Transport
 from glassbridge.model.report import Explanation, TraceReport, Verdict
 from glassbridge.model.snapshot import Snapshot
 from glassbridge.model.step_details import Place
-from glassbridge.model.walk import (
-    Missing,
-    Walk,
-)
-from glassbridge.walk.evidence.merge import (
-    Merged,
-    merge,
-)
+from glassbridge.model.walk import Missing, Walk
+from glassbridge.walk.evidence.merge import Merged, merge
 from glassbridge.walk.predict import predict
 
 

@@ -14,13 +14,7 @@ from glassbridge.errors import GlassbridgeError
 from glassbridge.kernel.netns import inside
 from glassbridge.kernel.rtnetlink import NETLINK_NETFILTER, NetlinkSocket
 from glassbridge.model.address import IPAddress
-from glassbridge.model.packet import (
-    ICMP_NUMBER,
-    ICMPV6_NUMBER,
-    TCP_NUMBER,
-    UDP_NUMBER,
-    Transport,
-)
+from glassbridge.model.packet import ICMP_NUMBER, ICMPV6_NUMBER, TCP_NUMBER, UDP_NUMBER, Transport
 from glassbridge.model.snapshot import Connection
 from glassbridge.wire.conntrack import (
     IPS_ASSURED,

@@ -7,10 +7,7 @@ from msgspec import Struct
 
 from glassbridge.kernel.netns import inside
 from glassbridge.model.ruleset import Backend, ListedTable
-from glassbridge.walk.firewall.listing.iptables_save import (
-    is_builtin,
-    parse_save,
-)
+from glassbridge.walk.firewall.listing.iptables_save import is_builtin, parse_save
 
 _TOOLS = {"ip": "iptables", "ip6": "ip6tables"}
 _SUFFIXES = {Backend.IPTABLES_NFT: "nft", Backend.IPTABLES_LEGACY: "legacy"}

@@ -13,15 +13,8 @@ from glassbridge.kernel.netns import inside
 from glassbridge.kernel.nft import Nft
 from glassbridge.model.ruleset import Backend, ListedChain, ListedTable, Ruleset
 from glassbridge.walk.firewall.listing.nft_json import parse_ruleset
-from glassbridge.walk.firewall.listing.nft_text import (
-    parse_texts,
-    with_texts,
-)
-from glassbridge.walk.firewall.rendered import (
-    OwnTables,
-    listed_tables,
-    with_handles,
-)
+from glassbridge.walk.firewall.listing.nft_text import parse_texts, with_texts
+from glassbridge.walk.firewall.rendered import OwnTables, listed_tables, with_handles
 
 _LEGACY = {
     "ip": "/proc/thread-self/net/ip_tables_names",

@@ -26,10 +26,7 @@ from glassbridge.model.step_details import (
     Switched,
 )
 from glassbridge.model.tables import Ifindex, Route
-from glassbridge.model.walk import (
-    Step,
-    Walk,
-)
+from glassbridge.model.walk import Step, Walk
 from glassbridge.wire.neighbours import find_fdb_entry, find_neighbour
 from glassbridge.wire.netlink import Refusal
 from glassbridge.wire.routes import find_route

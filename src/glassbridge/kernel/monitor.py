@@ -13,11 +13,7 @@ from typing import Self
 
 from glassbridge.errors import KernelRefused
 from glassbridge.kernel.notifications import route_events, ruleset_events
-from glassbridge.kernel.rtnetlink import (
-    NETLINK_NETFILTER,
-    NETLINK_ROUTE,
-    enlarge_receive_buffer,
-)
+from glassbridge.kernel.rtnetlink import NETLINK_NETFILTER, NETLINK_ROUTE, enlarge_receive_buffer
 from glassbridge.model.kernel_events import EventsLost, KernelEvent
 from glassbridge.wire.netlink import Message, messages
 

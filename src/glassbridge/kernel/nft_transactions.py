@@ -7,13 +7,7 @@ from socket import MSG_DONTWAIT
 from glassbridge.errors import KernelRefused
 from glassbridge.kernel.rtnetlink import NETLINK_NETFILTER, NetlinkSocket
 from glassbridge.wire import nfnetlink
-from glassbridge.wire.netlink import (
-    NLMSG_ERROR,
-    Refusal,
-    Request,
-    decode_acknowledgement,
-    messages,
-)
+from glassbridge.wire.netlink import NLMSG_ERROR, Refusal, Request, decode_acknowledgement, messages
 
 _LARGEST_DATAGRAM = 64 << 10
 

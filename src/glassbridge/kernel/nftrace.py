@@ -15,11 +15,7 @@ from glassbridge.errors import GlassbridgeError, KernelRefused
 from glassbridge.kernel.frames import read_packet
 from glassbridge.kernel.netns import inside
 from glassbridge.kernel.nft_transactions import TransactionSocket
-from glassbridge.kernel.rtnetlink import (
-    NETLINK_NETFILTER,
-    RouteSocket,
-    enlarge_receive_buffer,
-)
+from glassbridge.kernel.rtnetlink import NETLINK_NETFILTER, RouteSocket, enlarge_receive_buffer
 from glassbridge.kernel.trace_matches import transport_matches
 from glassbridge.kernel.witness import Testimony, Watch
 from glassbridge.model.observation import RuleHit, WitnessName

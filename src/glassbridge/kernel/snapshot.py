@@ -14,14 +14,7 @@ from glassbridge.kernel.neighbours import decode_fdb_entry, decode_neighbour, is
 from glassbridge.kernel.routes import decode_route, decode_rule
 from glassbridge.kernel.rtnetlink import RouteSocket
 from glassbridge.kernel.sockets import open_diag, read_sockets
-from glassbridge.model.tables import (
-    TABLE_LOCAL,
-    Address,
-    FdbEntry,
-    Neighbour,
-    Route,
-    RoutingRule,
-)
+from glassbridge.model.tables import TABLE_LOCAL, Address, FdbEntry, Neighbour, Route, RoutingRule
 from glassbridge.model.topology import Link, Netns, Stack
 from glassbridge.wire.addresses import dump_addresses
 from glassbridge.wire.links import IFLA_GROUP, dump_links, get_link, link_header

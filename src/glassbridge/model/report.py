@@ -13,10 +13,7 @@ from glassbridge.model.packet import FlowWish
 from glassbridge.model.ruleset import RuleRef
 from glassbridge.model.snapshot import Snapshot
 from glassbridge.model.step_details import Place
-from glassbridge.model.walk import (
-    Fact,
-    Step,
-)
+from glassbridge.model.walk import Fact, Step
 
 SCHEMA = "walk/1"
 

@@ -11,9 +11,7 @@ from glassbridge.model.cause import Cause
 from glassbridge.model.packet import Packet
 from glassbridge.model.ruleset import RuleRef
 from glassbridge.model.step_details import Detail, Place
-from glassbridge.model.tables import (
-    Ifindex,
-)
+from glassbridge.model.tables import Ifindex
 
 
 class Disposition(StrEnum):

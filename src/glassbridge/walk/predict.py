@@ -5,36 +5,19 @@ from typing import assert_never
 from glassbridge.model.packet import Question
 from glassbridge.model.snapshot import Snapshot
 from glassbridge.model.step_details import HookPassed
-from glassbridge.model.walk import (
-    Disposition,
-    Missing,
-    Step,
-    Walk,
-)
+from glassbridge.model.walk import Disposition, Missing, Step, Walk
 from glassbridge.walk.firewall import filtering
 from glassbridge.walk.firewall.hooks import HookVerdict
-from glassbridge.walk.path.crossing import (
-    arrive,
-    cross,
-)
+from glassbridge.walk.path.crossing import arrive, cross
 from glassbridge.walk.path.delivering import deliver
 from glassbridge.walk.path.departing import depart
-from glassbridge.walk.path.hindsight import (
-    blame_source,
-    look_back,
-)
+from glassbridge.walk.path.hindsight import blame_source, look_back
 from glassbridge.walk.path.neighbours import resolve
 from glassbridge.walk.path.port_gates import bridge_of
 from glassbridge.walk.path.receiving import receive
-from glassbridge.walk.path.replying import (
-    answering,
-    come_back,
-)
+from glassbridge.walk.path.replying import answering, come_back
 from glassbridge.walk.path.sending import send
-from glassbridge.walk.path.switching import (
-    enter_port,
-    leave_bridge,
-)
+from glassbridge.walk.path.switching import enter_port, leave_bridge
 from glassbridge.walk.path.traveller import (
     Addressed,
     Coming,

@@ -12,15 +12,7 @@ from pathlib import Path
 
 import pytest
 from tests.netns.engine.consistency import check_consistency
-from tests.netns.engine.seeing import (
-    addresses,
-    eventually,
-    link,
-    open_socket,
-    pings,
-    run,
-    show,
-)
+from tests.netns.engine.seeing import addresses, eventually, link, open_socket, pings, run, show
 
 from glassbridge.engine.engine import Engine
 from glassbridge.errors import NotFound

@@ -26,17 +26,9 @@ from glassbridge.model.address import IPAddress
 from glassbridge.model.packet import Packet, Transport
 from glassbridge.model.snapshot import Namespace
 from glassbridge.model.topology import Link
-from glassbridge.walk.firewall.address_types import (
-    address_type,
-    longest_match,
-)
+from glassbridge.walk.firewall.address_types import address_type, longest_match
 from glassbridge.walk.firewall.filtering import pass_hook
-from glassbridge.walk.firewall.hooks import (
-    HookCall,
-    HookResult,
-    HookVerdict,
-    Tracking,
-)
+from glassbridge.walk.firewall.hooks import HookCall, HookResult, HookVerdict, Tracking
 from glassbridge.walk.firewall.rendered import OwnTables
 
 LEFT, HOST_LEFT = {4: "192.0.2.9", 6: "2001:db8:a::9"}, {4: "192.0.2.1", 6: "2001:db8:a::1"}

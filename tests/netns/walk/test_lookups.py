@@ -23,12 +23,7 @@ from glassbridge.model.step_details import (
     Switched,
 )
 from glassbridge.model.tables import Ifindex
-from glassbridge.model.walk import (
-    Action,
-    Disposition,
-    Step,
-    Walk,
-)
+from glassbridge.model.walk import Action, Disposition, Step, Walk
 
 
 @pytest.fixture

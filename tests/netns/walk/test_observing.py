@@ -32,16 +32,8 @@ from glassbridge.model.observation import (
     WitnessName,
 )
 from glassbridge.model.packet import Packet, Transport
-from glassbridge.model.step_details import (
-    Place,
-    Received,
-)
-from glassbridge.model.walk import (
-    Action,
-    Disposition,
-    Step,
-    Walk,
-)
+from glassbridge.model.step_details import Place, Received
+from glassbridge.model.walk import Action, Disposition, Step, Walk
 
 ANSWERS = {
     Transport.ICMP: AnswerKind.ECHO,

@@ -25,12 +25,7 @@ from glassbridge.model.topology import IFF_LOOPBACK, Link, Netns, Stack
 from glassbridge.plan.firewall import tables
 from glassbridge.plan.nft_script import ruleset_script
 from glassbridge.walk.firewall.filtering import pass_hook
-from glassbridge.walk.firewall.hooks import (
-    HookCall,
-    HookResult,
-    HookVerdict,
-    Tracking,
-)
+from glassbridge.walk.firewall.hooks import HookCall, HookResult, HookVerdict, Tracking
 from glassbridge.walk.firewall.rendered import OwnTables
 
 OWN = OwnTables(tables=tables(), elements=tuple(elements()))

@@ -47,16 +47,7 @@ from glassbridge.model.tables import (
     RoutingRule,
     SocketProtocol,
 )
-from glassbridge.model.walk import (
-    Action,
-    Answered,
-    AtRule,
-    Drop,
-    Expected,
-    Fact,
-    OnLink,
-    Step,
-)
+from glassbridge.model.walk import Action, Answered, AtRule, Drop, Expected, Fact, OnLink, Step
 
 START_NS = 1_795_435_200_000_000_000
 TRACE_ID = "5f3c9a1e" * 4

@@ -40,11 +40,7 @@ from glassbridge.model.step_details import (
 )
 from glassbridge.model.topology import PortState
 from glassbridge.model.walk import Walk
-from glassbridge.walk.causes.explaining import (
-    BY_FUNCTION,
-    BY_REASON,
-    explain,
-)
+from glassbridge.walk.causes.explaining import BY_FUNCTION, BY_REASON, explain
 from glassbridge.walk.evidence.merge import merge
 
 

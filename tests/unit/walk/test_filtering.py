@@ -14,12 +14,7 @@ from glassbridge.model.snapshot import Connection, Namespace
 from glassbridge.model.tables import TABLE_LOCAL, Address, Ifindex, Route
 from glassbridge.model.topology import IFF_LOOPBACK, Link, Netns, Stack
 from glassbridge.walk.firewall.filtering import pass_hook
-from glassbridge.walk.firewall.hooks import (
-    HookCall,
-    HookResult,
-    HookVerdict,
-    Tracking,
-)
+from glassbridge.walk.firewall.hooks import HookCall, HookResult, HookVerdict, Tracking
 from glassbridge.walk.firewall.listing.nft_json import parse_ruleset
 
 ACCEPT, DROP, REJECT, UNKNOWN = HookVerdict

@@ -28,26 +28,11 @@ from glassbridge.model.ruleset import (
     Verdict,
 )
 from glassbridge.model.snapshot import Name, NamedNetwork, Snapshot
-from glassbridge.model.step_details import (
-    HookPassed,
-    Place,
-    RouteChosen,
-)
+from glassbridge.model.step_details import HookPassed, Place, RouteChosen
 from glassbridge.model.topology import Netns
-from glassbridge.model.walk import (
-    Action,
-    Disposition,
-    Drop,
-    Step,
-    Walk,
-)
+from glassbridge.model.walk import Action, Disposition, Drop, Step, Walk
 from glassbridge.walk.fixes.by_cause import mend
-from glassbridge.walk.fixes.mending import (
-    Case,
-    Mending,
-    NoDoor,
-    command,
-)
+from glassbridge.walk.fixes.mending import Case, Mending, NoDoor, command
 
 CLIENT, SERVER = ip_address("172.17.0.2"), ip_address("172.18.0.2")
 PACKET = Packet(

@@ -32,19 +32,10 @@ from glassbridge.model.ruleset import (
 from glassbridge.walk.firewall.elements import find
 from glassbridge.walk.firewall.listing.iptables_save import parse_save
 from glassbridge.walk.firewall.listing.nft_json import parse_ruleset
-from glassbridge.walk.firewall.listing.nft_text import (
-    parse_texts,
-    with_texts,
-)
-from glassbridge.walk.firewall.owners import (
-    policy_ref,
-    rule_ref,
-)
+from glassbridge.walk.firewall.listing.nft_text import parse_texts, with_texts
+from glassbridge.walk.firewall.owners import policy_ref, rule_ref
 from glassbridge.walk.firewall.rule_text import rule_text
-from glassbridge.walk.firewall.sight import (
-    Shown,
-    show_number,
-)
+from glassbridge.walk.firewall.sight import Shown, show_number
 
 GOLDEN = Path(__file__).parents[2] / "golden/rulesets"
 JSON, TEXT = (GOLDEN / name for name in ("words.json", "words.nft"))

@@ -45,12 +45,7 @@ from glassbridge.model.step_details import (
     Switched,
 )
 from glassbridge.model.tables import Ifindex
-from glassbridge.model.walk import (
-    Disposition,
-    OnLink,
-    Step,
-    Walk,
-)
+from glassbridge.model.walk import Disposition, OnLink, Step, Walk
 from glassbridge.walk.evidence.merge import merge
 
 TRANSPORTS = tuple(Transport)

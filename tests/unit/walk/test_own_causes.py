@@ -9,11 +9,7 @@ from glassbridge.model.firewall import Drop, Reject
 from glassbridge.model.kernel_names import NFT_TABLE
 from glassbridge.model.ruleset import Origin, RuleRef
 from glassbridge.plan.firewall import tables
-from glassbridge.walk.firewall.own_causes import (
-    CAUSES,
-    SENTENCES,
-    own_cause,
-)
+from glassbridge.walk.firewall.own_causes import CAUSES, SENTENCES, own_cause
 
 
 def dropping() -> Iterator[tuple[str, str]]:

@@ -32,14 +32,7 @@ from glassbridge.model.step_details import (
     Switched,
 )
 from glassbridge.model.tables import Ifindex, NextHop, Route
-from glassbridge.model.walk import (
-    Action,
-    Answered,
-    Disposition,
-    Missing,
-    OnLink,
-    Walk,
-)
+from glassbridge.model.walk import Action, Answered, Disposition, Missing, OnLink, Walk
 from glassbridge.walk.predict import predict
 
 

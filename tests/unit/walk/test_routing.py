@@ -9,11 +9,7 @@ from hypothesis import strategies as st
 from tests.unit.walk.topologies import Box, World
 
 from glassbridge.model.tables import Ifindex, NextHop, Route
-from glassbridge.walk.path.routing import (
-    Chosen,
-    Flow,
-    look_up,
-)
+from glassbridge.walk.path.routing import Chosen, Flow, look_up
 from glassbridge.walk.path.source_address import source_for
 from glassbridge.walk.path.traveller import Unclear
 

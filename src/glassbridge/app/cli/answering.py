@@ -7,12 +7,7 @@ from typing import Any
 
 import click
 
-from glassbridge.app.cli.exits import (
-    REQUEST_FAILED,
-    CommandEnded,
-    show_error,
-    show_usage_error,
-)
+from glassbridge.app.cli.exits import REQUEST_FAILED, CommandEnded, show_error, show_usage_error
 from glassbridge.app.cli.shown import Shown
 from glassbridge.errors import GlassbridgeError
 

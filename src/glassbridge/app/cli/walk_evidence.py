@@ -24,14 +24,7 @@ from glassbridge.model.step_details import (
     Translated,
 )
 from glassbridge.model.tables import Neighbour, Route, RoutingRule
-from glassbridge.model.walk import (
-    Answered,
-    AtRule,
-    Drop,
-    Expected,
-    OnLink,
-    Step,
-)
+from glassbridge.model.walk import Answered, AtRule, Drop, Expected, OnLink, Step
 
 Labelled = tuple[str, str]
 """What kind of fact, and the fact."""

@@ -4,11 +4,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from glassbridge.model.report import TraceReport
-from glassbridge.model.step_details import (
-    Crossed,
-    Place,
-    Switched,
-)
+from glassbridge.model.step_details import Crossed, Place, Switched
 from glassbridge.model.tables import Ifindex
 
 

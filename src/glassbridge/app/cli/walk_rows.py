@@ -9,13 +9,7 @@ from typing import NamedTuple
 from glassbridge.app.sentences import rule_name, sentence_of, where_of
 from glassbridge.model.observation import NeighbourMessage
 from glassbridge.model.report import Hop, Seen, TraceReport, Verdict
-from glassbridge.model.step_details import (
-    Crossed,
-    HookPassed,
-    NeighbourFound,
-    Received,
-    Translated,
-)
+from glassbridge.model.step_details import Crossed, HookPassed, NeighbourFound, Received, Translated
 from glassbridge.model.walk import Action
 
 AGREES, DROPPED, DIFFERS, UNPREDICTED, UNKNOWN, UNSEEN = "=", "X", "!", "+", "?", ""

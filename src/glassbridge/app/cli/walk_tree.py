@@ -23,10 +23,7 @@ from glassbridge.model.observation import (
 )
 from glassbridge.model.report import Hop, TraceReport
 from glassbridge.model.step_details import NeighbourFound
-from glassbridge.model.walk import (
-    AtRule,
-    OnLink,
-)
+from glassbridge.model.walk import AtRule, OnLink
 
 _INDENT, _LABEL = 5, 9
 

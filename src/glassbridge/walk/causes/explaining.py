@@ -4,38 +4,17 @@ from glassbridge.model.cause import Cause
 from glassbridge.model.observation import AnswerKind, KernelEvent, Observation, RuleHit
 from glassbridge.model.report import Explanation, Verdict
 from glassbridge.model.snapshot import Snapshot
-from glassbridge.model.step_details import (
-    HookPassed,
-    Left,
-    NeighbourFound,
-)
-from glassbridge.model.walk import (
-    Drop,
-    Fact,
-    Step,
-    Walk,
-)
-from glassbridge.walk.causes import (
-    firewall as causes_firewall,
-)
-from glassbridge.walk.causes import (
-    routing as causes_routing,
-)
-from glassbridge.walk.causes import (
-    switching as causes_switching,
-)
+from glassbridge.model.step_details import HookPassed, Left, NeighbourFound
+from glassbridge.model.walk import Drop, Fact, Step, Walk
+from glassbridge.walk.causes import firewall as causes_firewall
+from glassbridge.walk.causes import routing as causes_routing
+from glassbridge.walk.causes import switching as causes_switching
 from glassbridge.walk.causes.refined import refined
-from glassbridge.walk.causes.scene import (
-    Candidate,
-    Scene,
-)
-from glassbridge.walk.evidence.comparing import name_hit
+from glassbridge.walk.causes.scene import Candidate, Scene
 from glassbridge.walk.evidence.hops import place_of
 from glassbridge.walk.evidence.merge import Merged
-from glassbridge.walk.evidence.testimony import (
-    Testimony,
-    testify,
-)
+from glassbridge.walk.evidence.rule_names import name_hit
+from glassbridge.walk.evidence.testimony import Testimony, testify
 from glassbridge.walk.evidence.told_drops import Fate
 from glassbridge.walk.fixes.by_cause import mend
 from glassbridge.walk.fixes.mending import Case

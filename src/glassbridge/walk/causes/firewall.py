@@ -4,21 +4,11 @@ from glassbridge.model.cause import Cause
 from glassbridge.model.observation import CounterChange, RuleHit
 from glassbridge.model.ruleset import ListedChain, ListedTable, Refuse, RuleRef
 from glassbridge.model.step_details import HookPassed
-from glassbridge.model.walk import (
-    Drop,
-    Fact,
-)
+from glassbridge.model.walk import Drop, Fact
 from glassbridge.walk.causes.scene import Scene
 from glassbridge.walk.firewall.engine_causes import rule_cause
-from glassbridge.walk.firewall.guarded import (
-    own_addresses,
-    own_macs,
-    port_of,
-)
-from glassbridge.walk.firewall.owners import (
-    policy_ref,
-    rule_ref,
-)
+from glassbridge.walk.firewall.guarded import own_addresses, own_macs, port_of
+from glassbridge.walk.firewall.owners import policy_ref, rule_ref
 from glassbridge.walk.path.passing import firewall_of
 
 

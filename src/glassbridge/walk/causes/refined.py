@@ -7,19 +7,8 @@ from glassbridge.model.cause import Cause
 from glassbridge.model.observation import AnswerKind
 from glassbridge.model.packet import Question
 from glassbridge.model.snapshot import Snapshot
-from glassbridge.model.step_details import (
-    Entered,
-    NeighbourFound,
-    Place,
-    RouteChosen,
-    Translated,
-)
-from glassbridge.model.walk import (
-    Drop,
-    Fact,
-    Step,
-    Walk,
-)
+from glassbridge.model.step_details import Entered, NeighbourFound, Place, RouteChosen, Translated
+from glassbridge.model.walk import Drop, Fact, Step, Walk
 from glassbridge.walk.evidence.testimony import Testimony
 from glassbridge.walk.predict import predict
 

@@ -2,26 +2,12 @@
 
 from glassbridge.model.cause import Cause
 from glassbridge.model.packet import Transport
-from glassbridge.model.step_details import (
-    NeighbourFound,
-    RouteChosen,
-)
-from glassbridge.model.walk import (
-    Drop,
-    Fact,
-)
+from glassbridge.model.step_details import NeighbourFound, RouteChosen
+from glassbridge.model.walk import Drop, Fact
 from glassbridge.walk.causes.scene import Scene
 from glassbridge.walk.path.delivering import mapped
-from glassbridge.walk.path.routing import (
-    flow_of,
-    look_up,
-)
-from glassbridge.walk.path.sysctls import (
-    forward_key,
-    forwards,
-    highest,
-    key_of,
-)
+from glassbridge.walk.path.routing import flow_of, look_up
+from glassbridge.walk.path.sysctls import forward_key, forwards, highest, key_of
 
 _REFUSALS = {
     "blackhole": Cause.ROUTE_BLACKHOLE,

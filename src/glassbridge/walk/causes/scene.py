@@ -9,17 +9,9 @@ from glassbridge.model.cause import Cause
 from glassbridge.model.observation import KernelEvent
 from glassbridge.model.packet import Packet
 from glassbridge.model.snapshot import Snapshot
-from glassbridge.model.step_details import (
-    Place,
-    RouteChosen,
-)
+from glassbridge.model.step_details import Place, RouteChosen
 from glassbridge.model.topology import Link, Netns, Stack
-from glassbridge.model.walk import (
-    Drop,
-    Fact,
-    Step,
-    Walk,
-)
+from glassbridge.model.walk import Drop, Fact, Step, Walk
 from glassbridge.walk.evidence.testimony import Testimony
 from glassbridge.walk.evidence.told_drops import Ending
 

@@ -1,17 +1,10 @@
 """Frames that a bridge or a cable let go: ports, flags, MTUs, MACs."""
 
 from glassbridge.model.cause import Cause
-from glassbridge.model.step_details import (
-    NeighbourFound,
-    Place,
-    Switched,
-)
+from glassbridge.model.step_details import NeighbourFound, Place, Switched
 from glassbridge.model.tables import FdbEntry
 from glassbridge.model.topology import Link, PortState
-from glassbridge.model.walk import (
-    Drop,
-    Fact,
-)
+from glassbridge.model.walk import Drop, Fact
 from glassbridge.walk.causes.scene import Scene
 
 _VLAN_TAG = 4

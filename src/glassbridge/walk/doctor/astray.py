@@ -6,23 +6,12 @@ from glassbridge.model.cause import Cause
 from glassbridge.model.finding import Finding, FindingCode, Severity
 from glassbridge.model.ruleset import Origin
 from glassbridge.model.snapshot import Published, Snapshot
-from glassbridge.model.step_details import (
-    Left,
-    SocketFound,
-    Translated,
-)
-from glassbridge.model.walk import (
-    Drop,
-    Fact,
-)
+from glassbridge.model.step_details import Left, SocketFound, Translated
+from glassbridge.model.walk import Drop, Fact
 from glassbridge.walk.doctor.surroundings import mended, place
 from glassbridge.walk.doctor.walking import WRITES_ANEW, Strayed
 from glassbridge.walk.fixes.firewall import delete_rule
-from glassbridge.walk.fixes.mending import (
-    ENGINES,
-    Case,
-    NoDoor,
-)
+from glassbridge.walk.fixes.mending import ENGINES, Case, NoDoor
 
 
 def astray(snapshot: Snapshot, fate: Strayed) -> Finding | None:

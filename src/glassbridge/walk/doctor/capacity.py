@@ -14,10 +14,7 @@ from glassbridge.walk.doctor.surroundings import (
     place,
     setting,
 )
-from glassbridge.walk.path.versions import (
-    V4,
-    V6,
-)
+from glassbridge.walk.path.versions import V4, V6
 
 BRIDGE_PORTS = 1023
 """BR_MAX_PORTS - 1 (net/bridge/br_private.h): a port's number has 10 bits, and 0 is none."""

@@ -18,10 +18,7 @@ from glassbridge.walk.doctor.acquaintance import kind_of, ring
 from glassbridge.walk.doctor.members import Member, Segment
 from glassbridge.walk.doctor.surroundings import default_routes, names_of_bridge, setting
 from glassbridge.walk.fixes.mending import ENGINES
-from glassbridge.walk.path.versions import (
-    V4,
-    V6,
-)
+from glassbridge.walk.path.versions import V4, V6
 
 FAR_AWAY = {V4: ip_address("1.1.1.1"), V6: ip_address("2606:4700:4700::1111")}
 """Somewhere in the internet: nothing is sent there, and no firewall drops it as bogus."""

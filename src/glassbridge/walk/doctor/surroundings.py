@@ -10,10 +10,7 @@ from glassbridge.model.snapshot import NamedNetwork, Namespace, Snapshot
 from glassbridge.model.step_details import Place
 from glassbridge.model.tables import TABLE_MAIN, Route
 from glassbridge.model.topology import Link, Stack
-from glassbridge.walk.fixes.mending import (
-    NoDoor,
-    command,
-)
+from glassbridge.walk.fixes.mending import NoDoor, command
 
 Line = tuple[int, tuple[str | int, ...]]
 """A namespace, and the words of a command that is to be run in it."""

@@ -11,15 +11,8 @@ from glassbridge.model.packet import Question, Transport
 from glassbridge.model.report import Explanation
 from glassbridge.model.ruleset import Backend, Origin, Translate
 from glassbridge.model.snapshot import Published, Snapshot
-from glassbridge.model.step_details import (
-    Place,
-    Translated,
-)
-from glassbridge.model.walk import (
-    Disposition,
-    Step,
-    Walk,
-)
+from glassbridge.model.step_details import Place, Translated
+from glassbridge.model.walk import Disposition, Step, Walk
 from glassbridge.walk.causes.explaining import explain
 from glassbridge.walk.doctor.paths import Path
 from glassbridge.walk.evidence.merge import merge

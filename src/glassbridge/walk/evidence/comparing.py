@@ -11,10 +11,9 @@ from glassbridge.model.observation import (
     NeighbourLookup,
     NeighbourMessage,
     RouteLookup,
-    RuleHit,
     WitnessName,
 )
-from glassbridge.model.ruleset import Backend, RuleRef
+from glassbridge.model.ruleset import Backend
 from glassbridge.model.snapshot import Snapshot
 from glassbridge.model.step_details import (
     Crossed,
@@ -24,17 +23,9 @@ from glassbridge.model.step_details import (
     SocketFound,
     Switched,
 )
-from glassbridge.model.walk import (
-    Action,
-    Answered,
-    AtRule,
-    OnLink,
-    Step,
-)
-from glassbridge.walk.evidence.testimony import (
-    LINK_WITNESSES,
-    Testimony,
-)
+from glassbridge.model.walk import Action, Answered, AtRule, OnLink, Place, Step
+from glassbridge.walk.evidence.rule_names import name_hit
+from glassbridge.walk.evidence.testimony import LINK_WITNESSES, Testimony
 
 GOOD_ANSWERS = frozenset({AnswerKind.ACCEPTED, AnswerKind.ECHO, AnswerKind.DATA})
 REFUSING_TYPES = frozenset({"blackhole", "unreachable", "prohibit", "throw"})
@@ -294,18 +285,3 @@ def _opinion(*, agrees: bool, instead: str) -> Word:
         instead="" if agrees else instead,
         is_opinion=True,
     )
-
-
-def name_hit(hit: RuleHit) -> str:
-    """A line of nftrace for a person."""
-    which = "policy" if hit.is_policy else f"handle {hit.handle}"
-    return f"{hit.family} {hit.table} {hit.chain} {which}: {hit.verdict}"
-
-
-def name_rule(rule: RuleRef) -> str:
-    """A rule as a person finds it."""
-    if rule.is_policy:
-        which = "policy"
-    else:
-        which = f"handle {rule.handle}" if rule.handle else f"rule {rule.number}"
-    return f"{rule.family} {rule.table} {rule.chain} {which}"

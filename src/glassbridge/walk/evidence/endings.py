@@ -1,35 +1,14 @@
 """How the real packet ended, and at which of the predicted steps."""
 
-from glassbridge.model.observation import (
-    AnswerKind,
-)
+from glassbridge.model.observation import AnswerKind
 from glassbridge.model.packet import Transport
 from glassbridge.model.snapshot import Snapshot
-from glassbridge.model.step_details import (
-    HookPassed,
-    Left,
-    RouteChosen,
-)
-from glassbridge.model.walk import (
-    Step,
-    Walk,
-)
+from glassbridge.model.step_details import HookPassed, Left, RouteChosen
+from glassbridge.model.walk import Step, Walk
 from glassbridge.walk.evidence.comparing import GOOD_ANSWERS
-from glassbridge.walk.evidence.reached import (
-    has_arrived,
-    has_link,
-    is_halfway,
-    is_seen,
-)
-from glassbridge.walk.evidence.testimony import (
-    LINK_WITNESSES,
-    Testimony,
-)
-from glassbridge.walk.evidence.told_drops import (
-    Ending,
-    Fate,
-    told_drop,
-)
+from glassbridge.walk.evidence.reached import has_arrived, has_link, is_halfway, is_seen
+from glassbridge.walk.evidence.testimony import LINK_WITNESSES, Testimony
+from glassbridge.walk.evidence.told_drops import Ending, Fate, told_drop
 from glassbridge.walk.evidence.unpredicted import unpredicted
 
 

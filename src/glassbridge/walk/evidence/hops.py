@@ -4,20 +4,10 @@ from glassbridge.model.observation import WitnessName
 from glassbridge.model.report import Hop, Seen
 from glassbridge.model.snapshot import Snapshot
 from glassbridge.model.walk import Step, Walk
-from glassbridge.walk.evidence.comparing import (
-    GOOD_ANSWERS,
-    Word,
-    words_on,
-)
-from glassbridge.walk.evidence.judging import (
-    agrees_with,
-    tell_ending,
-)
+from glassbridge.walk.evidence.comparing import GOOD_ANSWERS, Word, words_on
+from glassbridge.walk.evidence.judging import agrees_with, tell_ending
 from glassbridge.walk.evidence.testimony import Testimony
-from glassbridge.walk.evidence.told_drops import (
-    Ending,
-    Fate,
-)
+from glassbridge.walk.evidence.told_drops import Ending, Fate
 
 
 def hops_of(

@@ -9,24 +9,11 @@ from glassbridge.model.observation import (
 )
 from glassbridge.model.packet import Transport
 from glassbridge.model.report import Verdict
-from glassbridge.model.step_details import (
-    Crossed,
-    Left,
-)
-from glassbridge.model.walk import (
-    Disposition,
-    Step,
-    Walk,
-)
-from glassbridge.walk.evidence.comparing import name_hit
-from glassbridge.walk.evidence.testimony import (
-    Testimony,
-    is_hit_of,
-)
-from glassbridge.walk.evidence.told_drops import (
-    Ending,
-    Fate,
-)
+from glassbridge.model.step_details import Crossed, Left
+from glassbridge.model.walk import Disposition, Step, Walk
+from glassbridge.walk.evidence.rule_names import name_hit
+from glassbridge.walk.evidence.testimony import Testimony, is_hit_of
+from glassbridge.walk.evidence.told_drops import Ending, Fate
 
 
 def judge(walk: Walk, ending: Ending) -> Verdict:

@@ -6,27 +6,12 @@ from msgspec.structs import replace
 from glassbridge.model.observation import AnswerKind, Observation, WitnessName
 from glassbridge.model.report import Hop, Seen, Verdict
 from glassbridge.model.snapshot import Snapshot
-from glassbridge.model.step_details import (
-    Place,
-    Sighted,
-)
-from glassbridge.model.walk import (
-    Action,
-    Disposition,
-    Step,
-    Walk,
-)
+from glassbridge.model.step_details import Place, Sighted
+from glassbridge.model.walk import Action, Disposition, Step, Walk
 from glassbridge.walk.evidence.endings import ending_of
 from glassbridge.walk.evidence.hops import hops_of
-from glassbridge.walk.evidence.judging import (
-    judge,
-    why_unknown,
-)
-from glassbridge.walk.evidence.testimony import (
-    Mark,
-    Testimony,
-    testify,
-)
+from glassbridge.walk.evidence.judging import judge, why_unknown
+from glassbridge.walk.evidence.testimony import Mark, Testimony, testify
 from glassbridge.walk.evidence.told_drops import Ending
 from glassbridge.walk.evidence.unpredicted import unpredicted
 

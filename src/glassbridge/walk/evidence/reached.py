@@ -1,15 +1,8 @@
 """How far along the predicted steps the packet was seen."""
 
 from glassbridge.model.observation import NeighbourMessage
-from glassbridge.model.step_details import (
-    Crossed,
-    NeighbourFound,
-    PortEntered,
-)
-from glassbridge.model.walk import (
-    OnLink,
-    Step,
-)
+from glassbridge.model.step_details import Crossed, NeighbourFound, PortEntered
+from glassbridge.model.walk import OnLink, Step
 from glassbridge.walk.evidence.testimony import Testimony
 
 

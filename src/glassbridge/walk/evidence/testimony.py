@@ -31,6 +31,11 @@ OTHERHOST = "OTHERHOST"
 TAP_FUNCTIONS = frozenset({"packet_rcv", "tpacket_rcv"})
 """A packet socket lets its own copy go: that is no drop of the packet."""
 
+_SECOND_TRY_NS = 900_000_000
+"""TCP_TIMEOUT_INIT is a second."""
+_UNANSWERED = "neigh_invalidate"
+"""What lets a packet go whose next hop does not answer, after three seconds."""
+
 LINK_WITNESSES = frozenset({WitnessName.TAPS, WitnessName.TRACEPOINTS})
 
 

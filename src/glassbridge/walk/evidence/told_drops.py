@@ -7,25 +7,12 @@ from msgspec import Struct
 from glassbridge.model.observation import CounterChange, KernelEvent, RuleHit
 from glassbridge.model.ruleset import Decide, Refuse, Verdict
 from glassbridge.model.snapshot import Snapshot
-from glassbridge.model.step_details import (
-    Detail,
-    HookPassed,
-)
-from glassbridge.model.walk import (
-    AtRule,
-    Step,
-)
+from glassbridge.model.step_details import Detail, HookPassed
+from glassbridge.model.walk import AtRule, Step
 from glassbridge.walk.evidence.drop_sites import details_of
 from glassbridge.walk.evidence.hook_chains import hooks_reaching
-from glassbridge.walk.evidence.reached import (
-    has_arrived,
-    is_seen,
-)
-from glassbridge.walk.evidence.testimony import (
-    OTHERHOST,
-    Testimony,
-    is_hit_of,
-)
+from glassbridge.walk.evidence.reached import has_arrived, is_seen
+from glassbridge.walk.evidence.testimony import OTHERHOST, Testimony, is_hit_of
 
 Found = KernelEvent | RuleHit | CounterChange
 

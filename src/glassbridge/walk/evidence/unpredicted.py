@@ -3,22 +3,10 @@
 from msgspec import Struct
 
 from glassbridge.model.snapshot import Snapshot
-from glassbridge.model.step_details import (
-    Crossed,
-    NeighbourFound,
-    RouteChosen,
-    Switched,
-)
+from glassbridge.model.step_details import Crossed, NeighbourFound, RouteChosen, Switched
 from glassbridge.model.topology import Stack
-from glassbridge.model.walk import (
-    OnLink,
-    Step,
-)
-from glassbridge.walk.evidence.testimony import (
-    OTHERHOST,
-    Mark,
-    Testimony,
-)
+from glassbridge.model.walk import OnLink, Step
+from glassbridge.walk.evidence.testimony import OTHERHOST, Mark, Testimony
 
 Where = tuple[int, int]
 """Cookie and ifindex."""

@@ -24,35 +24,14 @@ from glassbridge.model.ruleset import (
     Unevaluated,
     Verdict,
 )
-from glassbridge.walk.firewall.elements import (
-    find,
-    keys_of,
-)
+from glassbridge.walk.firewall.elements import find, keys_of
 from glassbridge.walk.firewall.hooks import HookVerdict
-from glassbridge.walk.firewall.matching import (
-    holds,
-    read_all,
-)
-from glassbridge.walk.firewall.outcomes import (
-    Outcome,
-    State,
-    behind,
-    either,
-    end,
-)
-from glassbridge.walk.firewall.owners import (
-    policy_ref,
-    rule_ref,
-)
+from glassbridge.walk.firewall.matching import holds, read_all
+from glassbridge.walk.firewall.outcomes import Outcome, State, behind, either, end
+from glassbridge.walk.firewall.owners import policy_ref, rule_ref
 from glassbridge.walk.firewall.rule_text import match_text
-from glassbridge.walk.firewall.sight import (
-    Lack,
-    Sight,
-)
-from glassbridge.walk.firewall.translation import (
-    Nat,
-    resolve,
-)
+from glassbridge.walk.firewall.sight import Lack, Sight
+from glassbridge.walk.firewall.translation import Nat, resolve
 
 _DEEPEST_JUMP = 16
 """NFT_JUMP_STACK_SIZE."""

@@ -16,10 +16,7 @@ from glassbridge.model.ruleset import (
     Unevaluated,
 )
 from glassbridge.model.snapshot import Connection, Namespace
-from glassbridge.walk.firewall.hooks import (
-    HookCall,
-    Tracking,
-)
+from glassbridge.walk.firewall.hooks import HookCall, Tracking
 
 NEW, ESTABLISHED, RELATED, INVALID, UNTRACKED = (
     "new",

@@ -7,10 +7,7 @@ from itertools import product
 from msgspec import Struct
 
 from glassbridge.model.ruleset import ListedSet, MapElement, Plain, Together, Value
-from glassbridge.walk.firewall.sight import (
-    Reading,
-    Shown,
-)
+from glassbridge.walk.firewall.sight import Reading, Shown
 from glassbridge.walk.firewall.values import fits
 
 _FEW = 8

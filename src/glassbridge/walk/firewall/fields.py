@@ -5,10 +5,7 @@ from typing import Final
 
 from glassbridge.model.address import IPAddress
 from glassbridge.model.packet import Packet
-from glassbridge.walk.firewall.address_types import (
-    address_type,
-    reverse_path,
-)
+from glassbridge.walk.firewall.address_types import address_type, reverse_path
 from glassbridge.walk.firewall.header_fields import (
     HEADER_FIELDS,
     OWN_PACKETS,
@@ -17,14 +14,7 @@ from glassbridge.walk.firewall.header_fields import (
     source,
 )
 from glassbridge.walk.firewall.link_fields import LINK_FIELDS
-from glassbridge.walk.firewall.sight import (
-    Lack,
-    Reader,
-    Reading,
-    Shown,
-    Sight,
-    numbered,
-)
+from glassbridge.walk.firewall.sight import Lack, Reader, Reading, Shown, Sight, numbered
 from glassbridge.walk.firewall.tracked_fields import TRACKED_FIELDS
 
 

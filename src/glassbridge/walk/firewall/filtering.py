@@ -18,16 +18,8 @@ from glassbridge.model.snapshot import Namespace
 from glassbridge.model.step_details import Translated
 from glassbridge.walk.firewall import conntrack
 from glassbridge.walk.firewall.chains import run_chain
-from glassbridge.walk.firewall.conntrack import (
-    FIRST_HOOKS,
-    LAST_HOOKS,
-)
-from glassbridge.walk.firewall.hooks import (
-    HookCall,
-    HookResult,
-    HookVerdict,
-    Tracking,
-)
+from glassbridge.walk.firewall.conntrack import FIRST_HOOKS, LAST_HOOKS
+from glassbridge.walk.firewall.hooks import HookCall, HookResult, HookVerdict, Tracking
 from glassbridge.walk.firewall.outcomes import Outcome
 from glassbridge.walk.firewall.sight import Sight
 

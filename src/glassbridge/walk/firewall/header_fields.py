@@ -5,14 +5,7 @@ from typing import Final
 
 from glassbridge.model.address import IPAddress, Mac
 from glassbridge.model.packet import Packet, Transport
-from glassbridge.walk.firewall.sight import (
-    Lack,
-    Reader,
-    Reading,
-    Shown,
-    Sight,
-    numbered,
-)
+from glassbridge.walk.firewall.sight import Lack, Reader, Reading, Shown, Sight, numbered
 from glassbridge.walk.firewall.words import TCP_FLAGS
 
 _IPV4_HEADER, _IPV6_HEADER = 20, 40

@@ -7,14 +7,7 @@ from collections.abc import Callable
 from typing import Final
 
 from glassbridge.model.topology import Link
-from glassbridge.walk.firewall.sight import (
-    Lack,
-    Reader,
-    Reading,
-    Shown,
-    Sight,
-    numbered,
-)
+from glassbridge.walk.firewall.sight import Lack, Reader, Reading, Shown, Sight, numbered
 
 _LinkOf = Callable[[Sight], Link | None]
 

@@ -13,18 +13,9 @@ from glassbridge.model.ruleset import (
     Unevaluated,
     Value,
 )
-from glassbridge.walk.firewall.elements import (
-    contains,
-    contains_any,
-)
+from glassbridge.walk.firewall.elements import contains, contains_any
 from glassbridge.walk.firewall.fields import read
-from glassbridge.walk.firewall.sight import (
-    Lack,
-    Reading,
-    Shown,
-    Sight,
-    show_number,
-)
+from glassbridge.walk.firewall.sight import Lack, Reading, Shown, Sight, show_number
 from glassbridge.walk.firewall.words import number_of
 
 Sets = Mapping[str, ListedSet]

@@ -8,10 +8,7 @@ from msgspec import Struct
 from glassbridge.model.address import IPAddress
 from glassbridge.model.packet import Packet
 from glassbridge.model.snapshot import Namespace
-from glassbridge.walk.firewall.hooks import (
-    HookCall,
-    Tracking,
-)
+from glassbridge.walk.firewall.hooks import HookCall, Tracking
 from glassbridge.walk.firewall.words import names_of
 
 

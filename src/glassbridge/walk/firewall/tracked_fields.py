@@ -6,19 +6,8 @@ from typing import Final
 
 from glassbridge.model.packet import Packet
 from glassbridge.walk.firewall.hooks import Tracking
-from glassbridge.walk.firewall.sight import (
-    Lack,
-    Reader,
-    Reading,
-    Shown,
-    Sight,
-)
-from glassbridge.walk.firewall.words import (
-    CT_STATES,
-    CT_STATUSES,
-    XT_STATES,
-    names_of,
-)
+from glassbridge.walk.firewall.sight import Lack, Reader, Reading, Shown, Sight
+from glassbridge.walk.firewall.words import CT_STATES, CT_STATUSES, XT_STATES, names_of
 
 
 def _state(sight: Sight) -> Reading:

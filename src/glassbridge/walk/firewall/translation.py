@@ -11,18 +11,9 @@ from glassbridge.model.ruleset import MapElement, Translate
 from glassbridge.model.tables import Address
 from glassbridge.model.topology import Link
 from glassbridge.walk.firewall.address_types import longest_match
-from glassbridge.walk.firewall.elements import (
-    find,
-    keys_of,
-)
-from glassbridge.walk.firewall.matching import (
-    Sets,
-    read_all,
-)
-from glassbridge.walk.firewall.sight import (
-    Lack,
-    Sight,
-)
+from glassbridge.walk.firewall.elements import find, keys_of
+from glassbridge.walk.firewall.matching import Sets, read_all
+from glassbridge.walk.firewall.sight import Lack, Sight
 
 _SOURCE_KINDS = ("snat", "masquerade")
 _LOOPBACK4, _LOOPBACK6 = IPv4Address("127.0.0.1"), IPv6Address("::1")

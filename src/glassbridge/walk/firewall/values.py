@@ -4,11 +4,7 @@ from typing import assert_never
 
 from glassbridge.model.address import IPAddress
 from glassbridge.model.ruleset import AddressRange, Plain, Prefix, Range, Together, Value
-from glassbridge.walk.firewall.sight import (
-    Lack,
-    Reading,
-    Shown,
-)
+from glassbridge.walk.firewall.sight import Lack, Reading, Shown
 from glassbridge.walk.firewall.words import number_of
 
 Single = Range | AddressRange | Prefix | Plain

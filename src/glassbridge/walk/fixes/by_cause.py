@@ -3,20 +3,9 @@
 from collections.abc import Callable
 
 from glassbridge.model.cause import Cause
-from glassbridge.walk.fixes.firewall import (
-    masquerade,
-    mend_rule,
-)
-from glassbridge.walk.fixes.guards import (
-    mend_loopback_guard,
-    mend_router_guard,
-    mend_source_guard,
-)
-from glassbridge.walk.fixes.mending import (
-    Case,
-    Mending,
-    NoDoor,
-)
+from glassbridge.walk.fixes.firewall import masquerade, mend_rule
+from glassbridge.walk.fixes.guards import mend_loopback_guard, mend_router_guard, mend_source_guard
+from glassbridge.walk.fixes.mending import Case, Mending, NoDoor
 from glassbridge.walk.fixes.neighbours import (
     mend_connection,
     mend_duplicate,
@@ -43,17 +32,8 @@ from glassbridge.walk.fixes.routing import (
     mend_sysctl,
     mend_ttl,
 )
-from glassbridge.walk.fixes.subnets import (
-    bridge_of,
-    network_holds,
-    subnet_of,
-)
-from glassbridge.walk.fixes.switching import (
-    mend_fdb,
-    mend_link_down,
-    mend_mtu,
-    mend_port,
-)
+from glassbridge.walk.fixes.subnets import bridge_of, network_holds, subnet_of
+from glassbridge.walk.fixes.switching import mend_fdb, mend_link_down, mend_mtu, mend_port
 
 _IP_WORDS = {4: "ip", 6: "ip6"}
 

@@ -15,19 +15,10 @@ from glassbridge.model.ruleset import (
     RuleRef,
     Verdict,
 )
-from glassbridge.model.step_details import (
-    Entered,
-    HookPassed,
-    NeighbourFound,
-    RouteChosen,
-)
-from glassbridge.walk.fixes.mending import (
-    Case,
-    Mending,
-    command,
-)
+from glassbridge.model.step_details import Entered, HookPassed, NeighbourFound, RouteChosen
+from glassbridge.walk.fixes.flow_words import iptables_flow, nft_flow
+from glassbridge.walk.fixes.mending import Case, Mending, command
 from glassbridge.walk.fixes.networks import connect
-from glassbridge.walk.flow_words import iptables_flow, nft_flow
 
 _STATELESS = ("bridge", "arp", "netdev")
 """Families whose rules see no connection."""

@@ -1,14 +1,7 @@
 """What our guards dropped: nothing takes a guard away; what they protect is put in order."""
 
-from glassbridge.walk.firewall.guarded import (
-    own_addresses,
-    own_macs,
-    port_of,
-)
-from glassbridge.walk.fixes.mending import (
-    Case,
-    Mending,
-)
+from glassbridge.walk.firewall.guarded import own_addresses, own_macs, port_of
+from glassbridge.walk.fixes.mending import Case, Mending
 
 
 def mend_source_guard(case: Case) -> Mending:

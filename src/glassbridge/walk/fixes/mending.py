@@ -10,11 +10,7 @@ from glassbridge.model.ruleset import Origin
 from glassbridge.model.snapshot import Name, NamedNetwork, Snapshot
 from glassbridge.model.step_details import Place
 from glassbridge.model.topology import Link, Netns, Stack
-from glassbridge.model.walk import (
-    Drop,
-    Step,
-    Walk,
-)
+from glassbridge.model.walk import Drop, Step, Walk
 
 _NAMED = ("/run/netns/", "/var/run/netns/")
 _OWN_SWITCH = ("ip", "bridge")

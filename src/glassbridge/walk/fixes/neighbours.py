@@ -4,15 +4,9 @@ from ipaddress import ip_address
 
 from glassbridge.model.address import IPAddress
 from glassbridge.model.packet import Transport
-from glassbridge.model.step_details import (
-    NeighbourFound,
-    Place,
-)
+from glassbridge.model.step_details import NeighbourFound, Place
 from glassbridge.model.tables import Address
-from glassbridge.walk.fixes.mending import (
-    Case,
-    Mending,
-)
+from glassbridge.walk.fixes.mending import Case, Mending
 
 
 def mend_neighbour(case: Case) -> Mending:

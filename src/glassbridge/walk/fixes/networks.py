@@ -3,12 +3,7 @@
 from glassbridge.model.kernel_names import DEFAULT_NETWORK
 from glassbridge.model.ruleset import Origin
 from glassbridge.model.snapshot import NamedNetwork
-from glassbridge.walk.fixes.mending import (
-    ENGINES,
-    Case,
-    Mending,
-    command,
-)
+from glassbridge.walk.fixes.mending import ENGINES, Case, Mending, command
 
 _DEFAULTS = {
     Origin.GLASSBRIDGE: DEFAULT_NETWORK,

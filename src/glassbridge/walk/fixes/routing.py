@@ -5,10 +5,7 @@ from glassbridge.model.cause import Cause
 from glassbridge.model.step_details import RouteChosen
 from glassbridge.model.tables import TABLE_MAIN, Route
 from glassbridge.model.topology import Link
-from glassbridge.walk.fixes.mending import (
-    Case,
-    Mending,
-)
+from glassbridge.walk.fixes.mending import Case, Mending
 from glassbridge.walk.fixes.networks import reconnect
 
 _LOOSE = 2

@@ -2,10 +2,7 @@
 
 from glassbridge.model.cause import Cause
 from glassbridge.model.topology import Link
-from glassbridge.walk.fixes.mending import (
-    Case,
-    Mending,
-)
+from glassbridge.walk.fixes.mending import Case, Mending
 from glassbridge.walk.fixes.routing import default_gateway
 
 _FORWARDING = "3"

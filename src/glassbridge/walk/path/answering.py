@@ -9,23 +9,12 @@ from msgspec import Struct
 
 from glassbridge.model.address import IPAddress, Mac
 from glassbridge.model.topology import Link, Stack
-from glassbridge.walk.neighbour_rules import KeptBack
-from glassbridge.walk.path.routing import (
-    Chosen,
-    Flow,
-    look_up,
-)
+from glassbridge.walk.path.neighbour_rules import KeptBack
+from glassbridge.walk.path.routing import Chosen, Flow, look_up
 from glassbridge.walk.path.segment import Ear
-from glassbridge.walk.path.sysctls import (
-    forwards,
-    has_ipv6,
-    highest,
-)
+from glassbridge.walk.path.sysctls import forwards, has_ipv6, highest
 from glassbridge.walk.path.traveller import Ground
-from glassbridge.walk.path.validity import (
-    is_own,
-    passes,
-)
+from glassbridge.walk.path.validity import is_own, passes
 
 _IFF_NOARP = 0x80
 _NOT_YET = {"tentative", "dadfailed"}

@@ -9,26 +9,11 @@ routed; else it goes up into the stack, where prerouting is not called again (ip
 from glassbridge.model.topology import Link
 from glassbridge.model.walk import Drop
 from glassbridge.walk.path.no_route import no_route
-from glassbridge.walk.path.passing import (
-    pass_bridge_hook,
-    pass_ip_hook,
-)
-from glassbridge.walk.path.routing import (
-    flow_of,
-    look_up,
-)
+from glassbridge.walk.path.passing import pass_bridge_hook, pass_ip_hook
+from glassbridge.walk.path.routing import flow_of, look_up
 from glassbridge.walk.path.sending import tell_route
-from glassbridge.walk.path.sysctls import (
-    calls_ip_hooks,
-    forwards,
-)
-from glassbridge.walk.path.traveller import (
-    Addressed,
-    Ground,
-    Leaving,
-    Raised,
-    Traveller,
-)
+from glassbridge.walk.path.sysctls import calls_ip_hooks, forwards
+from glassbridge.walk.path.traveller import Addressed, Ground, Leaving, Raised, Traveller
 from glassbridge.walk.path.validity import invalid
 
 

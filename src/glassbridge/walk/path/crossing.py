@@ -2,34 +2,14 @@
 
 from glassbridge.model.address import Mac
 from glassbridge.model.cause import Cause
-from glassbridge.model.step_details import (
-    Crossed,
-    Left,
-    Place,
-)
+from glassbridge.model.step_details import Crossed, Left, Place
 from glassbridge.model.topology import Link
-from glassbridge.model.walk import (
-    Action,
-    Disposition,
-    Drop,
-    Fact,
-)
+from glassbridge.model.walk import Action, Disposition, Drop, Fact
 from glassbridge.walk.path.passing import without_mark
-from glassbridge.walk.path.port_gates import (
-    bridge_of,
-    dark,
-)
-from glassbridge.walk.path.segment import (
-    MACVLAN,
-    VETH,
-    explore_upper,
-    parent_of,
-)
+from glassbridge.walk.path.port_gates import bridge_of, dark
+from glassbridge.walk.path.segment import MACVLAN, VETH, explore_upper, parent_of
 from glassbridge.walk.path.silence import kept_back
-from glassbridge.walk.path.strangers import (
-    astray,
-    is_for,
-)
+from glassbridge.walk.path.strangers import astray, is_for
 from glassbridge.walk.path.traveller import (
     Coming,
     Ended,

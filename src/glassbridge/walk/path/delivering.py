@@ -8,22 +8,11 @@ from glassbridge.model.packet import Transport
 from glassbridge.model.step_details import SocketFound
 from glassbridge.model.tables import ListeningSocket
 from glassbridge.model.topology import Link
-from glassbridge.model.walk import (
-    Action,
-    Answered,
-    Disposition,
-    Drop,
-    Fact,
-)
+from glassbridge.model.walk import Action, Answered, Disposition, Drop, Fact
 from glassbridge.walk.path.port_gates import Flood
 from glassbridge.walk.path.segment import explore
 from glassbridge.walk.path.sysctls import setting
-from glassbridge.walk.path.traveller import (
-    Delivered,
-    Ended,
-    Ground,
-    Traveller,
-)
+from glassbridge.walk.path.traveller import Delivered, Ended, Ground, Traveller
 from glassbridge.walk.path.validity import is_own
 from glassbridge.walk.path.versions import V4
 

@@ -6,10 +6,7 @@ from glassbridge.model.address import IPAddress
 from glassbridge.model.packet import Packet, Transport
 from glassbridge.model.step_details import Entered
 from glassbridge.walk.path.delivering import ECHO_REQUEST
-from glassbridge.walk.path.routing import (
-    Flow,
-    look_up,
-)
+from glassbridge.walk.path.routing import Flow, look_up
 from glassbridge.walk.path.sysctls import setting
 from glassbridge.walk.path.traveller import (
     Ground,

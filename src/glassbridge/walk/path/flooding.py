@@ -5,22 +5,9 @@ from msgspec import Struct
 from glassbridge.model.address import Mac
 from glassbridge.model.tables import FdbEntry, Ifindex
 from glassbridge.model.topology import Link, Stack
-from glassbridge.walk.path.port_gates import (
-    Flood,
-    Shut,
-    no_exit,
-    unread_behind,
-)
-from glassbridge.walk.path.segment import (
-    Segment,
-    explore,
-)
-from glassbridge.walk.path.traveller import (
-    Ground,
-    Traveller,
-    Unclear,
-    Unread,
-)
+from glassbridge.walk.path.port_gates import Flood, Shut, no_exit, unread_behind
+from glassbridge.walk.path.segment import Segment, explore
+from glassbridge.walk.path.traveller import Ground, Traveller, Unclear, Unread
 
 _DEFAULT_VLAN = 1
 

@@ -11,20 +11,9 @@ from glassbridge.model.cause import Cause
 from glassbridge.model.packet import Packet, Transport
 from glassbridge.model.snapshot import Snapshot
 from glassbridge.model.step_details import RouteChosen
-from glassbridge.model.walk import (
-    Disposition,
-    Drop,
-    Fact,
-    Step,
-)
+from glassbridge.model.walk import Disposition, Drop, Fact, Step
 from glassbridge.walk.firewall.hooks import Tracking
-from glassbridge.walk.path.traveller import (
-    Ended,
-    Ground,
-    Macs,
-    Sending,
-    Traveller,
-)
+from glassbridge.walk.path.traveller import Ended, Ground, Macs, Sending, Traveller
 
 Go: TypeAlias = Callable[[Ground, Traveller], Traveller]
 """Takes a traveller to the end of its walk."""

@@ -11,21 +11,10 @@ from glassbridge.model.step_details import NeighbourFound
 from glassbridge.model.tables import Ifindex, Neighbour, NeighbourState
 from glassbridge.model.topology import Link, Stack
 from glassbridge.model.walk import Drop
-from glassbridge.walk.neighbour_rules import Asking, kept_back
-from glassbridge.walk.path.answering import (
-    Voice,
-    voice,
-)
-from glassbridge.walk.path.port_gates import (
-    Flood,
-    unread_behind,
-)
-from glassbridge.walk.path.segment import (
-    Ear,
-    Segment,
-    Turn,
-    explore,
-)
+from glassbridge.walk.path.answering import Voice, voice
+from glassbridge.walk.path.neighbour_rules import Asking, kept_back
+from glassbridge.walk.path.port_gates import Flood, unread_behind
+from glassbridge.walk.path.segment import Ear, Segment, Turn, explore
 from glassbridge.walk.path.silence import silence
 from glassbridge.walk.path.source_address import arp_sender
 from glassbridge.walk.path.traveller import (

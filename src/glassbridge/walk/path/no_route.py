@@ -3,16 +3,10 @@
 from glassbridge.model.cause import Cause
 from glassbridge.model.tables import Route
 from glassbridge.model.topology import Link, Stack
-from glassbridge.model.walk import (
-    Drop,
-    Fact,
-)
+from glassbridge.model.walk import Drop, Fact
 from glassbridge.walk.path.routing import Chosen
 from glassbridge.walk.path.sysctls import has_ipv6
-from glassbridge.walk.path.traveller import (
-    Ground,
-    Traveller,
-)
+from glassbridge.walk.path.traveller import Ground, Traveller
 from glassbridge.walk.path.versions import V6
 
 _CAUSES = {

@@ -6,24 +6,11 @@ from glassbridge.model.cause import Cause
 from glassbridge.model.ruleset import Backend, RuleRef
 from glassbridge.model.step_details import HookPassed
 from glassbridge.model.topology import Link
-from glassbridge.model.walk import (
-    Action,
-    AtRule,
-    Drop,
-    Expected,
-    Fact,
-)
+from glassbridge.model.walk import Action, AtRule, Drop, Expected, Fact
 from glassbridge.walk.firewall.engine_causes import rule_cause
-from glassbridge.walk.firewall.hooks import (
-    HookCall,
-    HookResult,
-    HookVerdict,
-)
+from glassbridge.walk.firewall.hooks import HookCall, HookResult, HookVerdict
 from glassbridge.walk.firewall.own_causes import SENTENCES
-from glassbridge.walk.path.traveller import (
-    Ground,
-    Traveller,
-)
+from glassbridge.walk.path.traveller import Ground, Traveller
 from glassbridge.walk.path.versions import V4
 
 

@@ -12,10 +12,7 @@ from glassbridge.model.address import Mac
 from glassbridge.model.cause import Cause
 from glassbridge.model.step_details import Place
 from glassbridge.model.topology import BridgePort, Link, PortState
-from glassbridge.walk.path.traveller import (
-    Ground,
-    Unclear,
-)
+from glassbridge.walk.path.traveller import Ground, Unclear
 
 
 class Flood(StrEnum):

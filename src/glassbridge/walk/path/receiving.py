@@ -7,33 +7,14 @@ net/ipv4/route.c, ip_forward in net/ipv4/ip_forward.c, ip6_forward in net/ipv6/i
 from msgspec.structs import replace
 
 from glassbridge.model.cause import Cause
-from glassbridge.model.step_details import (
-    Received,
-    RouteChosen,
-)
+from glassbridge.model.step_details import Received, RouteChosen
 from glassbridge.model.topology import Link
-from glassbridge.model.walk import (
-    Drop,
-    Expected,
-    Fact,
-)
+from glassbridge.model.walk import Drop, Expected, Fact
 from glassbridge.walk.path.no_route import no_route
 from glassbridge.walk.path.passing import pass_ip_hook
-from glassbridge.walk.path.routing import (
-    Chosen,
-    flow_of,
-    look_up,
-)
-from glassbridge.walk.path.sending import (
-    leave,
-    mtu_of,
-    tell_route,
-)
-from glassbridge.walk.path.sysctls import (
-    forward_key,
-    forwards,
-    has_ipv6,
-)
+from glassbridge.walk.path.routing import Chosen, flow_of, look_up
+from glassbridge.walk.path.sending import leave, mtu_of, tell_route
+from glassbridge.walk.path.sysctls import forward_key, forwards, has_ipv6
 from glassbridge.walk.path.traveller import (
     Delivered,
     Ground,
@@ -44,10 +25,7 @@ from glassbridge.walk.path.traveller import (
     outgoing,
 )
 from glassbridge.walk.path.validity import invalid
-from glassbridge.walk.path.versions import (
-    V4,
-    V6,
-)
+from glassbridge.walk.path.versions import V4, V6
 
 
 def receive(ground: Ground, traveller: Traveller, station: Raised) -> Traveller:

@@ -4,18 +4,8 @@ from msgspec.structs import replace
 
 from glassbridge.model.cause import Cause
 from glassbridge.model.packet import Packet, Transport
-from glassbridge.model.step_details import (
-    Received,
-    SocketFound,
-)
-from glassbridge.model.walk import (
-    Action,
-    Answered,
-    Disposition,
-    Drop,
-    Expected,
-    Fact,
-)
+from glassbridge.model.step_details import Received, SocketFound
+from glassbridge.model.walk import Action, Answered, Disposition, Drop, Expected, Fact
 from glassbridge.walk.path.delivering import ECHO_REQUEST
 from glassbridge.walk.path.traveller import (
     Delivered,

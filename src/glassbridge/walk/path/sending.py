@@ -11,31 +11,14 @@ from glassbridge.model.cause import Cause
 from glassbridge.model.packet import Packet, Transport
 from glassbridge.model.step_details import RouteChosen
 from glassbridge.model.topology import Link, Stack
-from glassbridge.model.walk import (
-    Drop,
-    Fact,
-)
+from glassbridge.model.walk import Drop, Fact
 from glassbridge.walk.path.no_route import no_route
 from glassbridge.walk.path.passing import pass_ip_hook
-from glassbridge.walk.path.routing import (
-    Chosen,
-    flow_of,
-    look_up,
-)
+from glassbridge.walk.path.routing import Chosen, flow_of, look_up
 from glassbridge.walk.path.source_address import source_for
 from glassbridge.walk.path.sysctls import highest
-from glassbridge.walk.path.traveller import (
-    Addressed,
-    Ground,
-    Raised,
-    Sending,
-    Traveller,
-    Unclear,
-)
-from glassbridge.walk.path.versions import (
-    V4,
-    V6,
-)
+from glassbridge.walk.path.traveller import Addressed, Ground, Raised, Sending, Traveller, Unclear
+from glassbridge.walk.path.versions import V4, V6
 
 _DELIVERABLE = {"unicast", "local", "anycast"}
 

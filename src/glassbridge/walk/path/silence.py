@@ -5,20 +5,13 @@ from msgspec.structs import replace
 from glassbridge.model.address import IPAddress
 from glassbridge.model.cause import Cause
 from glassbridge.model.topology import Link
-from glassbridge.model.walk import (
-    Drop,
-    Fact,
-)
-from glassbridge.walk.neighbour_rules import KeptBack
+from glassbridge.model.walk import Drop, Fact
 from glassbridge.walk.path.answering import Voice
+from glassbridge.walk.path.neighbour_rules import KeptBack
 from glassbridge.walk.path.passing import drop_of
 from glassbridge.walk.path.port_gates import Shut
 from glassbridge.walk.path.segment import Segment
-from glassbridge.walk.path.traveller import (
-    Addressed,
-    Ground,
-    Traveller,
-)
+from glassbridge.walk.path.traveller import Addressed, Ground, Traveller
 from glassbridge.walk.path.validity import is_own
 
 

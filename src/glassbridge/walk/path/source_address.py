@@ -11,10 +11,7 @@ from glassbridge.model.address import IPAddress
 from glassbridge.model.tables import Address
 from glassbridge.model.topology import Link, Stack
 from glassbridge.walk.path.routing import Chosen
-from glassbridge.walk.path.versions import (
-    V4,
-    V6,
-)
+from glassbridge.walk.path.versions import V4, V6
 
 _SCOPES = {"global": 0, "site": 200, "link": 253, "host": 254, "nowhere": 255}
 _LINK_SCOPE = 253

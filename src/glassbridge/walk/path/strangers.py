@@ -6,20 +6,10 @@ The kernel drops it there as PACKET_OTHERHOST (ip_rcv_core): the last place wher
 from glassbridge.model.address import Mac
 from glassbridge.model.cause import Cause
 from glassbridge.model.topology import Link
-from glassbridge.model.walk import (
-    Drop,
-    Fact,
-)
+from glassbridge.model.walk import Drop, Fact
 from glassbridge.walk.path.port_gates import Flood
-from glassbridge.walk.path.segment import (
-    Ear,
-    explore,
-)
-from glassbridge.walk.path.traveller import (
-    Ground,
-    Traveller,
-    Unread,
-)
+from glassbridge.walk.path.segment import Ear, explore
+from glassbridge.walk.path.traveller import Ground, Traveller, Unread
 
 
 def astray(ground: Ground, traveller: Traveller) -> Drop:

@@ -8,35 +8,13 @@ from msgspec.structs import replace
 
 from glassbridge.model.address import Mac
 from glassbridge.model.cause import Cause
-from glassbridge.model.step_details import (
-    PortEntered,
-    Switched,
-)
+from glassbridge.model.step_details import PortEntered, Switched
 from glassbridge.model.topology import Link
-from glassbridge.model.walk import (
-    Drop,
-    Expected,
-    Fact,
-)
-from glassbridge.walk.path.bridge_netfilter import (
-    forward,
-    is_shown,
-    preroute,
-    turn_aside,
-)
-from glassbridge.walk.path.flooding import (
-    Known,
-    Spread,
-    known_port,
-    spread,
-)
+from glassbridge.model.walk import Drop, Expected, Fact
+from glassbridge.walk.path.bridge_netfilter import forward, is_shown, preroute, turn_aside
+from glassbridge.walk.path.flooding import Known, Spread, known_port, spread
 from glassbridge.walk.path.passing import pass_bridge_hook
-from glassbridge.walk.path.port_gates import (
-    Shut,
-    no_entry,
-    no_exit,
-    not_admitted,
-)
+from glassbridge.walk.path.port_gates import Shut, no_entry, no_exit, not_admitted
 from glassbridge.walk.path.silence import kept_back
 from glassbridge.walk.path.strangers import astray
 from glassbridge.walk.path.traveller import (

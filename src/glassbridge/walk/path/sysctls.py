@@ -1,10 +1,7 @@
 """The settings that decide about packets, as the kernel combines `all` and a link's own."""
 
 from glassbridge.model.topology import Link, Stack
-from glassbridge.walk.path.versions import (
-    V4,
-    V6,
-)
+from glassbridge.walk.path.versions import V4, V6
 
 _DEFAULTS = {"forwarding": 0, "rp_filter": 0, "route_localnet": 0, "proxy_arp": 0, "arp_ignore": 0}
 

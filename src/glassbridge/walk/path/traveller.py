@@ -10,25 +10,11 @@ from glassbridge.errors import GlassbridgeError
 from glassbridge.model.address import IPAddress, Mac
 from glassbridge.model.packet import Packet, Question
 from glassbridge.model.snapshot import Namespace, Snapshot
-from glassbridge.model.step_details import (
-    Detail,
-    Place,
-)
+from glassbridge.model.step_details import Detail, Place
 from glassbridge.model.tables import Ifindex
 from glassbridge.model.topology import Link, Stack
-from glassbridge.model.walk import (
-    Action,
-    Disposition,
-    Drop,
-    Expected,
-    OnLink,
-    Step,
-)
-from glassbridge.walk.firewall.hooks import (
-    HookCall,
-    HookResult,
-    Tracking,
-)
+from glassbridge.model.walk import Action, Disposition, Drop, Expected, OnLink, Step
+from glassbridge.walk.firewall.hooks import HookCall, HookResult, Tracking
 
 PassHook: TypeAlias = Callable[[Namespace, HookCall, Tracking | None], HookResult]
 

@@ -9,25 +9,10 @@ from glassbridge.model.address import IPAddress
 from glassbridge.model.cause import Cause
 from glassbridge.model.packet import Packet
 from glassbridge.model.topology import Link, Stack
-from glassbridge.model.walk import (
-    Drop,
-    Fact,
-)
-from glassbridge.walk.path.routing import (
-    Chosen,
-    flow_of,
-    look_up,
-)
-from glassbridge.walk.path.sysctls import (
-    has_ipv6,
-    highest,
-    key_of,
-    setting,
-)
-from glassbridge.walk.path.traveller import (
-    Ground,
-    Traveller,
-)
+from glassbridge.model.walk import Drop, Fact
+from glassbridge.walk.path.routing import Chosen, flow_of, look_up
+from glassbridge.walk.path.sysctls import has_ipv6, highest, key_of, setting
+from glassbridge.walk.path.traveller import Ground, Traveller
 from glassbridge.walk.path.versions import V6
 
 _STRICT = 1

@@ -16,17 +16,8 @@ from glassbridge.model.ruleset import (
     Value,
 )
 from glassbridge.walk.firewall.listing.iptables_modules import WHOLE_MODULES
-from glassbridge.walk.firewall.listing.iptables_words import (
-    Option,
-    Part,
-)
-from glassbridge.walk.firewall.words import (
-    CT_STATES,
-    CT_STATUSES,
-    TCP_FLAGS,
-    XT_STATES,
-    number_of,
-)
+from glassbridge.walk.firewall.listing.iptables_words import Option, Part
+from glassbridge.walk.firewall.words import CT_STATES, CT_STATUSES, TCP_FLAGS, XT_STATES, number_of
 
 _Reader = Callable[[Option], Match | None]
 """Of one option: None where it says nothing about the packet."""

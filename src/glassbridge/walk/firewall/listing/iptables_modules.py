@@ -5,10 +5,7 @@ from ipaddress import IPv6Network
 from typing import Final
 
 from glassbridge.model.ruleset import Compare, Match, Plain, Prefix, Unevaluated
-from glassbridge.walk.firewall.listing.iptables_words import (
-    Option,
-    Part,
-)
+from glassbridge.walk.firewall.listing.iptables_words import Option, Part
 
 _MULTICAST6: Final = IPv6Network("ff00::/8")
 

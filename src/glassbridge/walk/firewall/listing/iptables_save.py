@@ -15,10 +15,7 @@ from glassbridge.model.ruleset import (
 )
 from glassbridge.walk.firewall.listing.iptables_matches import matches_of
 from glassbridge.walk.firewall.listing.iptables_targets import statements_of
-from glassbridge.walk.firewall.listing.iptables_words import (
-    Words,
-    cut,
-)
+from glassbridge.walk.firewall.listing.iptables_words import Words, cut
 
 _PRIORITIES: Final = {"raw": -300, "mangle": -150, "nat": -100, "filter": 0, "security": 50}
 """linux/netfilter_ipv4.h."""

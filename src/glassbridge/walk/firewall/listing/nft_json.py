@@ -24,10 +24,7 @@ from glassbridge.walk.firewall.listing.nft_expressions import (
     quote,
     value,
 )
-from glassbridge.walk.firewall.listing.nft_statements import (
-    element,
-    statement_of,
-)
+from glassbridge.walk.firewall.listing.nft_statements import element, statement_of
 
 T = TypeVar("T")
 

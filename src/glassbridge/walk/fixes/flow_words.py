@@ -2,10 +2,7 @@
 
 from glassbridge.model.address import IPAddress
 from glassbridge.model.packet import Packet, Transport
-from glassbridge.walk.path.versions import (
-    V4,
-    V6,
-)
+from glassbridge.walk.path.versions import V4, V6
 
 _IP_WORDS = {V4: "ip", V6: "ip6"}
 _ICMP_WORDS = {V4: "icmp", V6: "ipv6-icmp"}

@@ -12,21 +12,11 @@ from msgspec import Struct
 from glassbridge.model.address import IPAddress, Mac
 from glassbridge.model.packet import Packet, Transport
 from glassbridge.model.topology import Link
-from glassbridge.walk.firewall.hooks import (
-    HookCall,
-    HookResult,
-    HookVerdict,
-)
-from glassbridge.walk.path.segment import (
-    Ear,
-    Turn,
-)
+from glassbridge.walk.firewall.hooks import HookCall, HookResult, HookVerdict
+from glassbridge.walk.path.segment import Ear, Turn
 from glassbridge.walk.path.sysctls import calls_ip_hooks
 from glassbridge.walk.path.traveller import Ground
-from glassbridge.walk.path.versions import (
-    V4,
-    V6,
-)
+from glassbridge.walk.path.versions import V4, V6
 
 _ARP_REQUEST, _ARP_REPLY = 1, 2
 _SOLICITATION, _ADVERTISEMENT = 135, 136
