@@ -19,11 +19,12 @@ from glassbridge.model.step_details import (
     Crossed,
     HookPassed,
     NeighbourFound,
+    Place,
     RouteChosen,
     SocketFound,
     Switched,
 )
-from glassbridge.model.walk import Action, Answered, AtRule, OnLink, Place, Step
+from glassbridge.model.walk import Action, Answered, AtRule, OnLink, Step
 from glassbridge.walk.evidence.rule_names import name_hit
 from glassbridge.walk.evidence.testimony import LINK_WITNESSES, Testimony
 
