@@ -105,11 +105,11 @@ def _walk(snapshot: Snapshot, path: Path) -> Fate | None:
     assert isinstance(walk, Walk)  # nothing is missing from what is whole
     if walk.disposition is Disposition.INSUFFICIENT_INFO:
         return Unpredicted(path=path, why=walk.unknown)
-    if _is_beyond(walk, path):
-        return None
     away = _led_away(walk, path.published) if path.published is not None else None
     if away is not None:
         return Strayed(path=path, walk=walk, end=away)
+    if _is_beyond(walk, path):
+        return None
     end = walk.request[-1] if walk.request else None
     is_astray = end is not None and path.target not in {None, end.place.cookie}
     explanation = explain(walk, merge(walk, None, snapshot), None, snapshot)
