@@ -327,3 +327,64 @@ def test_the_reference_is_up_to_date() -> None:
         check=False,
     )
     assert checked.returncode == 0, f"run: make docs\n{checked.stdout}{checked.stderr}"
+
+
+@pytest.mark.parametrize(("arguments", "code"), [("version", 7), ("topology --help", 7)])
+def test_a_full_disk_is_told_in_one_line(arguments: str, code: int) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "glassbridge", *arguments.split()],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.stderr == "error: the output cannot be written: No space left on device\n"
+    assert done.returncode == code
+
+
+def test_a_full_disk_is_no_answer_of_trace() -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "glassbridge", "trace", "--help"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.stderr.count("\n") == 1
+    assert done.returncode == exits.REQUEST_FAILED
+
+
+_LOOKS_AT_STDOUT = """
+import sys
+from glassbridge import __main__
+from glassbridge.app.cli import columns
+__main__._open_closed_streams()
+print(columns.cut_mark(), sys.stdout.fileno(), file=sys.stderr)
+"""
+
+
+def test_a_closed_output_is_written_into_nothing() -> None:
+    shell = ["sh", "-c", 'exec "$@" >&-', "sh", sys.executable, "-c", _LOOKS_AT_STDOUT]
+    done = subprocess.run(shell, capture_output=True, text=True, check=False)
+    assert done.returncode == 0
+    assert done.stderr.split()[1:] == ["1"]
+
+
+_INTERRUPTED_WHILE_LOADING = """
+import sys
+from glassbridge.__main__ import main
+class Interrupting:
+    def find_spec(self, name, *_):
+        if name == "click":
+            raise KeyboardInterrupt
+sys.meta_path.insert(0, Interrupting())
+main()
+"""
+
+
+def test_an_interrupt_while_loading_says_nothing() -> None:
+    command = [sys.executable, "-c", _INTERRUPTED_WHILE_LOADING]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (exits.INTERRUPTED, "")

@@ -7,7 +7,13 @@ from typing import Any
 
 import click
 
-from glassbridge.app.cli.exits import REQUEST_FAILED, CommandEnded, show_error, show_usage_error
+from glassbridge.app.cli.exits import (
+    REQUEST_FAILED,
+    CommandEnded,
+    output_told,
+    show_error,
+    show_usage_error,
+)
 from glassbridge.app.cli.shown import Shown
 from glassbridge.errors import GlassbridgeError
 
@@ -45,7 +51,8 @@ class Answering(Shown):
 def _errors_apart() -> Iterator[None]:
     """Tell an error here, and end with the code that no answer has."""
     try:
-        yield
+        with output_told():
+            yield
     except (CommandEnded, click.exceptions.Exit, click.Abort, BrokenPipeError):
         raise
     except GlassbridgeError as error:

@@ -1,6 +1,10 @@
 """Exit codes, and how an error looks on the screen."""
 
+import errno
+import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import click
 
@@ -9,6 +13,8 @@ from glassbridge import errors
 INTERRUPTED = 130
 OWN_FAILURE = 125
 """`run` in the foreground and `exec` return the command's code, so ours must be another."""
+
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 
 _TABLE: tuple[tuple[type[errors.GlassbridgeError], int, str], ...] = (
     (errors.InvalidRequest, 2, "the request is wrong: usage, an address, a port, a name"),
@@ -61,6 +67,19 @@ class CommandEnded(Exception):
 def exit_code_of(error: errors.GlassbridgeError) -> int:
     """The documented exit code of an error."""
     return next(code for kind, code, _ in _TABLE if isinstance(error, kind))
+
+
+@contextmanager
+def output_told() -> Iterator[None]:
+    """Tell that standard output takes no more (`> /dev/full`) as an error of ours."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _NO_ROOM or error.filename is not None:
+            raise
+        # what is still buffered goes nowhere: Python would complain of it once more at its end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise errors.Unavailable(f"the output cannot be written: {error.strerror}") from error
 
 
 def show_usage_error(error: click.ClickException) -> None:

@@ -16,6 +16,7 @@ from glassbridge.app.cli.exits import (
     INTERRUPTED,
     CommandEnded,
     exit_code_of,
+    output_told,
     show_error,
     show_usage_error,
 )
@@ -140,11 +141,12 @@ def glassbridge() -> None:
 def run_command_line(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code; errors are told on stderr."""
     try:
-        glassbridge.main(
-            args=None if arguments is None else list(arguments),
-            prog_name="glassbridge",
-            standalone_mode=False,
-        )
+        with output_told():
+            glassbridge.main(
+                args=None if arguments is None else list(arguments),
+                prog_name="glassbridge",
+                standalone_mode=False,
+            )
     except CommandEnded as ended:
         return ended.exit_code
     except GlassbridgeError as error:
