@@ -6,7 +6,15 @@ from collections.abc import Iterator
 from msgspec import Struct
 
 from glassbridge.kernel.netns import inside
-from glassbridge.model.ruleset import Backend, ListedTable
+from glassbridge.model.ruleset import (
+    Backend,
+    Compare,
+    ListedChain,
+    ListedRule,
+    ListedTable,
+    LookUp,
+    NamedSet,
+)
 from glassbridge.walk.firewall.listing.iptables_save import is_builtin, parse_save
 
 _TOOLS = {"ip": "iptables", "ip6": "ip6tables"}
@@ -24,16 +32,25 @@ class _Running(Struct, frozen=True, kw_only=True):
 
 
 def is_of_iptables(table: ListedTable) -> bool:
-    """It has the names that iptables gives, no set, and a counter in each rule, as iptables writes.
+    """Iptables made a base chain of it; nft may have made others beside."""
+    return table.family in _TOOLS and any(
+        c.hook is not None and is_chain_of_iptables(table, c) for c in table.chains
+    )
 
-    iptables-save 1.8.9 prints a native rule in such a table without what it does not know:
-    `ip saddr @bad drop` becomes `-j DROP`.
+
+def is_chain_of_iptables(table: ListedTable, chain: ListedChain) -> bool:
+    """It has the name that iptables gives, and rules as it writes: each counted, none by a set.
+
+    iptables-save 1.8.9 prints a native rule without what it does not know: `ip saddr @bad drop`
+    becomes `-j DROP`. Base chains of other names it leaves out, of the kernel's it makes up some.
     """
-    return (
-        table.family in _TOOLS
-        and not table.sets
-        and any(c.hook is not None and is_builtin(table.name, c.name) for c in table.chains)
-        and all(rule.packets is not None for c in table.chains for rule in c.rules)
+    is_named = chain.hook is None or is_builtin(table.name, chain.name)
+    return is_named and not any(r.packets is None or _is_by_set(r) for r in chain.rules)
+
+
+def _is_by_set(rule: ListedRule) -> bool:
+    return any(isinstance(m, Compare) and isinstance(m.values, NamedSet) for m in rule.matches) or (
+        any(isinstance(s, LookUp) for s in rule.statements)
     )
 
 

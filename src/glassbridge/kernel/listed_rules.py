@@ -139,12 +139,22 @@ def _merge(
 
 
 def _saved_instead(listed: ListedTable, saved: ListedTable | None) -> ListedTable:
-    """With nft's handles, rule by rule; chains that iptables only pretends to have are left out."""
-    if saved is None or listed.backend is not Backend.NFT:
+    """With nft's handles, rule by rule; chains that iptables only pretends to have are left out.
+
+    The others, which are nft's own, stay as nft lists them.
+    """
+    from glassbridge.kernel.iptables_saves import is_chain_of_iptables, is_of_iptables  # noqa: PLC0415 - as above
+
+    if saved is None or listed.backend is not Backend.NFT or not is_of_iptables(listed):
         return listed
-    native = {chain.name: chain for chain in listed.chains}
-    chains = tuple(_handled(c, native[c.name]) for c in saved.chains if c.name in native)
-    return replace(saved, chains=chains)
+    theirs = {chain.name: chain for chain in saved.chains}
+    chains = tuple(
+        _handled(theirs[c.name], c)
+        if c.name in theirs and is_chain_of_iptables(listed, c)
+        else replace(c, backend=Backend.NFT)
+        for c in listed.chains
+    )
+    return replace(listed, backend=saved.backend, chains=chains)
 
 
 def _handled(saved: ListedChain, native: ListedChain) -> ListedChain:

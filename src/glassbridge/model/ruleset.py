@@ -217,6 +217,8 @@ class ListedChain(Struct, frozen=True, kw_only=True):
     hook: ListedHook | None = None
     packets: int | None = None
     """Counter of the policy (legacy iptables)."""
+    backend: Backend | None = None
+    """Of a chain that nft made in a table of iptables; None: its table's."""
 
 
 class ListedSet(Struct, frozen=True, kw_only=True):

@@ -14,6 +14,7 @@ from glassbridge.kernel.listed_rules import read_ruleset
 from glassbridge.kernel.netns import inside, open_netns
 from glassbridge.model.ruleset import Backend, ListedTable, Ruleset
 from glassbridge.plan.firewall import tables
+from glassbridge.walk.firewall.owners import rule_ref
 from glassbridge.walk.firewall.rendered import OwnTables
 
 _COUNT = Path("/proc/sys/net/netfilter/nf_conntrack_count")
@@ -21,6 +22,12 @@ NATIVE = """
 table ip filter {
   set bad { type ipv4_addr; elements = { 192.0.2.66 }; }
   chain INPUT { type filter hook input priority 0; ip saddr @bad drop; }
+}
+"""
+
+NAT = """
+table ip nat {
+  chain postrouting { type nat hook postrouting priority 100; ip saddr 10.0.0.0/24 masquerade; }
 }
 """
 
@@ -110,6 +117,31 @@ def test_a_native_table_by_the_name_of_iptables_is_read_as_what_it_is(box: int) 
     assert only.chains[0].rules[0].text == "ip saddr @bad drop"
     assert only.sets[0].is_complete
     assert len(only.sets[0].values) == 1
+
+
+def test_native_chains_in_a_table_of_iptables_stay(box: int) -> None:
+    """The layout of nft's own documentation, on a host where iptables ran too."""
+    run("nft", "-f", "-", text=NAT)
+    run("iptables-nft", "-t", "nat", "-A", "POSTROUTING", "-s", "10.9.0.0/24", "-j", "MASQUERADE")
+    run("iptables-nft", "-A", "FORWARD", "-p", "tcp", "-m", "tcp", "--dport", "80", "-j", "DROP")
+    run("nft", "-f", "-", text="table ip filter { chain FORWARD { ip saddr 192.0.2.66 drop; }; }")
+    run("iptables-nft", "-A", "INPUT", "-s", "192.0.2.7", "-j", "DROP")
+    ruleset = read_ruleset(box)
+    refs = [rule_ref(t, c, r) for t in ruleset.tables for c in t.chains for r in c.rules]
+    assert [(r.table, r.chain, r.backend, r.text) for r in refs] == [
+        ("nat", "postrouting", Backend.NFT, "ip saddr 10.0.0.0/24 masquerade"),
+        ("nat", "POSTROUTING", Backend.IPTABLES_NFT, "-A POSTROUTING -s 10.9.0.0/24 -j MASQUERADE"),
+        ("filter", "FORWARD", Backend.NFT, "tcp dport 80 counter packets 0 bytes 0 drop"),
+        ("filter", "FORWARD", Backend.NFT, "ip saddr 192.0.2.66 drop"),
+        ("filter", "INPUT", Backend.IPTABLES_NFT, "-A INPUT -s 192.0.2.7/32 -j DROP"),
+    ]
+    assert all(r.handle for r in refs)
+    assert [c.hook.hook for t in ruleset.tables for c in t.chains if c.hook] == [
+        "postrouting",
+        "postrouting",
+        "forward",
+        "input",
+    ]
 
 
 def test_our_tables_that_are_gone_are_missed(box: int) -> None:

@@ -64,7 +64,7 @@ def owner_of(table: ListedTable, chain: ListedChain, rule: ListedRule | None = N
     if table.owner is not Origin.UNKNOWN:
         return table.owner
     named = _first(_CHAINS, chain.name)
-    if named is Origin.UNKNOWN and table.backend is Backend.NFT:
+    if named is Origin.UNKNOWN and (chain.backend or table.backend) is Backend.NFT:
         named = _first(_TABLES, table.name)
     if named is not Origin.UNKNOWN or rule is None:
         return named
@@ -82,7 +82,7 @@ def rule_ref(table: ListedTable, chain: ListedChain, rule: ListedRule) -> RuleRe
         text=rule_text(rule),
         comment=rule.comment,
         owner=owner_of(table, chain, rule),
-        backend=table.backend,
+        backend=chain.backend or table.backend,
     )
 
 
@@ -96,7 +96,7 @@ def policy_ref(table: ListedTable, chain: ListedChain) -> RuleRef:
         is_policy=True,
         text=f"policy {policy}",
         owner=owner_of(table, chain),
-        backend=table.backend,
+        backend=chain.backend or table.backend,
     )
 
 

@@ -264,7 +264,8 @@ def _table(case: Case, rule: RuleRef) -> ListedTable | None:
         (
             t
             for t in (namespace.ruleset.tables if namespace else ())
-            if (t.family, t.name, t.backend) == (rule.family, rule.table, rule.backend)
+            if (t.family, t.name) == (rule.family, rule.table)
+            and (t.backend is Backend.IPTABLES_LEGACY) == (rule.backend is Backend.IPTABLES_LEGACY)
         ),
         None,
     )
