@@ -20,7 +20,7 @@ from glassbridge.walk.doctor.surroundings import (
     network_named,
     place,
 )
-from glassbridge.walk.fixes.routing import deletion
+from glassbridge.walk.fixes.gateways import deletion
 from glassbridge.walk.path.versions import V4
 
 _STRICT, _LOOSE = 1, 2

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from glassbridge.model.cause import Cause
 from glassbridge.walk.fixes.firewall import masquerade, mend_rule
+from glassbridge.walk.fixes.gateways import mend_gateway
 from glassbridge.walk.fixes.guards import mend_loopback_guard, mend_router_guard, mend_source_guard
 from glassbridge.walk.fixes.mending import Case, Mending, NoDoor
 from glassbridge.walk.fixes.neighbours import (
@@ -22,7 +23,6 @@ from glassbridge.walk.fixes.networks import (
 )
 from glassbridge.walk.fixes.routing import (
     mend_forwarding,
-    mend_gateway,
     mend_ipv6_absent,
     mend_loop,
     mend_martian,

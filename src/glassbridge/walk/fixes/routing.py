@@ -3,8 +3,9 @@
 from glassbridge.model.address import IPAddress
 from glassbridge.model.cause import Cause
 from glassbridge.model.step_details import RouteChosen
-from glassbridge.model.tables import TABLE_MAIN, Route
+from glassbridge.model.tables import Route
 from glassbridge.model.topology import Link
+from glassbridge.walk.fixes.gateways import default_gateway, deletion
 from glassbridge.walk.fixes.mending import Case, Mending
 from glassbridge.walk.fixes.networks import reconnect
 
@@ -117,32 +118,6 @@ def _family(case: Case) -> tuple[str, ...]:
     return ("-6",) if case.packet.version == 6 else ()  # noqa: PLR2004 - the IP version
 
 
-def default_gateway(case: Case, link: Link, cookie: int | None = None) -> IPAddress | None:
-    """The address, on the other side of a cable, of who routes there: the bridge, or the peer.
-
-    The link is of the namespace where it is to be mended, or of another.
-    """
-    here = case.cookie if cookie is None else cookie
-    far = case.snapshot.far_end(here, link)
-    if far is None:
-        return None
-    there = case.stack_of(far[0])
-    peer = there.link(far[1])
-    router = peer.master if peer is not None and peer.master is not None else far[1]
-    own = case.stack_of(here).addresses
-    mine = [a.interface.network for a in own if a.ifindex == link.ifindex]
-    return next(
-        (
-            a.interface.ip
-            for a in there.addresses
-            if a.ifindex == router
-            and a.interface.version == case.packet.version
-            and any(a.interface.ip in n for n in mine)
-        ),
-        None,
-    )
-
-
 def mend_refused(case: Case) -> Mending:
     """The route that refuses goes, or the routing rule."""
     types = {
@@ -169,37 +144,6 @@ def _refusing(case: Case, kind: str) -> Route | None:
         r for r in case.stack.routes if r.type == kind and case.packet.destination in r.destination
     ]
     return max(fitting, key=lambda r: r.destination.prefixlen, default=None)
-
-
-def deletion(route: Route) -> tuple[str | int, ...]:
-    """The command that takes a route out."""
-    table = () if route.table == TABLE_MAIN else ("table", route.table)
-    family = ("-6",) if route.destination.version == 6 else ()  # noqa: PLR2004 - the IP version
-    kind = () if route.type == "unicast" else (route.type,)
-    via: tuple[str | int, ...] = () if route.gateway is None else ("via", str(route.gateway))
-    return ("ip", *family, "route", "del", *kind, str(route.destination), *via, *table)
-
-
-def mend_gateway(case: Case) -> Mending:
-    """The default route leads to who really routes on that wire."""
-    link = case.link() or next((k for k in case.stack.links if k.peer is not None), None)
-    gateway = default_gateway(case, link) if link is not None else None
-    route = next(
-        (r for r in _to(case) if link is not None and r.oif == link.ifindex and r.gateway), None
-    )
-    if link is None or gateway is None or route is None:
-        return Mending(
-            note=f"{case.drop.subject} is no router: name one that is (ip route replace)"
-        )
-    target = "default" if route.is_default else str(route.destination)
-    words = (*_family(case), "route", "replace", target, "via", str(gateway), "dev", link.ifname)
-    return Mending(commands=(case.at("ip", *words),), note=f"{gateway} is the router on that wire")
-
-
-def _to(case: Case) -> list[Route]:
-    """Routes for the destination, the most specific first."""
-    fitting = [r for r in case.stack.routes if case.packet.destination in r.destination]
-    return sorted(fitting, key=lambda r: -r.destination.prefixlen)
 
 
 def mend_loop(case: Case) -> Mending:

@@ -2,8 +2,8 @@
 
 from glassbridge.model.cause import Cause
 from glassbridge.model.topology import Link
+from glassbridge.walk.fixes.gateways import default_gateway
 from glassbridge.walk.fixes.mending import Case, Mending
-from glassbridge.walk.fixes.routing import default_gateway
 
 _FORWARDING = "3"
 """BR_STATE_FORWARDING: older versions of `bridge` take only the number."""
