@@ -1,6 +1,6 @@
 """From what a person asked to the question that prediction answers: who, where to, which packet."""
 
-from ipaddress import ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from msgspec import Struct
 
@@ -9,6 +9,9 @@ from glassbridge.errors import InvalidRequest, NotFound
 from glassbridge.model.address import IPAddress
 from glassbridge.model.packet import FlowWish, Question
 from glassbridge.model.snapshot import Namespace
+
+_LOOPBACK: dict[int, IPAddress] = {4: IPv4Address("127.0.0.1"), 6: IPv6Address("::1")}
+"""Where the kernel sends what is for the unspecified address."""
 
 
 class Asked(Struct, frozen=True, kw_only=True):
@@ -74,7 +77,7 @@ def _destination(
     if named is not None:
         if wish.version not in (None, named.version):
             raise InvalidRequest(f"{named} is not an IPv{wish.version} address")
-        return named
+        return _LOOPBACK[named.version] if named.is_unspecified else named
     if destination.cookie is None:
         assert destination.address is not None  # a name of the DNS
         return destination.address

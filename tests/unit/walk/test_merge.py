@@ -487,3 +487,21 @@ def test_the_kinds_of_steps_used_here_are_all_of_a_bridged_walk() -> None:
         Received,
         SocketFound,
     ]
+
+
+# -- no step is known
+
+
+@pytest.mark.parametrize("kind", list(AnswerKind))
+def test_of_a_walk_without_steps_nothing_can_be_said(kind: AnswerKind) -> None:
+    """To many, or from an address that the sender does not have."""
+    snapshot, walk = bridged()
+    heard = witness(walk, snapshot)
+    event = dropped_event(snapshot, 2, "NO_SOCKET", "icmp_rcv")
+    hit = drop_hit(2, RULE)
+    observation = replace(heard, answer=Answer(kind=kind), events=(event,), rule_hits=(hit,))
+    nowhere = Walk(steps=(), disposition=Disposition.INSUFFICIENT_INFO, unknown="it is for many")
+    merged = merge(nowhere, observation, snapshot)
+    is_answered = kind in {AnswerKind.ACCEPTED, AnswerKind.ECHO, AnswerKind.DATA}
+    assert merged.verdict is (Verdict.DELIVERED if is_answered else Verdict.INSUFFICIENT_INFO)
+    assert merged.hops == ()

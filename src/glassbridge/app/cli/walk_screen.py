@@ -199,6 +199,8 @@ def _unknown(report: TraceReport) -> Iterator[str]:
     if report.verdict is not Verdict.INSUFFICIENT_INFO:
         return
     yield from labelled("why", folded(report.why_unknown or "how the walk goes on"))
+    if not report.hops:
+        return
     if report.recorded:
         advice = "trace on the host itself: there a real packet can tell"
     elif not was_observed(report):

@@ -17,8 +17,8 @@ def ending_of(walk: Walk, testimony: Testimony, snapshot: Snapshot) -> Ending:
     steps = walk.steps
     answer = testimony.answer
     kind = answer.kind if answer else None
-    if kind in GOOD_ANSWERS:
-        return Ending(fate=Fate.DELIVERED)
+    if kind in GOOD_ANSWERS or not steps:
+        return Ending(fate=Fate.DELIVERED if kind in GOOD_ANSWERS else Fate.UNSETTLED)
     if kind is AnswerKind.NOT_SENT:
         return _not_sent(steps, testimony, snapshot)
     told = told_drop(steps, testimony, snapshot, is_reply=False)
@@ -36,14 +36,14 @@ def _not_sent(steps: tuple[Step, ...], testimony: Testimony, snapshot: Snapshot)
     told = told_drop(steps, testimony, snapshot, is_reply=False)
     if told is not None:
         return told
-    home = steps[0].place.cookie if steps else None
+    home = steps[0].place.cookie
     errno = testimony.answer.errno if testimony.answer else ""
     foreseen = next((n for n, s in enumerate(steps) if s.drop is not None), None)
     if errno == "EMSGSIZE" and foreseen is not None:
         # an earlier packet was too large somewhere, and the sender remembers what it was told
         return Ending(fate=Fate.LOST, last=foreseen)
     kind = HookPassed if errno == "EPERM" else RouteChosen
-    here = [n for n, s in enumerate(steps) if s.place.cookie == home and not s.is_reply] or [0]
+    here = [n for n, s in enumerate(steps) if s.place.cookie == home and not s.is_reply]
     fitting = [n for n in here if steps[n].drop or isinstance(steps[n].detail, kind)] or here[:1]
     return Ending(fate=Fate.LOST, first=fitting[0], last=fitting[0], cookie=home)
 
@@ -137,7 +137,7 @@ def _went_on(steps: tuple[Step, ...], testimony: Testimony, snapshot: Snapshot) 
 
 def _came_back(steps: tuple[Step, ...], testimony: Testimony) -> bool:
     """Of a packet that somebody else sent: its answer reached the sender's namespace."""
-    home = steps[0].place.cookie if steps else None
+    home = steps[0].place.cookie
     return any(
         m.is_reply and not m.outgoing and m.cookie == home and "R" not in _flags(m.packet)
         for m in testimony.marks

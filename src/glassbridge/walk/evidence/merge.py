@@ -39,7 +39,7 @@ def merge(walk: Walk, observation: Observation | None, snapshot: Snapshot) -> Me
     ending = ending_of(walk, testimony, snapshot)
     verdict = judge(walk, ending)
     hops = list(hops_of(walk, ending, testimony, snapshot))
-    for mark in unpredicted(walk.steps, testimony, snapshot):
+    for mark in unpredicted(walk.steps, testimony, snapshot) if walk.steps else ():
         _insert(hops, _stray(mark, walk, snapshot))
     return Merged(
         hops=_numbered(hops),

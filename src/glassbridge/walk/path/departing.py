@@ -6,6 +6,7 @@ from glassbridge.model.address import IPAddress
 from glassbridge.model.packet import Packet, Transport
 from glassbridge.model.step_details import Entered
 from glassbridge.walk.path.delivering import ECHO_REQUEST
+from glassbridge.walk.path.passing import pass_link_hook
 from glassbridge.walk.path.routing import Flow, look_up
 from glassbridge.walk.path.sysctls import setting
 from glassbridge.walk.path.traveller import (
@@ -27,7 +28,7 @@ def depart(ground: Ground) -> Traveller:
     question = ground.question
     destination = question.destination
     if destination.is_multicast or destination == IPv4Address("255.255.255.255"):
-        raise Unclear(f"{destination} is for many: only packets to one address are predicted")
+        raise Unclear(f"{destination} is for many: only packets to one host are predicted")
     if isinstance(destination, IPv6Address) and destination.is_link_local:
         raise Unclear(f"{destination} is a different one on every link: name the link's container")
     packet = _packet(ground)
@@ -76,8 +77,9 @@ def _from_outside(ground: Ground, packet: Packet) -> Traveller:
         station=Raised(link=uplink),
         macs=Macs(destination=uplink.mac),
     )
-    return traveller.then(
+    entered = traveller.then(
         ground.place(home, uplink),
         Entered(address=packet.source),
         expected=(incoming(home, uplink),),
     )
+    return pass_link_hook(ground, entered, "ingress", uplink)

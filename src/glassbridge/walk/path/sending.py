@@ -126,7 +126,8 @@ def _refusal(ground: Ground, traveller: Traveller, chosen: Chosen) -> Drop | Non
     if chosen.refusal:
         return no_route(ground, traveller, chosen)
     if chosen.type not in _DELIVERABLE:
-        raise Unclear(f"the destination is reached by a route of type {chosen.type}")
+        to = traveller.packet.destination
+        raise Unclear(f"{to} is {chosen.type}: only packets to one host are predicted")
     stack, packet, oif = ground.stack(traveller.cookie), traveller.packet, _oif(chosen)
     name = ground.snapshot.call(traveller.cookie)
     if not has_source(packet):
