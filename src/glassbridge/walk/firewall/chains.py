@@ -175,7 +175,7 @@ class _Run:
                 return replace(end(HookVerdict.ACCEPT, state, ref), nat=nat)
             case Lack.ABSENT:
                 return None
-            case Lack.UNKNOWN:
+            case Lack.UNKNOWN | Lack.NOT_CHOSEN:
                 why = f"cannot tell which address it chooses: {ref.text}"
                 return self._unknown(state, ref, why)
         assert_never(nat)

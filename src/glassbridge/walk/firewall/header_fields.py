@@ -66,13 +66,23 @@ def _packet_type(sight: Sight) -> int:
 
 
 def _known(number: Callable[[Sight], int | Lack]) -> Callable[[Sight], int | Lack]:
-    """0 stands for what is not known beforehand: a length, a port."""
+    """0 stands for a length that is not known beforehand."""
 
     def known(sight: Sight) -> int | Lack:
         found = number(sight)
         return Lack.UNKNOWN if found == 0 else found
 
     return known
+
+
+def _chosen(number: Callable[[Sight], int | Lack]) -> Callable[[Sight], int | Lack]:
+    """0 stands for a port that is not yet chosen."""
+
+    def chosen(sight: Sight) -> int | Lack:
+        found = number(sight)
+        return Lack.NOT_CHOSEN if found == 0 else found
+
+    return chosen
 
 
 def _port(transport: Transport, of: Callable[[Packet], int]) -> Callable[[Sight], int | Lack]:
@@ -157,12 +167,12 @@ _NUMBERS: Final[dict[str, Callable[[Sight], int | Lack]]] = {
     "ip6 length": _known(_of_version(6, lambda p: max(p.length - _IPV6_HEADER, 0))),
     "ip hdrlength": _of_version(4, lambda _: _IPV4_HEADER // 4),
     "ip frag-off": _of_version(4, lambda p: _DONT_FRAGMENT if p.dont_fragment else 0),
-    "tcp sport": _known(_port(Transport.TCP, _source_port)),
-    "tcp dport": _known(_port(Transport.TCP, _destination_port)),
-    "udp sport": _known(_port(Transport.UDP, _source_port)),
-    "udp dport": _known(_port(Transport.UDP, _destination_port)),
-    "th sport": _known(_any_port(_source_port)),
-    "th dport": _known(_any_port(_destination_port)),
+    "tcp sport": _chosen(_port(Transport.TCP, _source_port)),
+    "tcp dport": _chosen(_port(Transport.TCP, _destination_port)),
+    "udp sport": _chosen(_port(Transport.UDP, _source_port)),
+    "udp dport": _chosen(_port(Transport.UDP, _destination_port)),
+    "th sport": _chosen(_any_port(_source_port)),
+    "th dport": _chosen(_any_port(_destination_port)),
     "tcp flags": _tcp_flags,
     "icmp type": _icmp(4, icmp_type),
     "icmpv6 type": _icmp(6, icmp_type),

@@ -32,6 +32,8 @@ class Lack(Enum):
     ABSENT = "absent"
     """The packet has no such field: nothing matches, negated or not (NFT_BREAK)."""
     UNKNOWN = "unknown"
+    NOT_CHOSEN = "not chosen"
+    """A port that the kernel will choose when the packet is sent."""
 
 
 class Shown(Struct, frozen=True):

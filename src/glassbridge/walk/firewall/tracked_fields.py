@@ -89,7 +89,7 @@ def _port(packet: Callable[[Tracking], Packet], end: str) -> Reader:
             return Lack.ABSENT
         tracked = packet(sight.tracking)
         port = tracked.source_port if end == "proto-src" else tracked.destination_port
-        return Shown((str(port),), port) if port else Lack.UNKNOWN
+        return Shown((str(port),), port) if port else Lack.NOT_CHOSEN
 
     return reader
 

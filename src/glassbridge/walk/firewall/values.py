@@ -9,6 +9,9 @@ from glassbridge.walk.firewall.words import number_of
 
 Single = Range | AddressRange | Prefix | Plain
 
+_CHOSEN_PORTS = range(32768, 61000)
+"""net.ipv4.ip_local_port_range as the kernel has it: a wider one makes a difference seldom."""
+
 
 def fits(value: Value, fields: tuple[str, ...], readings: tuple[Reading, ...]) -> bool | None:
     """Whether fields, side by side, show this value; None: what is known of them does not tell."""
@@ -19,11 +22,24 @@ def fits(value: Value, fields: tuple[str, ...], readings: tuple[Reading, ...]) -
     for part, field, reading in zip(parts, fields, readings, strict=True):
         if reading is Lack.ABSENT:
             return False
+        if reading is Lack.NOT_CHOSEN and not _may_be_chosen(part, field):
+            return False
         if isinstance(reading, Lack):
             certain = False
         elif not covers(part, field, reading):
             return False
     return True if certain else None
+
+
+def _may_be_chosen(part: Single, field: str) -> bool:
+    match part:
+        case Plain(text):
+            port = number_of(field, text)
+            return port is None or port in _CHOSEN_PORTS
+        case Range(low, high):
+            return low < _CHOSEN_PORTS.stop and high >= _CHOSEN_PORTS.start
+        case _:
+            return True
 
 
 def covers(value: Single, field: str, shown: Shown) -> bool:
