@@ -7,7 +7,7 @@ from glassbridge.model.endpoint import Protocol, SandboxKind
 from glassbridge.model.network import Network
 from glassbridge.model.packet import Transport
 from glassbridge.model.ruleset import Origin
-from glassbridge.model.snapshot import Name, NamedNetwork, Published
+from glassbridge.model.snapshot import Name, NamedNetwork, Published, Unserved
 from glassbridge.model.views import SandboxView
 
 _TRANSPORTS = {Protocol.TCP: Transport.TCP, Protocol.UDP: Transport.UDP}
@@ -65,6 +65,24 @@ def published_by_ours(known: Iterable[SandboxView]) -> Iterator[Published]:
                         origin=Origin.GLASSBRIDGE,
                         name=view.sandbox.name,
                     )
+
+
+def unserved_by_ours(known: Iterable[SandboxView]) -> Iterator[Unserved]:
+    """Host ports that our stopped containers asked for; of a range its first."""
+    for view in known:
+        container = view.container
+        if container is None or container.state is ContainerState.RUNNING:
+            continue
+        for wish in container.ports:
+            transport = _TRANSPORTS.get(wish.protocol)
+            if transport is not None and wish.host_ports is not None:
+                yield Unserved(
+                    name=container.name,
+                    origin=Origin.GLASSBRIDGE,
+                    host_port=wish.host_ports[0],
+                    transport=transport,
+                    container_port=wish.container_port,
+                )
 
 
 def stopped(known: Iterable[SandboxView]) -> Iterator[str]:

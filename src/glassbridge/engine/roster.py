@@ -17,6 +17,7 @@ from glassbridge.engine.known_names import (
     networks_of_ours,
     published_by_ours,
     stopped,
+    unserved_by_ours,
 )
 from glassbridge.errors import GlassbridgeError, NotFound
 from glassbridge.kernel.discovery import find_netns, has_number_for
@@ -45,6 +46,7 @@ class Roster:
         self.names: list[Name] = []
         self.networks: list[NamedNetwork] = list(networks_of_ours(n.network for n in networks))
         self.published: list[Published] = list(published_by_ours(known))
+        self.unserved = tuple(unserved_by_ours(known))
         self.complaints: list[str] = []
         self.stopped = dict.fromkeys(stopped(known), Origin.GLASSBRIDGE)
         self._found = {home.cookie: home}

@@ -71,6 +71,7 @@ class Survey:
             names=self._names(),
             networks=tuple(self.roster.networks),
             published=tuple(self.roster.published),
+            unserved=self.roster.unserved,
             is_whole=self._is_whole,
             taken=self._taken,
             kernel=os.uname().release,

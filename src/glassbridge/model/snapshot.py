@@ -87,6 +87,16 @@ class Published(Struct, frozen=True, kw_only=True):
     name: str = ""
 
 
+class Unserved(Struct, frozen=True, kw_only=True):
+    """A host port that a container which does not run will publish once it does."""
+
+    name: str
+    origin: Origin
+    host_port: int
+    transport: Transport
+    container_port: int
+
+
 class Plug(Struct, frozen=True, kw_only=True):
     """One port of a bridge, and the far end of its cable where that was read."""
 
@@ -107,6 +117,7 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     names: tuple[Name, ...] = ()
     networks: tuple[NamedNetwork, ...] = ()
     published: tuple[Published, ...] = ()
+    unserved: tuple[Unserved, ...] = ()
     is_whole: bool = False
     """Every namespace that could be read was; what is missing cannot be read later."""
     taken: float = 0.0

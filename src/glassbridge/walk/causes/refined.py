@@ -10,6 +10,7 @@ from glassbridge.model.snapshot import Snapshot
 from glassbridge.model.step_details import Entered, NeighbourFound, Place, RouteChosen, Translated
 from glassbridge.model.walk import Drop, Fact, Step, Walk
 from glassbridge.walk.evidence.testimony import Testimony
+from glassbridge.walk.fixes.publishing import near_miss
 from glassbridge.walk.predict import predict
 
 _MISLED = {
@@ -25,6 +26,8 @@ _MISLED = {
 }
 """What befalls a packet in a namespace that it was not meant for."""
 
+_UNTAKEN = {Cause.NO_LISTENER, Cause.LOOPBACK_LISTENER, Cause.OTHER_ADDRESS_LISTENER}
+
 
 def refined(drop: Drop, n: int, walk: Walk, testimony: Testimony, snapshot: Snapshot) -> Drop:
     """The cause behind a drop at the n-th step, or the drop itself."""
@@ -33,6 +36,7 @@ def refined(drop: Drop, n: int, walk: Walk, testimony: Testimony, snapshot: Snap
         _stale_connection(drop, step, walk, snapshot)
         or _silent_by_filter(drop)
         or _wrong_gateway(drop, n, walk, snapshot)
+        or _not_published(drop, step, snapshot)
         or _misled(drop, n, walk, snapshot)
         or _black_hole(drop, testimony)
         or drop
@@ -70,6 +74,16 @@ def _stale_connection(drop: Drop, end: Step, walk: Walk, snapshot: Snapshot) -> 
             subject=str(after.destination),
         )
     return None
+
+
+def _not_published(drop: Drop, end: Step, snapshot: Snapshot) -> Drop | None:
+    """On the host nobody takes it, and a container's published port is close to it."""
+    if drop.cause not in _UNTAKEN or end.is_reply or end.place.cookie != snapshot.home:
+        return None
+    near = near_miss(snapshot, end.packet)
+    if near is None or not (near.is_of_address or drop.cause is Cause.NO_LISTENER):
+        return None
+    return replace(drop, cause=Cause.PORT_NOT_PUBLISHED, sentence=near.sentence)
 
 
 def _question(walk: Walk) -> Question:

@@ -5,7 +5,7 @@ from glassbridge.model.packet import Transport
 from glassbridge.model.step_details import NeighbourFound, RouteChosen
 from glassbridge.model.walk import Drop, Fact
 from glassbridge.walk.causes.scene import Scene
-from glassbridge.walk.path.delivering import mapped
+from glassbridge.walk.path.delivering import mapped, other_protocol
 from glassbridge.walk.path.routing import flow_of, look_up
 from glassbridge.walk.path.sysctls import forward_key, forwards, highest, key_of
 
@@ -124,7 +124,7 @@ def mtu_of_way(scene: Scene) -> Drop | None:
     is_sender = scene.cookie == scene.walk.steps[0].place.cookie
     return scene.drop(
         Cause.MTU_SENDER if is_sender else Cause.MTU_ROUTED,
-        f"{scene.packet.length} octets do not fit through {oif.ifname} of {scene.name}",
+        f"{scene.packet.length} bytes do not fit through {oif.ifname} of {scene.name}",
         Fact(what=f"MTU of {oif.ifname}", says=str(oif.mtu)),
         link=oif,
     )
@@ -167,7 +167,7 @@ def nobody_listens(scene: Scene) -> Drop | None:
     ]
     service = f"{packet.destination_port}/{packet.transport.value}"
     cause = Cause.NO_LISTENER
-    sentence = f"nothing in {scene.name} listens on {service}"
+    sentence = f"nothing in {scene.name} listens on {service}{other_protocol(scene.stack, packet)}"
     if listening and all(mapped(s.address).is_loopback for s in listening):
         cause = Cause.LOOPBACK_LISTENER
         sentence = (

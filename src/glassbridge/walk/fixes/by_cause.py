@@ -3,10 +3,11 @@
 from collections.abc import Callable
 
 from glassbridge.model.cause import Cause
+from glassbridge.model.packet import Transport
 from glassbridge.walk.fixes.firewall import masquerade, mend_rule
 from glassbridge.walk.fixes.gateways import mend_gateway
 from glassbridge.walk.fixes.guards import mend_loopback_guard, mend_router_guard, mend_source_guard
-from glassbridge.walk.fixes.mending import Case, Mending, NoDoor
+from glassbridge.walk.fixes.mending import ENGINES, Case, Mending, NoDoor
 from glassbridge.walk.fixes.neighbours import (
     mend_connection,
     mend_duplicate,
@@ -34,6 +35,7 @@ from glassbridge.walk.fixes.routing import (
 )
 from glassbridge.walk.fixes.subnets import bridge_of, network_holds, subnet_of
 from glassbridge.walk.fixes.switching import mend_fdb, mend_link_down, mend_mtu, mend_port
+from glassbridge.walk.path.delivering import other_protocol
 
 _IP_WORDS = {4: "ip", 6: "ip6"}
 
@@ -53,9 +55,25 @@ def _mend_listener(case: Case) -> Mending:
     service = f"{packet.destination_port}/{packet.transport.value}"
     name = case.place.name
     if case.drop.cause is Cause.NO_LISTENER:
-        return Mending(note=f"start the program in {name} that shall answer on {service}")
+        start = f"start the program in {name} that should answer on {service}"
+        other = other_protocol(case.stack, packet).rpartition(" ")[2]
+        ask = f"ask by {other} (--proto {other}), or " if other else ""
+        return Mending(note=f"{ask}{start}{_or_publish(case)}")
     return Mending(
         note=f"let the program in {name} listen on {packet.destination}, or on all addresses"
+    )
+
+
+def _or_publish(case: Case) -> str:
+    """The commonest mistake: a container's port is meant, and asked at the host's address."""
+    snapshot, port = case.snapshot, case.packet.destination_port
+    engines = [n.origin for n in snapshot.names if n.origin in ENGINES]
+    if case.cookie != snapshot.home or not engines:
+        return ""
+    suffix = "/udp" if case.packet.transport is Transport.UDP else ""
+    return (
+        f"; if a container's is meant: run it with -p {port}:{port}{suffix}, for the host's "
+        "address leads to published ports only"
     )
 
 

@@ -4,6 +4,7 @@ from glassbridge.model.kernel_names import DEFAULT_NETWORK
 from glassbridge.model.ruleset import Origin
 from glassbridge.model.snapshot import NamedNetwork
 from glassbridge.walk.fixes.mending import ENGINES, Case, Mending, command
+from glassbridge.walk.fixes.publishing import near_miss
 
 _DEFAULTS = {
     Origin.GLASSBRIDGE: DEFAULT_NETWORK,
@@ -129,6 +130,9 @@ def _addresses(case: Case, cookie: int) -> set[object]:
 
 def mend_unpublished(case: Case) -> Mending:
     """A port is published when the container is made."""
+    near = near_miss(case.snapshot, case.packet)
+    if near is not None:
+        return near.mending
     return Mending(
         note=f"run {_target(case)} with -p {_port(case)}, and ask the host's address: only "
         f"published ports are reached from outside or from another network: {_whose(case)}'s rule"

@@ -4,10 +4,10 @@ from ipaddress import IPv4Address, IPv6Address
 
 from glassbridge.model.address import IPAddress
 from glassbridge.model.cause import Cause
-from glassbridge.model.packet import Transport
+from glassbridge.model.packet import Packet, Transport
 from glassbridge.model.step_details import SocketFound
 from glassbridge.model.tables import ListeningSocket
-from glassbridge.model.topology import Link
+from glassbridge.model.topology import Link, Stack
 from glassbridge.model.walk import Action, Answered, Disposition, Drop, Fact
 from glassbridge.walk.path.port_gates import Flood
 from glassbridge.walk.path.segment import explore
@@ -60,6 +60,13 @@ def takes(socket: ListeningSocket, address: IPAddress, link: Link) -> bool:
     return isinstance(socket.address, IPv6Address)
 
 
+def other_protocol(stack: Stack, packet: Packet) -> str:
+    """What a person who took one for the other wants to hear: the port is there, as the other."""
+    there = (s.protocol.value for s in stack.sockets if s.port == packet.destination_port)
+    other = next((p for p in there if p != packet.transport.value), "")
+    return f"; {packet.destination_port} is there as {other}" if other else ""
+
+
 def mapped(address: IPAddress) -> IPAddress:
     """The IPv4 address that ::ffff:a.b.c.d stands for; any other is itself."""
     inner = address.ipv4_mapped if isinstance(address, IPv6Address) else None
@@ -104,6 +111,7 @@ def _nobody(
         sentence = f"{name} took it, and {packet.destination} is the address of {rivals} as well"
     elif not on_port:
         cause, sentence = Cause.NO_LISTENER, f"nothing in {name} listens on {service}"
+        sentence += other_protocol(ground.stack(traveller.cookie), packet)
     elif all(mapped(s.address).is_loopback for s in on_port):
         cause = Cause.LOOPBACK_LISTENER
         sentence = f"what listens on {service} in {name} does so on {on_port[0].address} only"
