@@ -7,6 +7,7 @@ from glassbridge.model.packet import Transport
 from glassbridge.model.step_details import NeighbourFound, Place
 from glassbridge.model.tables import Address
 from glassbridge.walk.fixes.mending import Case, Mending
+from glassbridge.walk.path.wires import bridge_for
 
 
 def mend_neighbour(case: Case) -> Mending:
@@ -28,6 +29,13 @@ def mend_unanswered(case: Case) -> Mending:
         return Mending(
             commands=(case.at("sysctl", "-w", f"{silenced}=0"),),
             note=f"{case.place.name} answers for its address again",
+        )
+    port = case.link()
+    bridge = bridge_for(case.snapshot, case.cookie, port) if port is not None else None
+    if port is not None and bridge is not None:
+        plug = ("ip", "link", "set", "dev", port.ifname, "master", bridge.ifname)
+        return Mending(
+            commands=(case.at(*plug),), note=f"plugs {port.ifname} into {bridge.ifname} again"
         )
     owner = case.snapshot.owner_of(address)
     if owner:

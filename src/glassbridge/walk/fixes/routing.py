@@ -8,6 +8,7 @@ from glassbridge.model.topology import Link
 from glassbridge.walk.fixes.gateways import default_gateway, deletion
 from glassbridge.walk.fixes.mending import Case, Mending
 from glassbridge.walk.fixes.networks import reconnect
+from glassbridge.walk.path.wires import Misfit, misfit
 
 _LOOSE = 2
 
@@ -76,6 +77,9 @@ def _is_behind(case: Case, address: IPAddress, link: Link) -> bool:
 def mend_no_route(case: Case) -> Mending:
     """The link whose wire has the destination, else the gateway of a link's own bridge."""
     destination = case.packet.destination
+    wrong = _misfit(case)
+    if wrong is not None:
+        return _mend_misfit(case, wrong)
     usable = [k for k in case.stack.links if k.is_up and not k.is_loopback and k.master is None]
     for link in usable:
         subnet = _subnet_on(case, link)
@@ -97,9 +101,37 @@ def mend_no_route(case: Case) -> Mending:
                 note=f"{gateway} is the router on {link.ifname}'s wire",
             )
     return Mending(
-        note=f"ip route add {destination} via the router that leads there: which one that is, "
-        "cannot be read on this host"
+        note=f"give {case.place.name} a route to {destination}: which router leads there cannot be "
+        "read on this host"
     )
+
+
+def _misfit(case: Case) -> Misfit | None:
+    """Seen by whoever routed the packet, at the place that the drop names."""
+    for cookie in dict.fromkeys(s.place.cookie for s in case.walk.steps):
+        wrong = misfit(case.snapshot, cookie, case.packet.destination)
+        if wrong is not None and (wrong.cookie, wrong.link.ifindex) == (
+            case.cookie,
+            case.place.ifindex,
+        ):
+            return wrong
+    return None
+
+
+def _mend_misfit(case: Case, wrong: Misfit) -> Mending:
+    """The bridge's mask for who has another one; an address for who has none."""
+    ifname, where = wrong.link.ifname, case.snapshot.call(wrong.cookie)
+    if wrong.wanted is None:
+        return Mending(note=f"give {ifname} of {where} an address in {wrong.subnet}")
+    verb = ("ip", *_family(case), "address")
+    commands = [case.at(*verb, "add", str(wrong.wanted), "dev", ifname, cookie=wrong.cookie)]
+    if wrong.own is None:
+        note = f"{where} is the router of {wrong.subnet} again"
+    else:
+        gone = (*verb, "del", str(wrong.own), "dev", ifname)
+        commands.append(case.at(*gone, cookie=wrong.cookie))
+        note = f"the mask of {wrong.bridge.ifname}; routes by the old address go with it"
+    return Mending(commands=tuple(commands), note=note)
 
 
 def _subnet_on(case: Case, link: Link) -> str | None:

@@ -13,7 +13,9 @@ from glassbridge.model.snapshot import Snapshot
 from glassbridge.model.step_details import RouteChosen
 from glassbridge.model.walk import Disposition, Drop, Fact, Step
 from glassbridge.walk.firewall.hooks import Tracking
+from glassbridge.walk.path.no_route import misfitted
 from glassbridge.walk.path.traveller import Ended, Ground, Macs, Sending, Traveller
+from glassbridge.walk.path.wires import misfit
 
 Go: TypeAlias = Callable[[Ground, Traveller], Traveller]
 """Takes a traveller to the end of its walk."""
@@ -27,9 +29,23 @@ def look_back(ground: Ground, start: Traveller, there: Traveller, go: Go) -> Tra
     lost = there.steps[-1] if there.steps else None
     if lost is None or lost.drop is None:
         return there
+    away = _sent_away(ground, there, lost.packet.destination)
+    if away is not None:
+        facts = (*away.evidence, Fact(what="so", says=lost.drop.sentence))
+        return _with_drop(there, replace(away, evidence=facts))
     if lost.drop.cause is Cause.MTU_ROUTED:
         return _black_hole(ground, there, lost, lost.drop, go)
     return _stale(ground, start, there, lost.drop, go)
+
+
+def _sent_away(ground: Ground, there: Traveller, destination: IPAddress) -> Drop | None:
+    """A router sent it off to another, though its own bridge has the destination on its wire."""
+    for step in there.steps:
+        if isinstance(step.detail, RouteChosen) and step.detail.gateway is not None:
+            wrong = misfit(ground.snapshot, step.place.cookie, destination)
+            if wrong is not None and wrong.bridge.ifindex != step.detail.oif:
+                return misfitted(ground, wrong, destination)
+    return None
 
 
 def _black_hole(ground: Ground, there: Traveller, lost: Step, drop: Drop, go: Go) -> Traveller:

@@ -1,5 +1,6 @@
 """Why routing refuses a packet: a route that says so, or none, and then what is missing."""
 
+from glassbridge.model.address import IPAddress
 from glassbridge.model.cause import Cause
 from glassbridge.model.tables import Route
 from glassbridge.model.topology import Link, Stack
@@ -8,6 +9,7 @@ from glassbridge.walk.path.routing import Chosen
 from glassbridge.walk.path.sysctls import has_ipv6
 from glassbridge.walk.path.traveller import Ground, Traveller
 from glassbridge.walk.path.versions import V6
+from glassbridge.walk.path.wires import Misfit, internal_network, misfit
 
 _CAUSES = {
     "blackhole": Cause.ROUTE_BLACKHOLE,
@@ -51,6 +53,28 @@ def no_route(ground: Ground, traveller: Traveller, chosen: Chosen) -> Drop:
             place=ground.place(traveller.cookie, down),
             subject=down.ifname,
         )
+    return _left_out(ground, traveller)
+
+
+def _left_out(ground: Ground, traveller: Traveller) -> Drop:
+    """No route: one's own subnet is wrong, the network has no way out, or a route is missing."""
+    stack, packet = ground.stack(traveller.cookie), traveller.packet
+    name, place = ground.snapshot.call(traveller.cookie), ground.place(traveller.cookie)
+    wrong = misfit(ground.snapshot, traveller.cookie, packet.destination)
+    if wrong is not None:
+        return misfitted(ground, wrong, packet.destination)
+    inner = internal_network(ground.snapshot, traveller.cookie)
+    if inner is not None:
+        return Drop(
+            cause=Cause.INTERNAL_NETWORK,
+            sentence=f"network {inner.name} is internal: no way out",
+            evidence=(
+                Fact(what=f"network {inner.name}", says="internal"),
+                Fact(what=f"routes of {name}", says=_summary(stack, packet.version)),
+            ),
+            place=place,
+            subject=inner.name,
+        )
     return Drop(
         cause=Cause.NO_ROUTE,
         sentence=f"{name} has no route to {_called(ground, traveller)}",
@@ -60,6 +84,30 @@ def no_route(ground: Ground, traveller: Traveller, chosen: Chosen) -> Drop:
         ),
         place=place,
         subject=str(packet.destination),
+    )
+
+
+def misfitted(ground: Ground, wrong: Misfit, destination: IPAddress) -> Drop:
+    """A mask that leaves a neighbour out, a foreign subnet, or a bridge without an address."""
+    name, bridge = ground.snapshot.call(wrong.cookie), wrong.bridge.ifname
+    owner = ground.snapshot.owner_of(destination)
+    whom = f"{owner} ({destination})" if owner else str(destination)
+    if wrong.own is None:
+        sentence = f"{bridge} has no address in {wrong.subnet}, the subnet of {whom}"
+    elif wrong.wanted is not None:
+        mask = wrong.own.network.prefixlen
+        sentence = f"{name}'s mask /{mask} leaves {whom} out; {bridge} is {wrong.subnet}"
+    else:
+        sentence = f"{name} has {wrong.own}, and {bridge}, its bridge, is {wrong.subnet}"
+    return Drop(
+        cause=Cause.NO_ROUTE,
+        sentence=sentence,
+        evidence=(
+            Fact(what=f"addresses of {wrong.link.ifname} of {name}", says=str(wrong.own or "none")),
+            Fact(what=f"{wrong.link.ifname} of {name} is on", says=f"{bridge}, {wrong.subnet}"),
+        ),
+        place=ground.place(wrong.cookie, wrong.link),
+        subject=str(destination),
     )
 
 

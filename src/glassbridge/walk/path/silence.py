@@ -13,6 +13,7 @@ from glassbridge.walk.path.port_gates import Shut
 from glassbridge.walk.path.segment import Segment
 from glassbridge.walk.path.traveller import Addressed, Ground, Traveller
 from glassbridge.walk.path.validity import is_own
+from glassbridge.walk.path.wires import bridge_for, unplugged
 
 
 def silence(
@@ -35,6 +36,9 @@ def silence(
     mute = next((v for v in voices if v.silent_because), None)
     if mute is not None:
         return _mute(ground, station.oif, mute, target, segment)
+    free = _unplugged(ground, traveller, station, segment)
+    if free is not None:
+        return free
     if station.is_gateway:
         return _no_gateway(ground, traveller, station, segment)
     here = ground.snapshot.call(traveller.cookie)
@@ -49,6 +53,38 @@ def silence(
         place=ground.place(traveller.cookie, station.oif),
         subject=str(target),
     )
+
+
+def _unplugged(
+    ground: Ground, traveller: Traveller, station: Addressed, segment: Segment
+) -> Drop | None:
+    """The cable of who has the address, or of who asks, is not a port of their bridge."""
+    snapshot, target = ground.snapshot, station.next_hop
+    owners = [
+        (cookie, ground.link(cookie, own.ifindex))
+        for cookie, namespace in snapshot.namespaces.items()
+        for own in namespace.stack.addresses
+        if own.interface.ip == target
+    ]
+    ends = [(traveller.cookie, station.oif), *owners]
+    for whose, link in ends:
+        found = unplugged(snapshot, whose, link)
+        bridge = bridge_for(snapshot, *found) if found is not None else None
+        if found is None or bridge is None:
+            continue
+        cookie, port = found
+        name = snapshot.call(whose)
+        return Drop(
+            cause=Cause.NEIGHBOUR_UNANSWERED,
+            sentence=f"{port.ifname}, which leads to {name}, is not a port of {bridge.ifname}",
+            evidence=(
+                Fact(what=f"bridge of {port.ifname}", says="none"),
+                _heard(ground, target, segment),
+            ),
+            place=ground.place(cookie, port),
+            subject=str(target),
+        )
+    return None
 
 
 def _filtered(ground: Ground, traveller: Traveller, kept: KeptBack, target: IPAddress) -> Drop:
