@@ -55,9 +55,7 @@ def test_docker_without_a_default_route(docker: DockerHost) -> None:
 def test_docker_with_an_uplink(docker: DockerHost) -> None:
     with changed(docker.machine, *WITH_AN_UPLINK):
         is_silent(docker.machine)
-        looked_at = doctor(docker.machine)["looked_at"]
-    # 3 pairs of siblings in both directions but for icc=false, the host to 8, 7 out, 1 port
-    assert looked_at == "6 bridges, 9 namespaces, 20 paths"
+        assert not doctor(docker.machine)["unexamined"]
 
 
 def test_podman_with_an_uplink(podman: PodmanHost) -> None:

@@ -37,8 +37,30 @@ def examined(snapshot: Snapshot) -> Snapshot:
             if far is not None and far[0] in snapshot.namespaces and far[0] not in found:
                 found.add(far[0])
                 waiting.append(far[0])
-    joined = {c: replace(n, connections=()) for c, n in snapshot.namespaces.items() if c in found}
+    joined = {
+        cookie: replace(n, connections=(), stack=_without_ports_own(n.stack))
+        for cookie, n in snapshot.namespaces.items()
+        if cookie in found
+    }
     return replace(snapshot, namespaces=joined, is_whole=True)
+
+
+def _without_ports_own(stack: Stack) -> Stack:
+    """A bridge port has no IP stack, and yet a fe80 address: with 300 ports, most of all routes."""
+    ports = {k.ifindex for k in stack.links if k.master is not None}
+
+    def is_idle(route: Route) -> bool:
+        to = route.destination
+        return route.oif in ports and (to.is_link_local or to.is_multicast)
+
+    return replace(
+        stack,
+        addresses=tuple(
+            a for a in stack.addresses if a.ifindex not in ports or not a.interface.is_link_local
+        ),
+        routes=tuple(r for r in stack.routes if not is_idle(r)),
+        local_routes=tuple(r for r in stack.local_routes if not is_idle(r)),
+    )
 
 
 def bridges(snapshot: Snapshot) -> Iterator[BridgeOf]:

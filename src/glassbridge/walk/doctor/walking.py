@@ -112,7 +112,8 @@ def _walk(snapshot: Snapshot, path: Path) -> Fate | None:
         return None
     end = walk.request[-1] if walk.request else None
     is_astray = end is not None and path.target not in {None, end.place.cookie}
-    explanation = explain(walk, merge(walk, None, snapshot), None, snapshot)
+    arrives = walk.dropped is None and walk.disposition is Disposition.ACCEPTED
+    explanation = None if arrives else explain(walk, merge(walk, None, snapshot), None, snapshot)
     if explanation is None or explanation.code in _OF_THE_PROGRAM:
         return Strayed(path=path, walk=walk, end=end) if is_astray and end is not None else None
     broken = Broken(
