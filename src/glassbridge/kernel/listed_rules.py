@@ -13,7 +13,12 @@ from glassbridge.kernel.netns import inside
 from glassbridge.kernel.nft import Nft
 from glassbridge.model.ruleset import Backend, ListedChain, ListedTable, Ruleset
 from glassbridge.walk.firewall.listing.nft_json import parse_ruleset
-from glassbridge.walk.firewall.listing.nft_text import parse_texts, with_texts
+from glassbridge.walk.firewall.listing.nft_text import (
+    parse_devices,
+    parse_texts,
+    with_devices,
+    with_texts,
+)
 from glassbridge.walk.firewall.rendered import OwnTables, listed_tables, with_handles
 
 _LEGACY = {
@@ -77,7 +82,8 @@ def _list_nft(nft: Nft, own: OwnTables | None) -> tuple[tuple[ListedTable, ...],
     if not listed:
         return (), _missing(own, listed)
     rendered = {} if own is None else {(t.family, t.name): t for t in listed_tables(own)}
-    texts = parse_texts(nft.list_text("ruleset"))
+    text = nft.list_text("ruleset")
+    texts, devices = parse_texts(text), parse_devices(text)
     complaints = _missing(own, listed)
     tables: list[ListedTable] = []
     for table in listed:
@@ -85,7 +91,8 @@ def _list_nft(nft: Nft, own: OwnTables | None) -> tuple[tuple[ListedTable, ...],
         joined = None if ours is None else with_handles(ours, table)
         if ours is not None and joined is None:
             complaints.append(f"table {table.family} {table.name}: somebody has changed its rules")
-        tables.append(with_texts(joined or _with_elements(nft, table), texts))
+        known = with_texts(joined or _with_elements(nft, table), texts)
+        tables.append(with_devices(known, devices))
     return tuple(tables), complaints
 
 

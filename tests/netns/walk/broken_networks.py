@@ -24,6 +24,12 @@ def chain(hook: str, rules: str) -> str:
     return f"nft 'table inet f {{ chain c {{ type filter hook {hook} priority 0; {rules} }}; }}'"
 
 
+def at_link(hook: str, link: str, rules: str) -> str:
+    """The command that makes a chain of one link."""
+    at = f'type filter hook {hook} device "{link}" priority 0;'
+    return f"nft 'table netdev f {{ chain c {{ {at} {rules} }}; }}'"
+
+
 CASES = {
     # routing
     "no route": Case("a: ip route del default", "NO_ROUTE", C),
@@ -296,6 +302,28 @@ CASES = {
     "refused": Case(f"b: {chain('input', 'tcp dport 8080 reject;')}", "FIREWALL_REJECT", port=PORT),
     "for the answer": Case(
         f"host: {chain('forward', 'iif br1 ct state new,established drop;')}", "FIREWALL_DROP", C
+    ),
+    "as it comes in by a port": Case(
+        f"host: {at_link('ingress', 'to-a', 'ip daddr 10.77.0.3 drop;')}", "FIREWALL_DROP"
+    ),
+    "as it leaves by a port": Case(
+        f"host: {at_link('egress', 'to-b', 'ip saddr 10.77.0.2 drop;')}", "FIREWALL_DROP"
+    ),
+    "by another port": Case(f"host: {at_link('ingress', 'to-c', 'drop;')}", ""),
+    "as it comes up from the bridge": Case(
+        f"host: {at_link('ingress', 'br0', 'ip daddr 10.78.0.2 drop;')}", "FIREWALL_DROP", C
+    ),
+    "as it leaves by the bridge": Case(
+        f"host: {at_link('egress', 'br1', 'ip daddr 10.78.0.2 drop;')}", "FIREWALL_DROP", C
+    ),
+    "as it comes in by its own link": Case(
+        f"b: {at_link('ingress', 'eth0', 'ip saddr 10.77.0.2 drop;')}", "FIREWALL_DROP"
+    ),
+    "as it leaves by its own link": Case(
+        f"a: {at_link('egress', 'eth0', 'ip daddr 10.77.0.3 drop;')}", "SENDER_FIREWALL"
+    ),
+    "the question, at a port": Case(
+        f"host: {at_link('ingress', 'to-a', 'ether type arp drop;')}", "FIREWALL_DROP", warm=""
     ),
     # receiving
     "no answer to ping": Case("b: sysctl -qw net.ipv4.icmp_echo_ignore_all=1", "NO_ANSWER"),

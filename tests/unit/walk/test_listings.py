@@ -32,7 +32,12 @@ from glassbridge.model.ruleset import (
 from glassbridge.walk.firewall.elements import find
 from glassbridge.walk.firewall.listing.iptables_save import parse_save
 from glassbridge.walk.firewall.listing.nft_json import parse_ruleset
-from glassbridge.walk.firewall.listing.nft_text import parse_texts, with_texts
+from glassbridge.walk.firewall.listing.nft_text import (
+    parse_devices,
+    parse_texts,
+    with_devices,
+    with_texts,
+)
 from glassbridge.walk.firewall.owners import policy_ref, rule_ref
 from glassbridge.walk.firewall.rule_text import rule_text
 from glassbridge.walk.firewall.sight import Shown, show_number
@@ -86,6 +91,40 @@ def test_nfts_own_words_are_kept_where_they_are_known() -> None:
     for chain in quoted.chains:
         for rule in chain.rules:
             assert f"{rule.text} # handle {rule.handle}" in lines
+
+
+LINKS = """table netdev n {
+\tchain many { # handle 1
+\t\ttype filter hook egress devices = { va, vb } priority filter; policy accept;
+\t\tdrop # handle 3
+\t}
+\tchain quoted { # handle 2
+\t\ttype filter hook ingress devices = { "va", "v*" } priority filter - 10; policy drop;
+\t}
+}
+table inet q {
+\tchain one {
+\t\ttype filter hook ingress device "vb" priority filter; policy drop;
+\t}
+\tchain none {
+\t\ttype filter hook input priority filter; policy drop;
+\t}
+}
+"""
+
+
+def test_the_links_of_a_chain_are_read_as_any_nft_prints_them() -> None:
+    devices = parse_devices(LINKS)
+    assert devices == {
+        ("netdev", "n", "many"): ("va", "vb"),
+        ("netdev", "n", "quoted"): ("va", "v*"),
+        ("inet", "q", "one"): ("vb",),
+    }
+    at = {"family": "inet", "table": "q", "type": "filter", "prio": 0}
+    chains = [{**at, "name": "one", "hook": "ingress"}, {**at, "name": "none", "hook": "input"}]
+    (listed,) = parse_ruleset([{"chain": c} for c in chains])
+    bound = with_devices(listed, devices)
+    assert [c.hook.devices for c in bound.chains if c.hook] == [("vb",), ()]
 
 
 def test_sets_and_maps_are_read_whole() -> None:

@@ -6,6 +6,7 @@ or 100 whatever their own priority (nf_nat_core.c), and of equal ones the younge
 """
 
 from collections.abc import Callable, Iterator
+from fnmatch import fnmatchcase
 from functools import partial
 from typing import Final
 
@@ -13,7 +14,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from glassbridge.model.packet import Packet
-from glassbridge.model.ruleset import ListedChain, ListedTable, RuleRef
+from glassbridge.model.ruleset import ListedChain, ListedHook, ListedTable, RuleRef
 from glassbridge.model.snapshot import Namespace
 from glassbridge.model.step_details import Translated
 from glassbridge.walk.firewall import conntrack
@@ -24,7 +25,8 @@ from glassbridge.walk.firewall.outcomes import Outcome
 from glassbridge.walk.firewall.sight import Sight
 
 _NAT_PRIORITY: Final = {"prerouting": -100, "output": -100, "input": 100, "postrouting": 100}
-_BRIDGE = "bridge"
+_OF_IP: Final = ("ip", "ip6")
+_OF_INET: Final = (*_OF_IP, "netdev")
 
 
 def pass_hook(namespace: Namespace, call: HookCall, tracking: Tracking | None) -> HookResult:
@@ -55,8 +57,7 @@ class _Passing:
         self._notes: list[str] = []
         self._translated: Translated | None = None
         self._answer = ""
-        is_tracked = call.family not in (_BRIDGE, "arp")
-        self._tracks = is_tracked and conntrack.tracks(namespace, self._packet.version)
+        self._tracks = call.family in _OF_IP and conntrack.tracks(namespace, self._packet.version)
         self._connection = ""
         if self._is_first_sight:  # until conntrack has had its turn
             self._tracking = None
@@ -106,12 +107,11 @@ class _Passing:
 
     def _base_chains(self) -> Iterator[tuple[ListedTable, ListedChain]]:
         call = self._call
-        is_ip = call.family in ("ip", "ip6")
-        families = (call.family, "inet") if is_ip else (call.family,)
+        families = (call.family, "inet") if call.family in _OF_INET else (call.family,)
         for table in reversed(self._namespace.ruleset.tables):
             if table.family in families:
                 for chain in reversed(table.chains):
-                    if chain.hook is not None and chain.hook.hook == call.hook:
+                    if chain.hook is not None and _is_called(chain.hook, call):
                         yield table, chain
 
     def _track(self) -> bool:
@@ -195,3 +195,11 @@ class _Passing:
         if call.hook in LAST_HOOKS and self._verdict is not HookVerdict.DROP:
             tracking = replace(tracking, is_confirmed=True)
         return tracking
+
+
+def _is_called(hook: ListedHook, call: HookCall) -> bool:
+    """Chains of ingress and egress are called by their own links alone."""
+    link = call.iif or call.oif
+    if hook.hook != call.hook or call.family != "netdev" or link is None:
+        return hook.hook == call.hook
+    return any(fnmatchcase(link.ifname, device) for device in hook.devices)

@@ -55,9 +55,9 @@ class HookCall(Struct, frozen=True, kw_only=True):
     """What the kernel hands to a hook."""
 
     family: str
-    """ip, ip6, arp or bridge; tables of inet are called with ip and ip6."""
+    """ip, ip6, arp, bridge or netdev; tables of inet are called with ip and ip6, and by links."""
     hook: str
-    """prerouting, input, forward, output, postrouting."""
+    """prerouting, input, forward, output, postrouting; of netdev ingress and egress."""
     packet: Packet
     iif: Link | None = None
     """For a bridged frame at a hook of ip: the bridge."""

@@ -9,7 +9,7 @@ routed; else it goes up into the stack, where prerouting is not called again (ip
 from glassbridge.model.topology import Link
 from glassbridge.model.walk import Drop
 from glassbridge.walk.path.no_route import no_route
-from glassbridge.walk.path.passing import pass_bridge_hook, pass_ip_hook
+from glassbridge.walk.path.passing import pass_bridge_hook, pass_ip_hook, pass_link_hook
 from glassbridge.walk.path.routing import flow_of, look_up
 from glassbridge.walk.path.sending import tell_route
 from glassbridge.walk.path.sysctls import calls_ip_hooks, forwards
@@ -69,4 +69,6 @@ def forward(
         after = pass_bridge_hook(ground, after, "postrouting", oif=leaving)
     if shown and not after.has_ended:
         after = pass_ip_hook(ground, after, "postrouting", oif=bridge, ports=(None, leaving))
+    if not after.has_ended:
+        after = pass_link_hook(ground, after, "egress", leaving)
     return after if after.has_ended else after.at(Leaving(link=leaving))

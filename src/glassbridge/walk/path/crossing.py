@@ -5,7 +5,7 @@ from glassbridge.model.cause import Cause
 from glassbridge.model.step_details import Crossed, Left, Place
 from glassbridge.model.topology import Link
 from glassbridge.model.walk import Action, Disposition, Drop, Fact
-from glassbridge.walk.path.passing import without_mark
+from glassbridge.walk.path.passing import pass_link_hook, without_mark
 from glassbridge.walk.path.port_gates import bridge_of, dark
 from glassbridge.walk.path.segment import MACVLAN, VETH, explore_upper, parent_of
 from glassbridge.walk.path.silence import kept_back
@@ -35,6 +35,10 @@ def cross(ground: Ground, traveller: Traveller, station: Leaving) -> Traveller:
     link = station.link
     if not link.is_up or not link.has_carrier:
         return _unlit(ground, traveller, link)
+    if link.port is None:  # of a port the bridge has asked already
+        traveller = pass_link_hook(ground, traveller, "egress", link)
+        if traveller.has_ended:
+            return traveller
     if link.kind == VETH:
         return _through_veth(ground, traveller, link)
     if link.kind == MACVLAN:
@@ -61,7 +65,8 @@ def arrive(ground: Ground, traveller: Traveller, station: Coming) -> Traveller:
     if not is_for(link, wanted):
         for ear in explore_upper(ground, traveller.cookie, link):
             if ear.link is not None and ear.link.mac == wanted:
-                return traveller.at(Raised(link=ear.link), cookie=ear.cookie)
+                raised = traveller.at(Raised(link=ear.link), cookie=ear.cookie)
+                return pass_link_hook(ground, raised, "ingress", ear.link)
     return traveller.at(Raised(link=link))
 
 
@@ -81,7 +86,7 @@ def _through_veth(ground: Ground, traveller: Traveller, link: Link) -> Traveller
     if crossed.has_ended:
         return crossed
     moved = without_mark(crossed) if cookie != traveller.cookie else crossed
-    return moved.at(Coming(link=peer), cookie=cookie)
+    return pass_link_hook(ground, moved.at(Coming(link=peer), cookie=cookie), "ingress", peer)
 
 
 def _not_taken(traveller: Traveller, peer: Link, there: Place) -> Drop | None:
@@ -134,7 +139,8 @@ def _through_macvlan(ground: Ground, traveller: Traveller, link: Link) -> Travel
                 expected=(outgoing(traveller.cookie, link), incoming(ear.cookie, ear.link)),
                 assumptions=(f"{link.ifname} is in macvlan mode bridge",),
             )
-            return without_mark(crossed).at(Raised(link=ear.link), cookie=ear.cookie)
+            raised = without_mark(crossed).at(Raised(link=ear.link), cookie=ear.cookie)
+            return pass_link_hook(ground, raised, "ingress", ear.link)
     return without_mark(traveller).at(Leaving(link=parent[1]), cookie=parent[0])
 
 

@@ -128,12 +128,14 @@ def _packet(source: IPAddress, destination: IPAddress, icmp_type: int | None = N
 def _sent(cookie: int, talk: _Talk, oif: Link) -> _Calls:
     if talk.arp_operation:
         yield cookie, talk.at("arp", "output", None, oif)
-        return
-    for hook in ("output", "postrouting"):
-        yield cookie, talk.at("ip6", hook, None, oif)
+    else:
+        for hook in ("output", "postrouting"):
+            yield cookie, talk.at("ip6", hook, None, oif)
+    yield cookie, talk.at("netdev", "egress", None, oif)
 
 
 def _taken(cookie: int, talk: _Talk, iif: Link) -> _Calls:
+    yield cookie, talk.at("netdev", "ingress", iif, None)
     if talk.arp_operation:
         yield cookie, talk.at("arp", "input", iif, None)
         return
@@ -153,6 +155,7 @@ def _bridged(ground: Ground, talk: _Talk, way: tuple[Turn, ...]) -> _Calls:
         left = None if turn.left is None else ground.link(cookie, turn.left)
         is_shown = not talk.arp_operation and calls_ip_hooks(ground.stack(cookie), bridge, V6)
         if entered is not None:
+            yield cookie, talk.at("netdev", "ingress", entered, None)
             yield cookie, talk.at("bridge", "prerouting", entered, None)
             if is_shown:
                 yield cookie, talk.at("ip6", "prerouting", bridge, None, (entered, None))
@@ -164,3 +167,4 @@ def _bridged(ground: Ground, talk: _Talk, way: tuple[Turn, ...]) -> _Calls:
             yield cookie, talk.at("ip6", "forward", bridge, bridge, (entered, left))
         if left is not None:
             yield cookie, talk.at("bridge", "postrouting", None, left)
+            yield cookie, talk.at("netdev", "egress", None, left)

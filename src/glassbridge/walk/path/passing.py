@@ -61,11 +61,26 @@ def pass_bridge_hook(
     return _pass(ground, traveller, call)
 
 
+def pass_link_hook(ground: Ground, traveller: Traveller, hook: str, link: Link) -> Traveller:
+    """The chains that a link itself has: ingress after the taps, egress before them."""
+    call = HookCall(
+        family="netdev",
+        hook=hook,
+        packet=traveller.packet,
+        iif=link if hook == "ingress" else None,
+        oif=link if hook == "egress" else None,
+        source_mac=traveller.macs.source,
+        destination_mac=traveller.macs.destination,
+        is_reply=traveller.is_reply,
+    )
+    return _pass(ground, traveller, call)
+
+
 def _pass(ground: Ground, traveller: Traveller, call: HookCall) -> Traveller:
     namespace = ground.namespace(traveller.cookie)
     result = ground.pass_hook(namespace, call, traveller.tracking.get(traveller.cookie))
     after = traveller.with_packet(result.packet)
-    if call.family != "bridge":  # conntrack counts a connection from its last hook of IP
+    if call.family in {"ip", "ip6"}:  # conntrack counts a connection from its last hook of IP
         after = after.remembering(result.tracking)
     return _tell(ground, after, call, result)
 
@@ -173,7 +188,7 @@ def _cause(ground: Ground, traveller: Traveller, call: HookCall, result: HookRes
         if meant is not None:
             return meant
     is_sender = traveller.cookie == ground.question.source and not traveller.is_reply
-    if is_sender and call.hook in {"output", "postrouting"} and call.iif is None:
+    if is_sender and call.hook in {"output", "postrouting", "egress"} and call.iif is None:
         return Cause.SENDER_FIREWALL
     if call.family != "bridge" and call.physical_in is not None and call.hook != "prerouting":
         return Cause.BRIDGE_NETFILTER

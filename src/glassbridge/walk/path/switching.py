@@ -13,7 +13,7 @@ from glassbridge.model.topology import Link
 from glassbridge.model.walk import Drop, Expected, Fact
 from glassbridge.walk.path.bridge_netfilter import forward, is_shown, preroute, turn_aside
 from glassbridge.walk.path.flooding import Known, Spread, known_port, spread
-from glassbridge.walk.path.passing import pass_bridge_hook
+from glassbridge.walk.path.passing import pass_bridge_hook, pass_link_hook
 from glassbridge.walk.path.port_gates import Shut, no_entry, no_exit, not_admitted
 from glassbridge.walk.path.silence import kept_back
 from glassbridge.walk.path.strangers import astray
@@ -61,6 +61,10 @@ def leave_bridge(ground: Ground, traveller: Traveller, station: Leaving) -> Trav
     """A frame given to the bridge itself: the namespace's own, or one that DNAT turned aside."""
     bridge = station.link
     if bridge.is_up and bridge.has_carrier:
+        if station.entered is None:
+            traveller = pass_link_hook(ground, traveller, "egress", bridge)
+        if traveller.has_ended:
+            return traveller
         return _switch(ground, traveller, bridge, station.entered)
     says = "no carrier: none of its ports is up" if bridge.is_up else "down"
     place = ground.place(traveller.cookie, bridge)
@@ -123,8 +127,10 @@ def _go_up(ground: Ground, traveller: Traveller, bridge: Link, entered: Link) ->
         assumptions=_vlan_assumption(bridge),
     )
     after = pass_bridge_hook(ground, told, "input", iif=entered)
-    is_prerouted = is_shown(ground, traveller, bridge)
-    return after if after.has_ended else after.at(Raised(link=bridge, is_prerouted=is_prerouted))
+    if after.has_ended:
+        return after
+    raised = after.at(Raised(link=bridge, is_prerouted=is_shown(ground, traveller, bridge)))
+    return pass_link_hook(ground, raised, "ingress", bridge)
 
 
 def _to_port(
