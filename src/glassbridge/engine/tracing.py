@@ -109,7 +109,7 @@ def _cause(
     walk: Walk, merged: Merged, observation: Observation | None, snapshot: Snapshot
 ) -> Explanation | None:
     """What nobody knows the end of may still have a likely cause."""
-    if merged.verdict is Verdict.DELIVERED:
+    if merged.verdict is Verdict.DELIVERED and walk.dropped is None:
         return None
     from glassbridge.walk.causes.explaining import explain  # noqa: PLC0415 - what arrives needs no cause
 

@@ -20,7 +20,7 @@ from tests.unit.walk.witnessed import (
 from glassbridge.model.cause import Cause
 from glassbridge.model.observation import Answer, AnswerKind, Observation, WitnessName
 from glassbridge.model.packet import Transport
-from glassbridge.model.report import Explanation
+from glassbridge.model.report import Explanation, Verdict
 from glassbridge.model.ruleset import (
     Decide,
     ListedChain,
@@ -39,7 +39,7 @@ from glassbridge.model.step_details import (
     Switched,
 )
 from glassbridge.model.topology import PortState
-from glassbridge.model.walk import Walk
+from glassbridge.model.walk import Action, Disposition, Walk
 from glassbridge.walk.causes.explaining import BY_FUNCTION, BY_REASON, explain
 from glassbridge.walk.evidence.merge import merge
 
@@ -321,3 +321,31 @@ def test_no_word_of_the_kernel_at_any_step_breaks_the_explanation(
 def test_the_route_step_is_where_a_router_s_refusal_belongs() -> None:
     _, walk = bridged()
     assert isinstance(walk.steps[index_of(walk, RouteChosen)].detail, RouteChosen)
+
+
+def test_the_rule_that_was_seen_to_drop_comes_before_a_later_predicted_end() -> None:
+    """One hook cannot be told beforehand, and the answer would be lost anyway."""
+    snapshot, walk = bridged()
+    n = index_of(walk, HookPassed)
+    end = index_of(walk, RouteChosen, is_reply=True)
+    lost = dropped_at(walk, end, a_drop(Cause.NO_ROUTE))
+    open_hook = replace(lost.steps[n], action=Action.UNKNOWN)
+    steps = (*lost.steps[:n], open_hook, *lost.steps[n + 1 :])
+    walk = replace(lost, steps=steps, disposition=Disposition.INSUFFICIENT_INFO)
+    observation = witness(walk, snapshot, until=n)
+    observation = replace(observation, rule_hits=(drop_hit(snapshot.home, RULE),))
+    found = explain(walk, merge(walk, observation, snapshot), observation, snapshot)
+    assert found is not None
+    assert found.hop == n + 1
+    assert found.code is not Cause.NO_ROUTE
+
+
+def test_an_answer_that_would_be_lost_is_told_though_the_datagram_arrives() -> None:
+    snapshot, walk = bridged(Transport.UDP)
+    end = index_of(walk, RouteChosen, is_reply=True)
+    lost = dropped_at(walk, end, a_drop(Cause.NO_MASQUERADE))
+    arrived = witness(lost, snapshot, until=end, kind=AnswerKind.NOTHING)
+    assert merge(lost, arrived, snapshot).verdict is Verdict.DELIVERED
+    assert explained(lost, arrived, snapshot).code is Cause.NO_MASQUERADE
+    answered = replace(arrived, answer=Answer(kind=AnswerKind.DATA))
+    assert explain(lost, merge(lost, answered, snapshot), answered, snapshot) is None

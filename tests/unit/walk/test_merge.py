@@ -505,3 +505,17 @@ def test_of_a_walk_without_steps_nothing_can_be_said(kind: AnswerKind) -> None:
     is_answered = kind in {AnswerKind.ACCEPTED, AnswerKind.ECHO, AnswerKind.DATA}
     assert merged.verdict is (Verdict.DELIVERED if is_answered else Verdict.INSUFFICIENT_INFO)
     assert merged.hops == ()
+
+
+# -- the answer of a datagram
+
+
+def test_a_lost_answer_of_a_datagram_is_dropped_where_it_was_seen() -> None:
+    snapshot, walk = bridged(Transport.UDP)
+    n = index_of(walk, HookPassed, is_reply=True)
+    lost = dropped_at(walk, n, a_drop(rule=RULE))
+    observation = witness(lost, snapshot, until=n, kind=AnswerKind.NOTHING)
+    seen_lost = replace(observation, rule_hits=(drop_hit(1, RULE, is_reply=True),))
+    assert merge(lost, observation, snapshot).verdict is Verdict.DELIVERED
+    assert merge(lost, seen_lost, snapshot).verdict is Verdict.DROPPED
+    assert merge(walk, seen_lost, snapshot).verdict is Verdict.DISAGREE

@@ -17,6 +17,7 @@ from tests.unit.walk.reports import (
     delivered,
     disagreeing,
     dropped_by_us,
+    insufficient,
     predicted,
     published,
     reply_lost,
@@ -292,3 +293,12 @@ def test_a_head_that_nearly_fits_stays_on_one_line() -> None:
     report = replace(delivered(), title="x" * 50, agrees=False)
     assert len(walk_screen(report).split("\n")[0]) <= SCREEN
     assert "DELIVERED" in walk_screen(report).split("\n")[0]
+
+
+def test_a_packet_that_was_seen_is_not_called_predicted_only() -> None:
+    """What cannot be predicted leaves nothing to compare; it was sent all the same."""
+    sent = replace(insufficient(), observation=delivered().observation, witnesses=ALL_SPOKE)
+    shown = walk_screen(sent)
+    assert "predicted only" not in shown
+    assert "no packet was sent" not in shown
+    assert "predicted only" in walk_screen(insufficient())

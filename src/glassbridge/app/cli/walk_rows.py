@@ -60,8 +60,9 @@ def _in_time(rows: Iterable[Row]) -> Iterator[Row]:
 
 def was_observed(report: TraceReport) -> bool:
     """Whether there was a packet; without one the kernel's look-ups still may agree."""
-    sent = report.observation is None or report.observation.packet is not None
-    return sent and report.agrees is not None
+    if report.observation is None:
+        return report.agrees is not None
+    return report.observation.packet is not None
 
 
 def mark_of(hop: Hop, report: TraceReport) -> str:
@@ -199,9 +200,9 @@ def _cables(hops: Iterable[Hop]) -> list[frozenset[tuple[int, str]]]:
 
 def _came_back(back: list[Hop], report: TraceReport) -> Row:
     translated = any(isinstance(hop.step.detail, Translated) for hop in back)
-    came = "came" if was_observed(report) else "comes"
-    what = f"reply {came} back the same way{', translated back' if translated else ''}"
     mark = AGREES if any(hop.seen is Seen.AGREES for hop in back) else UNSEEN
+    came = "came" if mark == AGREES and was_observed(report) else "comes"
+    what = f"reply {came} back the same way{', translated back' if translated else ''}"
     times = [hop.us for hop in back if hop.us is not None]
     us = report.round_trip_us if report.round_trip_us is not None else max(times, default=None)
     return Row(_numbers(back), _from_to(report), what, mark, us)

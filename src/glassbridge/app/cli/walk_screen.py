@@ -9,6 +9,7 @@ from glassbridge.app.cli.table import bold
 from glassbridge.app.cli.walk_rows import AGREES, LEGEND, UNSEEN, Row, walk_rows, was_observed
 from glassbridge.app.cli.words import counted, elapsed
 from glassbridge.app.sentences import sentence_of
+from glassbridge.model.observation import WitnessName
 from glassbridge.model.report import Explanation, Hop, Seen, TraceReport, Verdict
 from glassbridge.model.ruleset import RuleRef
 from glassbridge.model.step_details import Place
@@ -60,10 +61,13 @@ def explanation_lines(report: TraceReport) -> Iterator[str]:
 
 def witness_lines(report: TraceReport) -> Iterator[str]:
     """Who saw what is told here, how many events are missing, and who could not speak."""
-    spoke = [witness.name.value for witness in report.witnesses if witness.spoke]
+    observed = was_observed(report)
+    told = [w.name for w in report.witnesses if w.spoke]
+    # without a packet the others have only waited
+    spoke = [name for name in told if observed or name is WitnessName.LOOKUPS]
     whose = " somebody's packet" if report.observation and report.observation.is_live else ""
     seen = f"seen by {', '.join(spoke)}"
-    if was_observed(report):
+    if observed:
         lost = counted(report.lost_events, "event")
         said = f"predicted;{whose} {seen if spoke else 'seen by nobody'}; {lost} lost"
     else:
@@ -97,7 +101,7 @@ def _agreement(report: TraceReport) -> str:
     observed = was_observed(report)
     match report.agrees:
         case None:
-            words = "predicted only"
+            words = "seen; not all could be predicted" if observed else "predicted only"
         case True:
             words = "predicted = observed" if observed else "predicted; kernel look-ups agree"
         case False:

@@ -1,5 +1,7 @@
 """Why a packet was lost: one cause, its evidence, and what mends it."""
 
+from msgspec.structs import replace
+
 from glassbridge.model.cause import Cause
 from glassbridge.model.observation import AnswerKind, KernelEvent, Observation, RuleHit
 from glassbridge.model.report import Explanation, Verdict
@@ -11,7 +13,9 @@ from glassbridge.walk.causes import routing as causes_routing
 from glassbridge.walk.causes import switching as causes_switching
 from glassbridge.walk.causes.refined import refined
 from glassbridge.walk.causes.scene import Candidate, Scene
+from glassbridge.walk.evidence.comparing import GOOD_ANSWERS
 from glassbridge.walk.evidence.hops import place_of
+from glassbridge.walk.evidence.judging import foreseen
 from glassbridge.walk.evidence.merge import Merged
 from glassbridge.walk.evidence.rule_names import name_hit
 from glassbridge.walk.evidence.testimony import Testimony, testify
@@ -103,21 +107,31 @@ BY_SILENCE: tuple[Candidate, ...] = (
 def explain(
     walk: Walk, merged: Merged, observation: Observation | None, snapshot: Snapshot
 ) -> Explanation | None:
-    """The cause of a loss; None where nothing was lost, or where nobody can know."""
-    if merged.verdict is Verdict.DELIVERED:
-        return None
+    """The cause of a loss; None where nothing was lost, or where nobody can know.
+
+    A datagram that arrived may need one too: its sender would not hear the answer.
+    """
     testimony = testify(observation, snapshot) if observation else Testimony()
     if merged.verdict is Verdict.INSUFFICIENT_INFO:
         return _left_as_it_was(walk, merged, testimony, snapshot)
-    predicted = next((n for n, s in enumerate(walk.steps) if s.drop is not None), None)
-    if merged.verdict is Verdict.DROPPED and predicted is not None:
+    predicted = foreseen(walk, merged.ending)
+    if merged.verdict is Verdict.DELIVERED and _is_answered(testimony):
+        return None
+    if merged.verdict is not Verdict.DISAGREE and predicted is not None:
         drop = walk.steps[predicted].drop
         assert drop is not None
         drop = refined(drop, predicted, walk, testimony, snapshot)
+        if merged.verdict is Verdict.DELIVERED:
+            drop = replace(drop, sentence=f"an answer to it would be lost: {drop.sentence}")
         return _explanation(drop, predicted, walk, merged, testimony, snapshot)
     if merged.ending.fate is not Fate.LOST or not walk.steps:
         return None
     return _unforeseen(walk, merged, testimony, snapshot)
+
+
+def _is_answered(testimony: Testimony) -> bool:
+    answer = testimony.answer
+    return answer is not None and answer.kind in GOOD_ANSWERS
 
 
 def _left_as_it_was(

@@ -102,7 +102,7 @@ def _unanswered(
     if isinstance(steps[end].detail, Left) and told is None and not has_come_back:
         return Ending(fate=Fate.LEFT)
     if steps[end].packet.transport is Transport.UDP:
-        return Ending(fate=Fate.DELIVERED)
+        return told or Ending(fate=Fate.DELIVERED)
     if testimony.answer is None:
         return Ending(fate=Fate.UNSETTLED)
     return told or _reply_lost(steps, end, testimony)

@@ -29,19 +29,21 @@ def judge(walk: Walk, ending: Ending) -> Verdict:
 
 
 def _judge_loss(walk: Walk, ending: Ending, predicted: Verdict) -> Verdict:
-    if predicted is Verdict.DELIVERED:
+    if foreseen(walk, ending) is not None:
+        return Verdict.DROPPED
+    if predicted is not Verdict.INSUFFICIENT_INFO:
         return Verdict.DISAGREE
-    if predicted is Verdict.INSUFFICIENT_INFO:
-        leaves = walk.disposition is Disposition.EXITS_NETWORK
-        return Verdict.DISAGREE if leaves and not ending.is_beyond else Verdict.DROPPED
-    if ending.is_beyond:
-        return Verdict.DISAGREE
-    there = range(ending.first, ending.last + 1)
-    agrees = any(
-        s.drop is not None and n in there and agrees_with(s, ending)
-        for n, s in enumerate(walk.steps)
-    )
-    return Verdict.DROPPED if agrees else Verdict.DISAGREE
+    leaves = walk.disposition is Disposition.EXITS_NETWORK
+    return Verdict.DISAGREE if leaves and not ending.is_beyond else Verdict.DROPPED
+
+
+def foreseen(walk: Walk, ending: Ending) -> int | None:
+    """The step of the predicted drop, an index; None if the packet was seen to end elsewhere."""
+    n = next((n for n, s in enumerate(walk.steps) if s.drop is not None), None)
+    if n is None or ending.fate is not Fate.LOST:
+        return n
+    is_there = ending.first <= n <= ending.last and agrees_with(walk.steps[n], ending)
+    return n if is_there and not ending.is_beyond else None
 
 
 def predicted_end(walk: Walk) -> Verdict:
