@@ -9,7 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from glassbridge.errors import InvalidRequest
-from glassbridge.model.flow_wish import Target, format_target, icmp_type_of, parse_target, wish_of
+from glassbridge.model.flow_wish import (
+    Target,
+    format_target,
+    icmp_type_of,
+    parse_target,
+    port_in_address,
+    wish_of,
+)
 from glassbridge.model.packet import Transport
 
 NAMES = st.from_regex(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,60}", fullmatch=True)
@@ -166,3 +173,13 @@ def test_a_misspelt_icmp_type_gets_its_neighbour() -> None:
     with pytest.raises(InvalidRequest) as refused:
         icmp_type_of("router-advret", None)
     assert "router-advert" in refused.value.hint
+
+
+def test_an_address_with_a_port_and_no_brackets() -> None:
+    assert port_in_address("fd00::3:80") == "[fd00::3]:80"
+    assert not any(
+        map(port_in_address, ("fd00::3", "::1", "web:80", "10.0.0.1", "1:2:3:4:5:6:7:8"))
+    )
+    with pytest.raises(InvalidRequest) as refused:
+        parse_target("2001:db8::1:80000")
+    assert refused.value.hint.endswith(": [2001:db8::1]:80000")

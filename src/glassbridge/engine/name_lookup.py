@@ -1,5 +1,6 @@
 """Names of the DNS and of /etc/hosts, as last resort for what no engine knows."""
 
+import re
 import socket
 from contextlib import suppress
 from ipaddress import ip_address
@@ -8,6 +9,7 @@ from pathlib import Path
 from glassbridge.errors import NotFound
 from glassbridge.model.address import IPAddress
 
+_NUMBERS = re.compile(r"(0x[0-9a-f]*|[0-9]+)(\.(0x[0-9a-f]*|[0-9]+))*\.?", re.IGNORECASE)
 _HOSTS = Path("/etc/hosts")
 
 
@@ -17,6 +19,11 @@ def look_up(name: str) -> tuple[IPAddress, ...]:
     A word without a dot that /etc/hosts does not have is not sent to a name server: it is a
     misspelt container more likely than a host, and the answer may take seconds.
     """
+    if _NUMBERS.fullmatch(name):
+        # the C library reads 10.0.1 as 10.0.0.1: who left out a number does not mean that
+        raise NotFound(
+            f"{name} is no container, and no IPv4 address: that has four numbers from 0 to 255"
+        )
     if "." not in name.strip(".") and name not in _listed_words():
         raise NotFound(f"no such container: {name}")
     try:

@@ -72,7 +72,10 @@ def _check_ends(wish: FlowWish, source: Target, destination: Target) -> None:
 def _destination(
     survey: Surveyed, wish: FlowWish, source: Target, destination: Target
 ) -> IPAddress:
-    """The address that was named, else the one on a network that both ends share."""
+    """The address that was named, else the one on a network that both ends share.
+
+    Of several, one on which containers are not kept apart.
+    """
     named = _is_address(wish.destination)
     if named is not None:
         if wish.version not in (None, named.version):
@@ -96,7 +99,11 @@ def _destination(
     if wish.version is None:
         first = candidates[0].version
         candidates = [a for a in candidates if a.version == first]
-    return next((a for a in candidates if near and _is_direct(near, a)), candidates[0])
+    apart = [s for n in survey.snapshot.networks if not n.icc for s in n.subnets]
+    return min(
+        candidates,
+        key=lambda a: (not (near and _is_direct(near, a)), any(a in s for s in apart)),
+    )
 
 
 def _is_direct(namespace: Namespace, address: IPAddress) -> bool:

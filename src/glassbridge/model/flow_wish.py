@@ -63,11 +63,21 @@ def parse_target(text: str) -> Target:
     if ":" in port:
         raise InvalidRequest(
             f"cannot read {text!r}: neither NAME:PORT nor an IPv6 address",
-            hint="an IPv6 address with a port stands in brackets: [2001:db8::1]:80",
+            hint=f"an IPv6 address with a port stands in brackets: {_in_brackets(text)}",
         )
     if not name:
         raise InvalidRequest(f"cannot read {text!r}: a name or an address is missing")
     return Target(name, _port(port, text) if colon else None)
+
+
+def port_in_address(text: str) -> str:
+    """`[fd00::3]:80` for fd00::3:80, which is an address, but hardly the one that was meant.
+
+    Empty for any other text.
+    """
+    name, _, port = text.rpartition(":")
+    is_one = _address(text) is not None and "::" in name and _address(name) is not None
+    return f"[{name}]:{port}" if is_one and port.isdecimal() else ""
 
 
 def format_target(target: Target) -> str:
@@ -177,6 +187,12 @@ def _source_address(text: str) -> IPAddress | None:
     if address is None:
         raise InvalidRequest(f"--source-address {text!r} is not an IP address")
     return address
+
+
+def _in_brackets(text: str) -> str:
+    """The text as it was meant, where its last part is a port; an example otherwise."""
+    name, _, port = text.rpartition(":")
+    return f"[{name}]:{port}" if _address(name) is not None else "[2001:db8::1]:80"
 
 
 def _namespace(name: str, port: str | None, whole: str) -> Target:

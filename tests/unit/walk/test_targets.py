@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 from tests.unit.walk.topologies import two_containers, two_networks
 
+from glassbridge.engine.name_lookup import look_up
+from glassbridge.engine.questions import ask
 from glassbridge.engine.stacks import look_at_bridges, look_at_stack
 from glassbridge.engine.stored_survey import StoredSurvey
 from glassbridge.engine.targets import (
@@ -23,6 +25,7 @@ from glassbridge.engine.targets import (
     parse_target,
 )
 from glassbridge.errors import Conflict, InvalidRequest, NotFound
+from glassbridge.model.flow_wish import wish_of
 from glassbridge.model.ruleset import Origin
 from glassbridge.model.snapshot import Name, Snapshot
 
@@ -159,3 +162,23 @@ def test_stack_and_bridge_are_shown_from_a_file() -> None:
         look_at_bridges("lo", survey)
     with pytest.raises(NotFound, match="not on this host"):
         look_at_stack("198.51.100.1", survey)
+
+
+def test_of_two_shared_networks_the_one_that_keeps_nobody_apart() -> None:
+    made = two_networks()
+    host, db = made.boxes["host"], made.boxes["db"]
+    made.plug(host, "gb0", db, "172.17.0.9/16", ifname="eth1", port="veth-db1")
+    made.plug(host, "gb1", made.boxes["nginx-1"], "172.18.0.8/16", ifname="eth1", port="veth-n1b")
+    apart = {n.name: replace(n, icc=n.name != "back") for n in made.networks}
+    snapshot = made.snapshot()
+    wish = wish_of("nginx-1", "db:5432")
+    asked = ask(StoredSurvey(replace(snapshot, networks=tuple(apart.values()))), wish)
+    assert asked.question.destination == ip_address("172.17.0.9")
+    asked = ask(StoredSurvey(snapshot), wish)
+    assert asked.question.destination == ip_address("172.18.0.2"), "its first"
+
+
+@pytest.mark.parametrize("name", ["10.0.0", "10.1", "1.2.3.4.5", "0x7f.1", "300"])
+def test_an_address_with_a_number_missing_is_none(name: str) -> None:
+    with pytest.raises(NotFound, match="four numbers"):
+        look_up(name)

@@ -8,6 +8,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
+from tests.unit import walk_story
 from tests.unit.walk import reports
 
 from glassbridge.app.cli.main import run_command_line
@@ -174,3 +176,16 @@ def test_help_lists_the_exit_codes(capsys: pytest.CaptureFixture[str]) -> None:
         "4    no answer",
     ):
         assert words in shown
+
+
+def test_no_file_is_called_dash(tracer: Tracer, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_command_line(["trace", "a", "b", "--pcap", "-"]) == 4
+    assert "- is no file" in capsys.readouterr().err
+    assert not tracer.asked
+
+
+def test_a_capture_is_for_its_owner_alone(tracer: Tracer, tmp_path: Path) -> None:
+    tracer.answer = replace(walk_story.delivered(), snapshot=walk_story.snapshot())
+    path = tmp_path / "walk.pcapng"
+    assert run_command_line(["trace", "a", "b", "--pcap", str(path)]) == 0
+    assert path.stat().st_mode & 0o777 == 0o600

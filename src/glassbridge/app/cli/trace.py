@@ -1,6 +1,6 @@
 """`trace`: the walk of one packet, on the screen or in a file; the exit code is its verdict."""
 
-from pathlib import Path
+import os
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,7 +12,7 @@ from glassbridge.app.cli.flags import F, Sandbox
 from glassbridge.app.cli.state import survey_of
 from glassbridge.app.naming import ask_for_networks, ask_for_sandboxes
 from glassbridge.errors import InvalidRequest, Unavailable
-from glassbridge.model.flow_wish import wish_of
+from glassbridge.model.flow_wish import port_in_address, wish_of
 from glassbridge.model.packet import FlowWish, Transport
 from glassbridge.model.report import TraceReport, Verdict
 
@@ -75,7 +75,7 @@ def _flow_flags(command: F) -> F:
         click.option("--icmp-type", default="", metavar="NAME|N",
                      help="Another ICMP message than echo-request, such as router-advert."),
         click.option("--ttl", type=click.IntRange(1, 255), help="Of the packet; or hop limit."),
-        click.option("--size", type=click.IntRange(28, 65535), metavar="OCTETS",
+        click.option("--size", type=click.IntRange(28, 65535), metavar="BYTES",
                      help="Length of the whole IP packet (default: as small as can be)."),
         click.option("--source-port", type=click.IntRange(1, 65535), metavar="PORT",
                      help="Send from this port (default: any that is free)."),
@@ -143,6 +143,9 @@ def trace(**given: Any) -> None:  # noqa: ANN401 - click's; Flags has their type
     report = _trace(_wish(flags), flags)
     click.echo(_shown(report, flags))
     _write_files(report, flags)
+    meant = port_in_address(flags.destination)
+    if meant and report.verdict is not Verdict.DELIVERED:
+        _say(f"hint:  {flags.destination} was read as an address; with a port: {meant}")
     code = _EXIT_CODES[report.verdict]
     if code:
         raise CommandEnded(code)
@@ -161,6 +164,8 @@ def _refuse_contradictions(flags: Flags) -> None:
     for one, is_one, other, is_other in pairs:
         if is_one and is_other:
             raise InvalidRequest(f"{one} cannot be combined with {other}")
+    if "-" in {flags.pcap, flags.svg}:
+        raise InvalidRequest("- is no file: the walk itself is on standard output")
     if flags.full and not flags.pcap:
         raise InvalidRequest("--full is about --pcap FILE, which is not given")
 
@@ -237,16 +242,22 @@ def _write_files(report: TraceReport, flags: Flags) -> None:
         from glassbridge.app.walk_pcap import pcap_of  # noqa: PLC0415 - see main.py
 
         assert report.snapshot is not None  # every walk is predicted from one
-        _write(flags.pcap, pcap_of(report, report.snapshot))
+        _write(flags.pcap, pcap_of(report, report.snapshot), private=True)
     if flags.svg:
         from glassbridge.app.pictures.walk import walk_svg  # noqa: PLC0415 - see main.py
 
         _write(flags.svg, walk_svg(report).encode())
 
 
-def _write(file: str, octets: bytes) -> None:
+def _write(file: str, octets: bytes, *, private: bool = False) -> None:
+    """A capture has what others sent, and is for its owner alone, as a snapshot is."""
     try:
-        Path(file).write_bytes(octets)
+        with open(file, "wb", opener=_open_private if private else None) as opened:
+            opened.write(octets)
     except OSError as error:
         raise Unavailable(f"{file} cannot be written: {error.strerror}") from error
     click.echo(f"written: {file}", err=True)
+
+
+def _open_private(file: str, flags: int) -> int:
+    return os.open(file, flags, 0o600)
