@@ -41,6 +41,8 @@ class Cause(StrEnum):
     WRONG_NEIGHBOUR = "WRONG_NEIGHBOUR"
     """The neighbour table holds a MAC that is not the target's."""
     DUPLICATE_ADDRESS = "DUPLICATE_ADDRESS"
+    DUPLICATE_MAC = "DUPLICATE_MAC"
+    """Two links on one bridge have the same MAC: it sends to whichever spoke last."""
     WRONG_FDB = "WRONG_FDB"
     """A static FDB entry leads to another port than the MAC is behind."""
     PORT_ISOLATED = "PORT_ISOLATED"

@@ -9,6 +9,7 @@ from glassbridge.model.packet import Question
 from glassbridge.model.snapshot import Snapshot
 from glassbridge.model.step_details import Entered, NeighbourFound, Place, RouteChosen, Translated
 from glassbridge.model.walk import Drop, Fact, Step, Walk
+from glassbridge.walk.causes.misdelivered import misdelivered
 from glassbridge.walk.evidence.testimony import Testimony
 from glassbridge.walk.fixes.publishing import near_miss
 from glassbridge.walk.predict import predict
@@ -35,6 +36,7 @@ def refined(drop: Drop, n: int, walk: Walk, testimony: Testimony, snapshot: Snap
     return (
         _stale_connection(drop, step, walk, snapshot)
         or _silent_by_filter(drop)
+        or misdelivered(drop, n, walk, snapshot)
         or _wrong_gateway(drop, n, walk, snapshot)
         or _not_published(drop, step, snapshot)
         or _misled(drop, n, walk, snapshot)

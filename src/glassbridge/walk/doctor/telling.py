@@ -18,6 +18,7 @@ T = TypeVar("T", bound=Hashable)
 _ASKED_FOR_ANOTHER: frozenset[Cause | None] = frozenset(
     (
         Cause.DUPLICATE_ADDRESS,
+        Cause.DUPLICATE_MAC,
         Cause.HAIRPIN_OFF,
         Cause.IP_FORWARD_OFF,
         Cause.IP6_FORWARD_OFF,

@@ -11,6 +11,7 @@ from glassbridge.walk.fixes.mending import ENGINES, Case, Mending, NoDoor
 from glassbridge.walk.fixes.neighbours import (
     mend_connection,
     mend_duplicate,
+    mend_duplicate_mac,
     mend_neighbour,
     mend_unanswered,
 )
@@ -139,6 +140,7 @@ _MENDERS: dict[Cause, Callable[[Case], Mending]] = {
     Cause.WRONG_GATEWAY: mend_gateway,
     Cause.WRONG_NEIGHBOUR: mend_neighbour,
     Cause.DUPLICATE_ADDRESS: mend_duplicate,
+    Cause.DUPLICATE_MAC: mend_duplicate_mac,
     Cause.WRONG_FDB: mend_fdb,
     Cause.PORT_ISOLATED: mend_port,
     Cause.ICC_OFF: mend_icc,

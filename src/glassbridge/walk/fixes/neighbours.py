@@ -97,6 +97,28 @@ def mend_duplicate(case: Case) -> Mending:
     )
 
 
+def mend_duplicate_mac(case: Case) -> Mending:
+    """One of the links gets another MAC; who has a neighbour of the old one asks anew."""
+    mac, ifname = case.drop.subject, case.place.ifname
+    taken = {k.mac for n in case.snapshot.namespaces.values() for k in n.stack.links}
+    head, last = mac[:-2], mac[-2:]
+    if not ifname or not last or set(last) - set("0123456789abcdef"):
+        return Mending(note="give one of the links another MAC: ip link set dev LINK address MAC")
+    free = (f"{head}{(int(last, 16) + step) % 256:02x}" for step in range(1, 256))
+    new = next((m for m in free if m not in taken), mac)
+    commands = [case.at("ip", "link", "set", "dev", ifname, "address", new)]
+    for cookie, namespace in case.snapshot.namespaces.items():
+        for entry in namespace.stack.neighbours:
+            link = namespace.stack.link(entry.ifindex)
+            if entry.mac == mac and link is not None and not entry.is_proxy:
+                words = ("ip", "neigh", "del", str(entry.address), "dev", link.ifname)
+                commands.append(case.at(*words, cookie=cookie))
+    return Mending(
+        commands=tuple(commands),
+        note=f"{ifname} of {case.place.name} gets another MAC, and who knew the old one asks anew",
+    )
+
+
 def _keeper(case: Case, address: IPAddress, cookies: list[int]) -> int:
     """Who an engine gave it to, else who was asked for it first."""
     entitled = {n.cookie for n in case.snapshot.names if address in n.addresses}

@@ -14,8 +14,8 @@ from glassbridge.model.step_details import RouteChosen
 from glassbridge.model.walk import Disposition, Drop, Fact, Step
 from glassbridge.walk.firewall.hooks import Tracking
 from glassbridge.walk.path.no_route import misfitted
-from glassbridge.walk.path.traveller import Ended, Ground, Macs, Sending, Traveller
-from glassbridge.walk.path.wires import misfit
+from glassbridge.walk.path.traveller import Ended, Ground, Macs, Sending, Traveller, Unread
+from glassbridge.walk.path.wires import interfaces, misfit
 
 Go: TypeAlias = Callable[[Ground, Traveller], Traveller]
 """Takes a traveller to the end of its walk."""
@@ -42,10 +42,23 @@ def _sent_away(ground: Ground, there: Traveller, destination: IPAddress) -> Drop
     """A router sent it off to another, though its own bridge has the destination on its wire."""
     for step in there.steps:
         if isinstance(step.detail, RouteChosen) and step.detail.gateway is not None:
+            _read_behind_bare_bridges(ground, step.place.cookie, destination.version)
             wrong = misfit(ground.snapshot, step.place.cookie, destination)
             if wrong is not None and wrong.bridge.ifindex != step.detail.oif:
                 return misfitted(ground, wrong, destination)
     return None
+
+
+def _read_behind_bare_bridges(ground: Ground, cookie: int, version: int) -> None:
+    """Whose addresses a bridge without one should serve, only its members tell."""
+    if ground.snapshot.is_whole:
+        return
+    stack = ground.stack(cookie)
+    bare = (k for k in stack.links if k.bridge is not None and not interfaces(stack, k, version))
+    plugs = (p for k in bare for p in ground.snapshot.plugs(cookie, k.ifindex))
+    unread = {p.cookie for p in plugs if p.cookie is not None} - set(ground.snapshot.namespaces)
+    if unread:
+        raise Unread(tuple(sorted(unread)))
 
 
 def _black_hole(ground: Ground, there: Traveller, lost: Step, drop: Drop, go: Go) -> Traveller:
