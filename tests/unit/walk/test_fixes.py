@@ -19,12 +19,19 @@ from glassbridge.model.ruleset import (
     ListedChain,
     ListedHook,
     ListedRule,
+    ListedSet,
     ListedTable,
+    LookUp,
+    MapElement,
+    NamedMap,
     NamedSet,
     Origin,
     Plain,
+    Prefix,
     RuleRef,
     Ruleset,
+    Together,
+    Unevaluated,
     Verdict,
 )
 from glassbridge.model.snapshot import Name, NamedNetwork, Snapshot
@@ -209,10 +216,81 @@ def test_a_rule_that_drops_everything_stays_behind_an_accept() -> None:
     last = ListedRule(statements=(Decide(Verdict.DROP),), number=3, handle=5)
     mended = by_rule(ref(), chain_of(Backend.NFT, last))
     assert mended.commands[0].startswith("nft 'insert rule ip filter FORWARD handle 5 ip saddr")
-    some = replace(last, matches=(Compare(fields=("ip saddr",), values=NamedSet("bad")),))
+    some = replace(last, matches=(Compare(fields=("ip saddr",), values=(Plain(str(CLIENT)),)),))
     assert by_rule(ref(), chain_of(Backend.NFT, some)).commands == (
         "nft delete rule ip filter FORWARD handle 5",
     )
+
+
+BAD = Compare(fields=("ip saddr",), values=NamedSet("bad"))
+FLOW = "ip saddr 172.17.0.2 ip daddr 172.18.0.2 tcp dport 5432"
+BEFORE = (f"nft 'insert rule ip filter FORWARD handle 5 {FLOW} accept'",)
+
+
+@pytest.mark.parametrize(
+    ("rule", "members", "expected"),
+    [
+        (
+            ListedRule(matches=(BAD,), statements=(Decide(Verdict.DROP),)),
+            ListedSet(name="bad", values=(Plain("192.0.2.9"), Plain(str(CLIENT)))),
+            ("nft 'delete element ip filter bad { 172.17.0.2 }'",),
+        ),
+        (
+            ListedRule(
+                matches=(replace(BAD, fields=("ip daddr", "tcp dport")),),
+                statements=(Decide(Verdict.DROP),),
+            ),
+            ListedSet(name="bad", values=(Together((Plain(str(SERVER)), Plain("5432"))),)),
+            ("nft 'delete element ip filter bad { 172.18.0.2 . 5432 }'",),
+        ),
+        (
+            ListedRule(statements=(LookUp(("ip saddr",), NamedMap("bad")),)),
+            ListedSet(
+                name="bad",
+                elements=(MapElement(key=Plain(str(CLIENT)), verdict=Decide(Verdict.DROP)),),
+                is_map=True,
+            ),
+            ("nft 'delete element ip filter bad { 172.17.0.2 }'",),
+        ),
+        (
+            ListedRule(matches=(BAD,), statements=(Decide(Verdict.DROP),)),
+            ListedSet(name="bad", values=(Prefix(ip_network("172.17.0.0/24")),)),
+            BEFORE,
+        ),
+        (
+            ListedRule(matches=(replace(BAD, operator="!="),), statements=(Decide(Verdict.DROP),)),
+            ListedSet(name="bad", values=(Plain("192.0.2.9"),)),
+            BEFORE,
+        ),
+        (
+            ListedRule(
+                matches=(replace(BAD, values=(Plain("192.0.2.9"), Plain(str(CLIENT)))),),
+                statements=(Decide(Verdict.DROP),),
+            ),
+            ListedSet(name="bad"),
+            BEFORE,
+        ),
+    ],
+)
+def test_a_rule_that_drops_by_a_list_stays_for_the_others(
+    rule: ListedRule, members: ListedSet, expected: tuple[str, ...]
+) -> None:
+    table = chain_of(Backend.NFT, replace(rule, handle=5, number=3))
+    assert by_rule(ref(), replace(table, sets=(members,))).commands == expected
+
+
+def test_a_list_of_ipset_is_passed_by() -> None:
+    text = "-A FORWARD -m set --match-set bad src -j DROP"
+    rule = ListedRule(
+        matches=(Unevaluated("-m set --match-set bad src"),),
+        statements=(Decide(Verdict.DROP),),
+        number=3,
+        handle=5,
+        text=text,
+    )
+    mended = by_rule(ref(backend=Backend.IPTABLES_NFT), chain_of(Backend.IPTABLES_NFT, rule))
+    flow = "-s 172.17.0.2 -d 172.18.0.2 -p tcp --dport 5432"
+    assert mended.commands == (f"iptables-nft -t filter -I FORWARD 3 {flow} -j ACCEPT",)
 
 
 def test_docker_has_a_chain_for_the_administrator() -> None:

@@ -3,26 +3,16 @@
 import shlex
 
 from glassbridge.model.cause import Cause
-from glassbridge.model.ruleset import (
-    Backend,
-    Compare,
-    Decide,
-    ListedChain,
-    ListedRule,
-    ListedTable,
-    Origin,
-    Plain,
-    RuleRef,
-    Verdict,
-)
+from glassbridge.model.ruleset import Backend, Decide, Origin, RuleRef
 from glassbridge.model.step_details import Entered, HookPassed, NeighbourFound, RouteChosen
 from glassbridge.walk.fixes.flow_words import iptables_flow, nft_flow
+from glassbridge.walk.fixes.listed import listed_rule, table_of, takes_answers
 from glassbridge.walk.fixes.mending import Case, Mending, command
 from glassbridge.walk.fixes.networks import connect
+from glassbridge.walk.fixes.set_elements import is_by_list, take_out
 
 _STATELESS = ("bridge", "arp", "netdev")
 """Families whose rules see no connection."""
-_ESTABLISHED = "established"
 _DOCKER_USER = "DOCKER-USER"
 _IP_WORDS = {4: "ip", 6: "ip6"}
 _NFT_ASKING = {
@@ -131,7 +121,9 @@ def _by_tool(case: Case, rule: RuleRef) -> Mending:
     is_bridged = case.drop.cause is Cause.BRIDGE_NETFILTER
     if is_bridged and (is_question or _hook(case) == "forward"):
         return _within_bridge(case, rule)
-    listed = _listed(case, rule)
+    listed = listed_rule(case, rule)
+    if listed is not None and is_by_list(listed):
+        return take_out(case, rule) or _past(case, rule)
     if not rule.is_policy and (listed is None or listed.matches):
         return Mending(commands=(delete_rule(case, rule),), note=f"takes the rule out: {rule.text}")
     what = "the chain's policy" if rule.is_policy else "the rule that drops everything"
@@ -140,6 +132,15 @@ def _by_tool(case: Case, rule: RuleRef) -> Mending:
     if _docker_user(case, rule) and network is not None and network.origin is Origin.DOCKER:
         note += "; Docker's own way is to publish the port (-p) when the container is made"
     return Mending(commands=_accepts(case, rule), note=note)
+
+
+def _past(case: Case, rule: RuleRef) -> Mending:
+    """Before a rule that drops more than this: it stays for the others."""
+    commands = _accepts(case, rule, is_two_way=False)
+    if not commands:
+        return Mending(commands=(delete_rule(case, rule),), note=f"takes the rule out: {rule.text}")
+    note = f"lets this traffic pass before the rule is reached: {rule.text}"
+    return Mending(commands=commands, note=note)
 
 
 def delete_rule(case: Case, rule: RuleRef) -> str:
@@ -170,8 +171,8 @@ def _within_bridge(case: Case, rule: RuleRef) -> Mending:
     return Mending(commands=(_iptables(case, rule, words),), note=note)
 
 
-def _accepts(case: Case, rule: RuleRef) -> tuple[str, ...]:
-    """What this packet needs, and its answers where no rule lets them through."""
+def _accepts(case: Case, rule: RuleRef, *, is_two_way: bool = True) -> tuple[str, ...]:
+    """What this packet needs, and in two ways its answers, where no rule lets them through."""
     is_nft = rule.backend is Backend.NFT
     flow = nft_flow if is_nft else iptables_flow
     add = _nft if is_nft else _iptables
@@ -189,7 +190,7 @@ def _accepts(case: Case, rule: RuleRef) -> tuple[str, ...]:
     verdict = "accept" if is_nft else "-j ACCEPT"
     there = _in_general(case, is_nft=is_nft) or flow(case.packet)
     commands = [] if case.step.is_reply else [add(case, rule, f"{there} {verdict}")]
-    if not _takes_answers(case, rule):
+    if (is_two_way or case.step.is_reply) and not takes_answers(case, rule):
         commands.append(add(case, rule, answers))
     return tuple(commands)
 
@@ -230,62 +231,13 @@ def _iptables(case: Case, rule: RuleRef, words: str) -> str:
 
 def _docker_user(case: Case, rule: RuleRef) -> str:
     """Where the administrator's own rules go on a host with Docker."""
-    table = _table(case, rule)
+    table = table_of(case, rule)
     if table is None or _hook(case) != "forward" or rule.table != "filter":
         return ""
     statements = (s for c in table.chains for r in c.rules for s in r.statements)
     # after iptables -F FORWARD it is still there, and nobody asks it
     is_asked = any(isinstance(s, Decide) and s.chain == _DOCKER_USER for s in statements)
     return _DOCKER_USER if is_asked else ""
-
-
-def _takes_answers(case: Case, rule: RuleRef) -> bool:
-    """A rule of that chain accepts established connections already."""
-    chain = _chain(case, rule)
-    return chain is not None and any(
-        any(_names_established(m) for m in r.matches if isinstance(m, Compare))
-        and any(isinstance(s, Decide) and s.verdict is Verdict.ACCEPT for s in r.statements)
-        for r in chain.rules
-    )
-
-
-def _names_established(match: Compare) -> bool:
-    return (
-        match.fields == ("ct state",)
-        and match.operator in {"==", "in"}
-        and isinstance(match.values, tuple)
-        and Plain(_ESTABLISHED) in match.values
-    )
-
-
-def _table(case: Case, rule: RuleRef) -> ListedTable | None:
-    namespace = case.snapshot.namespaces.get(case.cookie)
-    return next(
-        (
-            t
-            for t in (namespace.ruleset.tables if namespace else ())
-            if (t.family, t.name) == (rule.family, rule.table)
-            and (t.backend is Backend.IPTABLES_LEGACY) == (rule.backend is Backend.IPTABLES_LEGACY)
-        ),
-        None,
-    )
-
-
-def _chain(case: Case, rule: RuleRef) -> ListedChain | None:
-    table = _table(case, rule)
-    return next((c for c in table.chains if c.name == rule.chain), None) if table else None
-
-
-def _listed(case: Case, rule: RuleRef) -> ListedRule | None:
-    chain = _chain(case, rule)
-    return next(
-        (
-            r
-            for r in (chain.rules if chain else ())
-            if (r.handle, r.number) == (rule.handle, rule.number)
-        ),
-        None,
-    )
 
 
 def masquerade(case: Case, source: str) -> tuple[str, ...]:
