@@ -241,6 +241,12 @@ ROUTES = {
     "a gateway that does not route": Breakage(
         Cause.WRONG_GATEWAY, f"a: ip route replace default via {B}", C
     ),
+    "a mask that leaves the sender out": Breakage(
+        Cause.NO_ROUTE, f"b: ip -4 addr flush dev eth0\nb: ip addr add {B}/32 dev eth0"
+    ),
+    "a bridge without its address": Breakage(
+        Cause.NO_ROUTE, "host: ip -4 addr flush dev br0", A, HOST
+    ),
     "nobody has the address": note(Breakage(Cause.NEIGHBOUR_UNANSWERED, "", NOBODY)),
     "silent owner": Breakage(
         Cause.NEIGHBOUR_UNANSWERED, "b: sysctl -qw net.ipv4.conf.all.arp_ignore=8"
@@ -281,6 +287,7 @@ SWITCHES = {
             " dev to-c master sticky static'",
         )
     ),
+    "a cable in no bridge": Breakage(Cause.NEIGHBOUR_UNANSWERED, "host: ip link set to-b nomaster"),
     "isolated ports": Breakage(
         Cause.PORT_ISOLATED,
         _ISOLATED,
@@ -406,6 +413,8 @@ WITNESSED = {
     "routes: no masquerade": ("d", ""),
     "routes: nobody is the gateway": ("a eth0", "NEIGH_FAILED in neigh_invalidate"),
     "routes: a gateway that does not route": ("b eth0", "IP_INADDRERRORS in ip_error"),
+    "routes: a mask that leaves the sender out": ("b", ""),
+    "routes: a bridge without its address": ("d eth0", "IP_INADDRERRORS in ip_error"),
     "routes: nobody has the address": ("a eth0", "NEIGH_FAILED in neigh_invalidate"),
     "routes: silent owner": ("a eth0", "NEIGH_FAILED in neigh_invalidate"),
     "routes: no IPv6": ("a", ""),
@@ -414,6 +423,7 @@ WITNESSED = {
     "switches: neighbour with the router's MAC": ("host br0", ""),
     "switches: address in two places": ("c eth0", "NO_SOCKET in tcp_v4_rcv"),
     "switches: wrong FDB entry": ("host to-c", ""),
+    "switches: a cable in no bridge": ("a eth0", "NEIGH_FAILED in neigh_invalidate"),
     "switches: isolated ports": ("a eth0", "NEIGH_FAILED in neigh_invalidate"),
     "switches: isolated ports that had talked": (
         "host br0",

@@ -7,9 +7,17 @@ from ipaddress import ip_network
 import pytest
 from msgspec.structs import replace
 from tests.unit.walk.explained import explained
-from tests.unit.walk.topologies import HOST, Box, two_containers, two_networks, with_outside
+from tests.unit.walk.topologies import (
+    HOST,
+    Box,
+    forwarding,
+    two_containers,
+    two_networks,
+    with_outside,
+)
 
 from glassbridge.model.cause import Cause
+from glassbridge.model.topology import PortState
 
 
 def readdressed(box: Box, ifname: str, *interfaces: str) -> None:
@@ -86,6 +94,38 @@ def test_no_way_out_of_an_internal_network() -> None:
     assert drop.cause is Cause.INTERNAL_NETWORK
     assert drop.sentence == "network back is internal: no way out"
     assert mending.commands == ("glassbridge network connect bridge db",)
+
+
+def test_a_bridge_that_is_down_is_not_a_port_that_is() -> None:
+    world = two_containers()
+    host = world.boxes[HOST]
+    host.change("gb0", flags=0)
+    for port in ("veth-nginx-1", "veth-nginx-2"):
+        host.change(port, state=PortState.DISABLED)
+    drop, mending = explained(world, "nginx-1", "172.17.0.3")
+    assert drop.cause is Cause.LINK_DOWN
+    assert drop.sentence == "bridge gb0 of host is down"
+    assert mending.commands == ("ip link set dev gb0 up",)
+
+
+def test_a_link_that_is_down_gets_its_default_route_back_for_a_sibling_too() -> None:
+    world = two_containers()
+    box = world.boxes["nginx-1"]
+    box.change("eth0", flags=0)
+    box.routes = []
+    _, mending = explained(world, "nginx-1", "172.17.0.3", own="172.17.0.2")
+    assert mending.commands == (
+        "ip -n nginx-1 link set dev eth0 up",
+        "ip -n nginx-1 route add default via 172.17.0.1 dev eth0",
+    )
+
+
+def test_forwarding_may_not_be_all_that_is_missing() -> None:
+    world = with_outside(two_networks())
+    forwarding(world.boxes[HOST], on=False)
+    drop, mending = explained(world, "nginx-1", "192.0.2.1")
+    assert drop.cause is Cause.IP_FORWARD_OFF
+    assert "trace again" in mending.note
 
 
 def test_no_default_route_is_offered_out_of_an_internal_network() -> None:

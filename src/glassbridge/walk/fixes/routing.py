@@ -39,7 +39,8 @@ def mend_forwarding(case: Case) -> Mending:
     )
     return Mending(
         commands=(sysctl(case, key, 1),),
-        note=f"lasts until the next boot; for good: {key}=1 in /etc/sysctl.d",
+        note=f"lasts until the next boot; for good: {key}=1 in /etc/sysctl.d. Then trace again: "
+        "behind a router more may be missing, as a masquerade",
     )
 
 

@@ -23,7 +23,7 @@ def mend_port(case: Case) -> Mending:
     port = case.drop.subject or case.place.ifname
     link = case.link(port)
     flag = _floods(link) if case.drop.cause is Cause.FLOOD_OFF else _FLAGS[case.drop.cause]
-    note = f"sets {' '.join(flag)} on port {port}"
+    note = f"turns {' '.join(flag)} at port {port}"
     bridge = case.stack.link(link.master) if link and link.master else None
     set_port = case.at("bridge", "link", "set", "dev", port, *flag)
     if case.drop.cause is Cause.PORT_BLOCKING and bridge and bridge.bridge and bridge.bridge.stp:
@@ -89,10 +89,7 @@ def _lost_default(case: Case, cookie: int, link: Link) -> str:
     version, stack = case.packet.version, case.stack_of(cookie)
     if any(r.is_default and r.destination.version == version for r in stack.routes):
         return ""
-    own = [a for a in stack.addresses if a.ifindex == link.ifindex]
-    packet = case.walk.steps[0].packet
-    far = packet.destination if cookie == case.source.cookie else packet.source
-    if link.master is not None or any(far in a.interface.network for a in own):
+    if link.master is not None:
         return ""
     gateway = default_gateway(case, link, cookie)
     if gateway is None:
@@ -120,7 +117,7 @@ def mend_mtu(case: Case) -> Mending:
     if far is not None and other is not None and other.mtu < wanted:
         words = (*_SET, other.ifname, "mtu", wanted)
         commands.append(case.at(*words, cookie=far[0]))
-    note = f"both ends take packets of {wanted} octets"
+    note = f"both ends take packets of {wanted} bytes"
     if case.drop.cause in {Cause.MTU_ROUTED, Cause.MTU_BLACK_HOLE}:
         family = ("-6",) if case.packet.version == 6 else ()  # noqa: PLR2004 - the IP version
         words = ("ip", *family, "route", "flush", "cache")

@@ -102,6 +102,8 @@ def kept_back(ground: Ground, shut: Shut, why: str) -> Drop:
     """A drop at a link that lets nothing through."""
     link, name = shut.link, shut.place.name
     master = ground.stack(shut.place.cookie).link(link.master) if link.master is not None else None
+    if shut.cause is Cause.LINK_DOWN and master is not None and not master.is_up:
+        return _bridge_down(ground, shut, master, why)
     role = f"port {link.ifname} of {master.ifname}" if master is not None else f"link {link.ifname}"
     behind = _behind(ground, shut)
     leads = f", which leads to {behind}," if behind else ""
@@ -120,6 +122,21 @@ def kept_back(ground: Ground, shut: Shut, why: str) -> Drop:
         evidence=(Fact(what=role, says=shut.says), Fact(what="so", says=why)),
         place=shut.place,
         subject=link.ifname,
+    )
+
+
+def _bridge_down(ground: Ground, shut: Shut, bridge: Link, why: str) -> Drop:
+    """A port's state is then `disabled`, but it is not the port's fault."""
+    return Drop(
+        cause=Cause.LINK_DOWN,
+        sentence=f"bridge {bridge.ifname} of {shut.place.name} is down",
+        evidence=(
+            Fact(what=f"link {bridge.ifname}", says="down"),
+            Fact(what=f"port {shut.link.ifname}", says=shut.says),
+            Fact(what="so", says=why),
+        ),
+        place=ground.place(shut.place.cookie, bridge),
+        subject=bridge.ifname,
     )
 
 
