@@ -136,9 +136,9 @@ class Snapshot(Struct, frozen=True, kw_only=True):
         """The one name that screens print: a container's, `host`, or the namespace's number."""
         if cookie == self.home:
             return "host"
-        named = self.names_of(cookie)
-        if named:
-            return named[0].name
+        name = next((n.name for n in self.names if n.cookie == cookie), "")
+        if name:
+            return name
         known = self.namespaces.get(cookie)
         return f"netns {known.stack.netns.inode if known else cookie}"
 

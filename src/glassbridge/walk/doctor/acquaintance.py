@@ -29,6 +29,8 @@ def acquainted(snapshot: Snapshot, segments: Iterable[Segment]) -> Snapshot:
         for cookie, entry in _entries(snapshot, segment):
             neighbours[cookie].append(entry)
         fdb[segment.router] += _learned(segment)
+    for cookie, entry in _with_next_router(snapshot):
+        neighbours[cookie].append(entry)
     return replace(
         snapshot,
         namespaces={c: _knowing(n, neighbours[c], fdb[c]) for c, n in snapshot.namespaces.items()},
@@ -72,6 +74,25 @@ def _entries(snapshot: Snapshot, segment: Segment) -> Iterator[tuple[int, Neighb
             yield one.cookie, _neighbour(one.link, address, other.link.mac)
         for address in one.addresses:
             yield other.cookie, _neighbour(other.link, address, one.link.mac)
+
+
+def _with_next_router(snapshot: Snapshot) -> Iterator[tuple[int, Neighbour]]:
+    """Of the host, where its uplink is a cable: both ends know each other."""
+    home = snapshot.namespaces[snapshot.home].stack
+    for route in home.routes:
+        link = home.link(route.oif) if route.is_default and route.oif is not None else None
+        far = snapshot.far_end(snapshot.home, link) if link is not None else None
+        if link is None or far is None or far[0] not in snapshot.namespaces:
+            continue
+        there = snapshot.namespaces[far[0]].stack
+        end = there.link(far[1])
+        if end is not None:
+            for address in there.addresses:
+                if address.ifindex == end.ifindex:
+                    yield snapshot.home, _neighbour(link, address.interface.ip, end.mac)
+            for address in home.addresses:
+                if address.ifindex == link.ifindex:
+                    yield far[0], _neighbour(end, address.interface.ip, link.mac)
 
 
 def _neighbour(link: Link, address: IPAddress, mac: Mac | None) -> Neighbour:
