@@ -16,6 +16,13 @@ Ifindex = NewType("Ifindex", int)
 
 TABLE_MAIN, TABLE_LOCAL = 254, 255
 
+_TABLE_NAMES = {253: "default", TABLE_MAIN: "main", TABLE_LOCAL: "local"}
+
+
+def table_name(table: int) -> str:
+    """As `ip` calls it where /etc/iproute2 adds nothing."""
+    return _TABLE_NAMES.get(table, str(table))
+
 
 class Address(Struct, frozen=True, kw_only=True):
     """One address of a link."""
