@@ -415,6 +415,18 @@ def test_a_gateway_outside_that_was_read_tells_whether_answers_find_back() -> No
     assert not examine(world).findings
 
 
+def test_a_router_without_a_way_out_must_forward_between_its_networks() -> None:
+    world = two_networks()
+    _forwarding_off(world)
+    (finding,) = examine(world).findings
+    assert (finding.code, finding.cause) == (PATH, Cause.IP_FORWARD_OFF)
+    assert finding.fix == ("sysctl -w net.ipv4.ip_forward=1",)
+    assert finding.breaks == ("nginx-1 to db",)
+    alone = two_containers()
+    _forwarding_off(alone)
+    assert not examine(alone).findings
+
+
 def test_one_cause_is_told_with_all_that_it_breaks() -> None:
     world = healthy()
     _forwarding_off(world)

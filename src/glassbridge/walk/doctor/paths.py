@@ -6,6 +6,7 @@ network from the other.
 
 from collections.abc import Iterable, Iterator
 from ipaddress import ip_address
+from itertools import pairwise
 
 from msgspec import Struct
 
@@ -48,13 +49,17 @@ class Path(Struct, frozen=True, kw_only=True):
 def paths(snapshot: Snapshot, segments: Iterable[Segment]) -> Iterator[Path]:
     """All that a healthy host carries."""
     ground = _ground(snapshot)
-    for segment in segments:
+    wired = tuple(segments)
+    for segment in wired:
         kinds: dict[object, int] = {}
         for member in segment.members:
             kinds.setdefault(kind_of(snapshot, member), member.cookie)
         firsts = frozenset(kinds.values())
         for version in (V4, V6):
             yield from _within(ground, segment, version, firsts)
+    for one, other in pairwise(wired):
+        for version in (V4, V6):
+            yield from _across(ground, one, other, version)
     for port in snapshot.published:
         yield from _to_port(ground, port)
 
@@ -100,6 +105,25 @@ def _within(
         if _is_sent_out(ground, segment, member, version):
             is_first = member.cookie in firsts
             yield _ping(ground, segment, member.cookie, way.beyond, is_first=is_first)
+
+
+def _across(ground: _Ground, one: Segment, other: Segment, version: int) -> Iterator[Path]:
+    """From one network to the next, on a router that forwards nothing and leads nowhere else.
+
+    Where it forwards, engines keep their networks apart; where it has a way out, that path tells.
+    """
+    router = ground.stack(one.router)
+    if one.router != other.router or _way_out(ground, one.router, version) is not None:
+        return
+    if setting(router, _FORWARDING[version]) != 0:
+        return
+    senders = (m for m in one.members if m.address(version) is not None)
+    source = next((m for m in senders if _is_sent_out(ground, one, m, version)), None)
+    near = (m for m in other.members if m.address(version) is not None)
+    target = next((m for m in near if _is_routed(router, other, m, version)), None)
+    if source is not None and target is not None and source.cookie != target.cookie:
+        end = _end_at(ground, target, version)
+        yield _ping(ground, one, source.cookie, end, is_first=False)
 
 
 class _End(Struct, frozen=True):
