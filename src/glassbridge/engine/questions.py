@@ -47,6 +47,7 @@ def ask(survey: Surveyed, wish: FlowWish) -> Asked:
         icmp_type=wish.icmp_type,
         size=wish.size or 0,
         ttl=wish.ttl or 64,
+        meant=destination.cookie if _is_address(wish.destination) is None else None,
     )
     survey.focus(question)
     return Asked(question=question, source=source, destination=destination)

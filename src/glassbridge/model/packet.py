@@ -102,3 +102,5 @@ class Question(Struct, frozen=True, kw_only=True):
     size: int = 0
     """Octets of the IP packet; 0: small."""
     ttl: int = 64
+    meant: int | None = None
+    """Cookie of the namespace that was asked for by its name; None: an address was."""

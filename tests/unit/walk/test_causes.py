@@ -349,3 +349,14 @@ def test_an_answer_that_would_be_lost_is_told_though_the_datagram_arrives() -> N
     assert explained(lost, arrived, snapshot).code is Cause.NO_MASQUERADE
     answered = replace(arrived, answer=Answer(kind=AnswerKind.DATA))
     assert explain(lost, merge(lost, answered, snapshot), answered, snapshot) is None
+
+
+def test_a_flooded_copy_elsewhere_is_no_proof() -> None:
+    snapshot, walk = bridged(Transport.ICMP)
+    n = index_of(walk, PortEntered)
+    lost = dropped_at(walk, n, a_drop(Cause.TTL_EXCEEDED))
+    copy = dropped_event(snapshot, 3, "OTHERHOST", "ip_rcv_core")
+    observation = replace(witness(lost, snapshot, until=n), events=(replace(copy, inode=77),))
+    found = explain(lost, merge(lost, observation, snapshot), observation, snapshot)
+    assert found is not None
+    assert (found.code, found.reason) == (Cause.TTL_EXCEEDED, "")

@@ -25,6 +25,7 @@ from glassbridge.model.cause import Cause
 from glassbridge.model.observation import (
     Answer,
     AnswerKind,
+    NeighbourLookup,
     NeighbourMessage,
     Observation,
     Sighting,
@@ -519,3 +520,46 @@ def test_a_lost_answer_of_a_datagram_is_dropped_where_it_was_seen() -> None:
     assert merge(lost, observation, snapshot).verdict is Verdict.DELIVERED
     assert merge(lost, seen_lost, snapshot).verdict is Verdict.DROPPED
     assert merge(walk, seen_lost, snapshot).verdict is Verdict.DISAGREE
+
+
+# -- somebody else answers
+
+
+def test_an_answer_of_somebody_else_is_the_predicted_loss() -> None:
+    snapshot, walk = bridged(Transport.ICMP)
+    n = index_of(walk, SocketFound)
+    echo = replace(walk.steps[n], detail=SocketFound(socket=None, is_echo=True))
+    walk = replace(walk, steps=(*walk.steps[:n], echo, *walk.steps[n + 1 :]))
+    usurped = dropped_at(walk, n, a_drop(Cause.DUPLICATE_ADDRESS))
+    observation = witness(usurped, snapshot, kind=AnswerKind.ECHO)
+    merged = merge(usurped, observation, snapshot)
+    assert merged.verdict is Verdict.DROPPED
+    assert merged.agrees is True
+
+
+def test_an_answer_though_the_packet_went_elsewhere_is_no_delivery() -> None:
+    snapshot, walk = bridged()
+    full = witness(walk, snapshot)
+    asked = replace(full, sightings=(), events=())
+    astray = replace(
+        full,
+        sightings=tuple(
+            replace(s, ifindex=Ifindex(77), outgoing=True) if s.cookie == 3 else s
+            for s in full.sightings
+        ),
+        events=tuple(e for e in full.events if e.inode != snapshot.namespaces[3].stack.netns.inode),
+    )
+    assert merge(walk, asked, snapshot).verdict is Verdict.DELIVERED
+    assert merge(walk, astray, snapshot).verdict is Verdict.DISAGREE
+
+
+def test_an_older_look_up_is_not_held_against_what_was_seen() -> None:
+    snapshot, walk = bridged()
+    full = witness(walk, snapshot)
+    lookups = tuple(
+        replace(k, mac=Mac("02:00:00:00:00:99")) if isinstance(k, NeighbourLookup) else k
+        for k in full.lookups
+    )
+    merged = merge(walk, replace(full, lookups=lookups), snapshot)
+    assert merged.agrees is True
+    assert not any(h.differs for h in merged.hops)

@@ -17,6 +17,7 @@ from tests.unit.walk.topologies import (
     with_uplink,
 )
 
+from glassbridge.model.address import Mac
 from glassbridge.model.cause import Cause
 from glassbridge.model.packet import Question, Transport
 from glassbridge.model.snapshot import Snapshot
@@ -31,7 +32,7 @@ from glassbridge.model.step_details import (
     SocketFound,
     Switched,
 )
-from glassbridge.model.tables import Ifindex, NextHop, Route
+from glassbridge.model.tables import Ifindex, Neighbour, NeighbourState, NextHop, Route
 from glassbridge.model.walk import Action, Answered, Disposition, Missing, OnLink, Walk
 from glassbridge.walk.predict import predict
 
@@ -47,6 +48,7 @@ class Trace:
     transport: str = "tcp"
     own: str | None = None
     size: int = 0
+    meant: str | None = None
 
     def over(self, snapshot: Snapshot) -> Walk | Missing:
         source = None if self.source is None else self.world.boxes[self.source].cookie
@@ -57,6 +59,7 @@ class Trace:
             destination_port=0 if self.transport == "icmp" else self.port,
             source_address=None if self.own is None else ip_address(self.own),
             size=self.size,
+            meant=None if self.meant is None else self.world.boxes[self.meant].cookie,
         )
         return predict(snapshot, question)
 
@@ -360,3 +363,26 @@ def test_a_loop_of_links_is_no_loop_of_the_walk() -> None:
     lost = Trace(world, "nginx-1", "172.17.0.99").walk()
     assert cause(lost) is Cause.NEIGHBOUR_UNANSWERED
     assert Ifindex(2) == lost.steps[-1].place.ifindex
+
+
+@pytest.mark.parametrize("transport", ["icmp", "tcp"])
+def test_who_was_named_is_who_must_take_it(transport: str) -> None:
+    """Somebody else has the address too, and the sender knows his MAC."""
+    world = two_containers()
+    world.plug(world.boxes["host"], "gb0", world.netns("thief"), "172.17.0.3/16")
+    world.boxes["thief"].listens(80)
+    known = world.boxes["thief"].change("eth0", mac=Mac("02:00:00:00:00:66")).mac
+    sender = world.boxes["nginx-1"]
+    sender.neighbours.append(
+        Neighbour(
+            ifindex=sender.find("eth0").ifindex,
+            address=ip_address("172.17.0.3"),
+            mac=known,
+            state=NeighbourState.REACHABLE,
+        )
+    )
+    named = Trace(world, "nginx-1", "172.17.0.3", transport=transport, meant="nginx-2").walk()
+    assert cause(named) is Cause.DUPLICATE_ADDRESS
+    assert named.request[-1].place.name == "thief"
+    by_address = Trace(world, "nginx-1", "172.17.0.3", transport=transport).walk()
+    assert by_address.disposition is Disposition.ACCEPTED

@@ -18,7 +18,7 @@ from glassbridge.walk.evidence.hops import place_of
 from glassbridge.walk.evidence.judging import foreseen
 from glassbridge.walk.evidence.merge import Merged
 from glassbridge.walk.evidence.rule_names import name_hit
-from glassbridge.walk.evidence.testimony import Testimony, testify
+from glassbridge.walk.evidence.testimony import OTHERHOST, Testimony, testify
 from glassbridge.walk.evidence.told_drops import Fate
 from glassbridge.walk.fixes.by_cause import mend
 from glassbridge.walk.fixes.mending import Case
@@ -124,6 +124,8 @@ def explain(
         if merged.verdict is Verdict.DELIVERED:
             drop = replace(drop, sentence=f"an answer to it would be lost: {drop.sentence}")
         return _explanation(drop, predicted, walk, merged, testimony, snapshot)
+    if merged.ending.is_astray:
+        return _astray(walk, merged, testimony, snapshot)
     if merged.ending.fate is not Fate.LOST or not walk.steps:
         return None
     return _unforeseen(walk, merged, testimony, snapshot)
@@ -157,6 +159,22 @@ def _left_as_it_was(
         subject=str(packet.source),
     )
     return _explanation(drop, n, walk, merged, testimony, snapshot, is_certain=False)
+
+
+def _astray(
+    walk: Walk, merged: Merged, testimony: Testimony, snapshot: Snapshot
+) -> Explanation | None:
+    """Somebody else took it: if two had said that they have the address, that is why."""
+    for n, step in enumerate(walk.request):
+        found = step.detail
+        if isinstance(found, NeighbourFound) and len(found.answered_by) > 1:
+            drop = Drop(
+                cause=Cause.DUPLICATE_ADDRESS,
+                sentence=f"{' and '.join(found.answered_by)} both answer for {found.address}",
+                subject=str(found.address),
+            )
+            return _explanation(drop, n, walk, merged, testimony, snapshot)
+    return None
 
 
 def _unforeseen(
@@ -253,7 +271,14 @@ def _explanation(
 def _same_drop(step: Step, testimony: Testimony, drop: Drop) -> KernelEvent | None:
     """The tracepoint beside a rule's verdict."""
     places = {step.place.cookie, drop.place.cookie if drop.place else None, None}
-    fitting = (e for e, c in testimony.drops if e.is_reply == step.is_reply and c in places)
+    fitting = (
+        e
+        for e, c in testimony.drops
+        if e.is_reply == step.is_reply
+        and c in places
+        # a flooded copy ends so in namespaces that nobody read
+        and (c is not None or e.reason != OTHERHOST)
+    )
     return next(fitting, None)
 
 

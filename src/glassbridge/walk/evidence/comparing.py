@@ -25,6 +25,7 @@ from glassbridge.model.step_details import (
     Switched,
 )
 from glassbridge.model.walk import Action, Answered, AtRule, OnLink, Step
+from glassbridge.walk.evidence.reached import is_usurped
 from glassbridge.walk.evidence.rule_names import name_hit
 from glassbridge.walk.evidence.testimony import LINK_WITNESSES, Testimony
 
@@ -144,7 +145,7 @@ def _answered(step: Step, testimony: Testimony) -> Iterator[Word]:
     is_good = answer.kind in GOOD_ANSWERS
     if answer.kind is AnswerKind.NOTHING:
         return  # where it was lost, other witnesses tell: the sender only knows that it was
-    if is_good == (step.drop is None):
+    if is_good == (step.drop is None or is_usurped(step)):
         yield Word(by=WitnessName.SENDER, agrees=True)
     else:
         instead = f"the sender's socket: {answer.kind}" + (

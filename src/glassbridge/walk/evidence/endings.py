@@ -17,13 +17,13 @@ def ending_of(walk: Walk, testimony: Testimony, snapshot: Snapshot) -> Ending:
     steps = walk.steps
     answer = testimony.answer
     kind = answer.kind if answer else None
-    if kind in GOOD_ANSWERS or not steps:
-        return Ending(fate=Fate.DELIVERED if kind in GOOD_ANSWERS else Fate.UNSETTLED)
-    if kind is AnswerKind.NOT_SENT:
-        return _not_sent(steps, testimony, snapshot)
+    if kind in GOOD_ANSWERS:
+        return Ending(fate=Fate.DELIVERED, is_astray=_is_astray(walk, testimony, snapshot))
+    if not steps:
+        return Ending(fate=Fate.UNSETTLED)
     told = told_drop(steps, testimony, snapshot, is_reply=False)
-    if told is not None:
-        return told
+    if told is not None or kind is AnswerKind.NOT_SENT:
+        return told or _not_sent(steps, testimony)
     if kind in {AnswerKind.REFUSED, AnswerKind.ICMP_ERROR}:
         return _refused(steps, testimony, snapshot)
     if kind is None and _came_back(steps, testimony):
@@ -31,11 +31,15 @@ def ending_of(walk: Walk, testimony: Testimony, snapshot: Snapshot) -> Ending:
     return _silent(walk, testimony, snapshot)
 
 
-def _not_sent(steps: tuple[Step, ...], testimony: Testimony, snapshot: Snapshot) -> Ending:
+def _is_astray(walk: Walk, testimony: Testimony, snapshot: Snapshot) -> bool:
+    if not LINK_WITNESSES & testimony.reliable or not any(map(has_link, walk.request)):
+        return False
+    has_come = has_arrived([*walk.request], testimony)
+    return not has_come and _went_on(walk.steps, testimony, snapshot)
+
+
+def _not_sent(steps: tuple[Step, ...], testimony: Testimony) -> Ending:
     """The kernel refused to send: somewhere before the first cable."""
-    told = told_drop(steps, testimony, snapshot, is_reply=False)
-    if told is not None:
-        return told
     home = steps[0].place.cookie
     errno = testimony.answer.errno if testimony.answer else ""
     foreseen = next((n for n, s in enumerate(steps) if s.drop is not None), None)
@@ -131,7 +135,7 @@ def _lost_after(steps: tuple[Step, ...], way: list[int], seen: int, testimony: T
 
 
 def _went_on(steps: tuple[Step, ...], testimony: Testimony, snapshot: Snapshot) -> bool:
-    """Seen on links that come after the step at which it was to be dropped."""
+    """Seen on links to which no predicted step leads."""
     return any(not m.is_reply for m in unpredicted(steps, testimony, snapshot))
 
 

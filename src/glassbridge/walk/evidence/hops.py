@@ -6,6 +6,7 @@ from glassbridge.model.snapshot import Snapshot
 from glassbridge.model.walk import Step, Walk
 from glassbridge.walk.evidence.comparing import GOOD_ANSWERS, Word, words_on
 from glassbridge.walk.evidence.judging import agrees_with, tell_ending
+from glassbridge.walk.evidence.reached import is_usurped
 from glassbridge.walk.evidence.testimony import Testimony
 from glassbridge.walk.evidence.told_drops import Ending, Fate
 
@@ -42,7 +43,8 @@ def _compared(step: Step, words: tuple[Word, ...], *, is_seen_around: bool) -> H
         return _differing(step, words, text)
     if any(w.agrees for w in words):
         by = _names({w.by for w in words if w.agrees})
-        return Hop(n=0, step=step, seen=Seen.AGREES, at_ns=_first_time(words), by=by, differs=text)
+        # what a look-up said beforehand does not count against the packet itself
+        return Hop(n=0, step=step, seen=Seen.AGREES, at_ns=_first_time(words), by=by)
     if is_seen_around and any(w.is_silence for w in words):
         return _differing(step, words, "bypassed: seen before and after it, but not here")
     return Hop(n=0, step=step)
@@ -78,7 +80,7 @@ def _has_passed(step: Step, ending: Ending, testimony: Testimony) -> bool:
     if ending.fate is Fate.DELIVERED and step.is_reply:
         answer = testimony.answer
         return answer is not None and answer.kind in GOOD_ANSWERS
-    return ending.fate in {Fate.DELIVERED, Fate.LOST}
+    return ending.fate is Fate.LOST or (ending.fate is Fate.DELIVERED and not is_usurped(step))
 
 
 def _differing(step: Step, words: tuple[Word, ...], text: str) -> Hop:

@@ -11,6 +11,7 @@ from glassbridge.model.packet import Transport
 from glassbridge.model.report import Verdict
 from glassbridge.model.step_details import Crossed, Left
 from glassbridge.model.walk import Disposition, Step, Walk
+from glassbridge.walk.evidence.reached import is_usurped
 from glassbridge.walk.evidence.rule_names import name_hit
 from glassbridge.walk.evidence.testimony import Testimony, is_hit_of
 from glassbridge.walk.evidence.told_drops import Ending, Fate
@@ -23,7 +24,9 @@ def judge(walk: Walk, ending: Ending) -> Verdict:
         case Fate.UNSETTLED | Fate.LEFT:
             return predicted
         case Fate.DELIVERED:
-            return Verdict.DISAGREE if predicted is Verdict.DROPPED else Verdict.DELIVERED
+            if predicted is not Verdict.DROPPED and not ending.is_astray:
+                return Verdict.DELIVERED
+            return Verdict.DROPPED if any(map(is_usurped, walk.steps)) else Verdict.DISAGREE
         case Fate.LOST:
             return _judge_loss(walk, ending, predicted)
 

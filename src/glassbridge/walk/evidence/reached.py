@@ -1,7 +1,8 @@
 """How far along the predicted steps the packet was seen."""
 
+from glassbridge.model.cause import Cause
 from glassbridge.model.observation import NeighbourMessage
-from glassbridge.model.step_details import Crossed, NeighbourFound, PortEntered
+from glassbridge.model.step_details import Crossed, NeighbourFound, PortEntered, SocketFound
 from glassbridge.model.walk import OnLink, Step
 from glassbridge.walk.evidence.testimony import Testimony
 
@@ -60,3 +61,9 @@ def has_arrived(way: list[Step], testimony: Testimony) -> bool:
         if isinstance(e, OnLink)
         for m in testimony.at_link(e.cookie, e.ifindex, outgoing=e.outgoing, is_reply=last.is_reply)
     )
+
+
+def is_usurped(step: Step) -> bool:
+    """Taken, and answered, by somebody else who has the address too: that is its drop."""
+    taken = isinstance(step.detail, SocketFound) and (step.detail.socket or step.detail.is_echo)
+    return bool(taken) and step.drop is not None and step.drop.cause is Cause.DUPLICATE_ADDRESS

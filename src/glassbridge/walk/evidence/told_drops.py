@@ -43,6 +43,8 @@ class Ending(Struct, frozen=True, kw_only=True):
     """Who told."""
     is_beyond: bool = False
     """Lost where nothing can be read, or after it had passed the last step."""
+    is_astray: bool = False
+    """Of DELIVERED: it was not seen where it should have come in, but elsewhere."""
 
 
 def told_drop(

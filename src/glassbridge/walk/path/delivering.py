@@ -8,7 +8,7 @@ from glassbridge.model.packet import Packet, Transport
 from glassbridge.model.step_details import SocketFound
 from glassbridge.model.tables import ListeningSocket
 from glassbridge.model.topology import Link, Stack
-from glassbridge.model.walk import Action, Answered, Disposition, Drop, Fact
+from glassbridge.model.walk import Action, Answered, Disposition, Drop, Expected, Fact
 from glassbridge.walk.path.port_gates import Flood
 from glassbridge.walk.path.segment import explore
 from glassbridge.walk.path.sysctls import setting
@@ -32,12 +32,7 @@ def deliver(ground: Ground, traveller: Traveller, station: Delivered) -> Travell
     on_port = tuple(s for s in sockets if s.port == packet.destination_port)
     taker = next((s for s in on_port if takes(s, packet.destination, station.link)), None)
     if taker is not None:
-        return traveller.then(
-            place,
-            SocketFound(socket=taker),
-            action=Action.DELIVERED,
-            expected=(Answered(),),
-        ).at(_ACCEPTED)
+        return _accepted(ground, traveller, station.link, SocketFound(socket=taker), (Answered(),))
     others = (on_port or sockets)[:_SHOWN]
     return traveller.then(
         place,
@@ -93,7 +88,35 @@ def _echo(ground: Ground, traveller: Traveller, link: Link) -> Traveller:
             ),
         )
     expected = (Answered(),) if is_echo else ()
-    return traveller.then(place, found, action=Action.DELIVERED, expected=expected).at(_ACCEPTED)
+    return _accepted(ground, traveller, link, found, expected)
+
+
+def _accepted(
+    ground: Ground,
+    traveller: Traveller,
+    link: Link,
+    found: SocketFound,
+    expected: tuple[Expected, ...],
+) -> Traveller:
+    """Taken; but not by who was asked for, where two have the address."""
+    place, drop = ground.place(traveller.cookie, link), _usurped(ground, traveller)
+    took = traveller.then(place, found, action=Action.DELIVERED, expected=expected, drop=drop)
+    return took if took.has_ended else took.at(_ACCEPTED)
+
+
+def _usurped(ground: Ground, traveller: Traveller) -> Drop | None:
+    meant, address = ground.question.meant, traveller.packet.destination
+    if meant in {None, traveller.cookie} or address != ground.question.destination:
+        return None
+    assert meant is not None
+    asked, name = ground.snapshot.call(meant), ground.snapshot.call(traveller.cookie)
+    return Drop(
+        cause=Cause.DUPLICATE_ADDRESS,
+        sentence=f"{name} takes it, not {asked}: both have {address}",
+        evidence=(Fact(what=f"addresses of {name}", says=str(address)),),
+        place=ground.place(traveller.cookie),
+        subject=str(address),
+    )
 
 
 def _nobody(
