@@ -9,6 +9,9 @@ from glassbridge.model.packet import Question
 from glassbridge.model.step_details import Translated
 from glassbridge.model.walk import Walk
 
+NEIGHBOUR_TIMEOUT = 3.5
+"""Seconds in which the kernel asks three times and gives up."""
+
 
 def _say_nothing(_sentence: str) -> None: ...
 
@@ -25,7 +28,7 @@ class ObservationRequest:
     """The namespaces to tap; empty: those of the walk."""
     timeout: float = 1.0
     """Seconds to wait for an answer; live: for the first packet."""
-    neighbour_timeout: float = 3.5
+    neighbour_timeout: float = NEIGHBOUR_TIMEOUT
     """Instead, while a neighbour was asked and does not answer: the kernel asks three times."""
     is_live: bool = False
     """Send nothing: wait for the next real packet of the flow."""

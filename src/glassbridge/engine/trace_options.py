@@ -4,6 +4,9 @@ from collections.abc import Callable
 
 from msgspec import Struct
 
+USUAL_TIMEOUT = 1.0
+"""Seconds for an answer, where nobody says otherwise."""
+
 
 def _say_nothing(_sentence: str) -> None: ...
 
@@ -16,7 +19,7 @@ class TraceOptions(Struct, frozen=True, kw_only=True):
     live: bool = False
     """Instead, wait for the next packet of that flow that somebody else sends."""
     count: int = 1
-    timeout: float = 1.0
+    timeout: float = USUAL_TIMEOUT
     """Seconds to wait for an answer; live: for the packet."""
     full: bool = False
     """Keep frames whole."""

@@ -32,6 +32,9 @@ def trace(survey: Surveyed, wish: FlowWish, options: TraceOptions) -> TraceRepor
     merged = [merge(walk, o, survey.snapshot) for o in observations]
     first = observations[0] if observations else None
     joined = merged[0] if merged else merge(walk, None, survey.snapshot)
+    if first is not None and first.is_live and first.packet is None:
+        why = f"no packet of this flow came in {options.timeout:g} s"
+        joined = replace(joined, verdict=Verdict.INSUFFICIENT_INFO, why_unknown=why)
     report = _report(wish, asked, walk, joined, first, survey.snapshot)
     return replace(report, notes=_notes(merged, options), recorded=options.recorded)
 
@@ -113,6 +116,8 @@ def _cause(
         return None
     from glassbridge.walk.causes.explaining import explain  # noqa: PLC0415 - what arrives needs no cause
 
+    if observation is not None and observation.is_live and observation.packet is None:
+        return None
     found = explain(walk, merged, observation, snapshot)
     is_unknown = merged.verdict is Verdict.INSUFFICIENT_INFO
     if found is not None and is_unknown and found.code is Cause.NOT_EXPLAINED:

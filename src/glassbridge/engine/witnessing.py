@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from glassbridge.engine.observation_request import ObservationRequest
+from glassbridge.engine.observation_request import NEIGHBOUR_TIMEOUT, ObservationRequest
 from glassbridge.engine.observing import observe_times
 from glassbridge.engine.survey import Survey
-from glassbridge.engine.trace_options import TraceOptions
+from glassbridge.engine.trace_options import USUAL_TIMEOUT, TraceOptions
 from glassbridge.kernel.nftrace import NftTrace
 from glassbridge.kernel.rule_counters import RuleCounters
 from glassbridge.kernel.tracepoints import Tracepoints
@@ -26,6 +26,8 @@ def witness(
         question=question,
         open_netns=survey.open,
         timeout=options.timeout,
+        # whoever asks for haste does not wait for three questions
+        neighbour_timeout=NEIGHBOUR_TIMEOUT if options.timeout >= USUAL_TIMEOUT else 0.0,
         is_live=options.live,
         is_whole=options.full,
         say=options.say,

@@ -212,6 +212,15 @@ def test_nobody_has_the_address(stage: Stage) -> None:
     assert questions(seen) == {(A, "10.77.0.99")}
 
 
+def test_who_is_silent_is_waited_for_once(stage: Stage) -> None:
+    said: list[str] = []
+    asked = request(
+        stage, Transport.ICMP, "10.77.0.98", timeout=0.1, neighbour_timeout=0.3, say=said.append
+    )
+    assert len([*observe_times(asked, (), 3)]) == 3
+    assert len(said) == 1
+
+
 def test_what_could_not_be_sent(stage: Stage) -> None:
     run("ip route add unreachable 192.0.2.0/24", "a")
     seen = observe(request(stage, Transport.UDP, "192.0.2.1"))
