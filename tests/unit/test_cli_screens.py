@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from glassbridge.app.cli.bridge_screen import bridge_screen
+from glassbridge.app.cli.bridge_screen import _head, bridge_screen
 from glassbridge.app.cli.stack_screen import stack_screen
 from glassbridge.app.cli.table import sheet, shorten, table
 from glassbridge.app.cli.words import counted, duration, size
@@ -245,3 +245,10 @@ def test_no_style_where_it_is_not_wanted(
     assert table(("A",), []) == "\033[1mA\033[0m"
     monkeypatch.setenv(variable, value)
     assert table(("A",), []) == "A"
+
+
+def test_the_head_of_a_bridge_fits_the_screen() -> None:
+    words = ["10.0.0.1/24", "fd00:1111:2222:3333:4444:5555:6666:1/64", "02:42:00:00:00:01"]
+    head = _head("br0", [*words, "2 of 1023 ports", "learning on", "stp off"])
+    assert max(map(len, head.splitlines())) <= 100
+    assert head.split("   ")[1:4] == words

@@ -67,7 +67,7 @@ SENTENCES: list[tuple[Detail, str]] = [
     ),
     (
         NeighbourFound(address=ADDRESSES[TWO], mac=None, is_asked=True, heard_count=2),
-        "ARP who-has 172.17.0.3, 2 heard it: nobody answered",
+        "ARP who-has 172.17.0.3: heard by 2, answered by nobody",
     ),
     (
         NeighbourFound(
@@ -106,7 +106,7 @@ SENTENCES: list[tuple[Detail, str]] = [
     (SocketFound(socket=None, is_echo=True), "ICMP echo: the IP stack itself answers"),
     (
         SocketFound(socket=None, others=(LOCAL,)),
-        "nothing takes tcp 80 here: only 127.0.0.1:80",
+        "nothing takes tcp 80 at 172.17.0.3: only at 127.0.0.1:80",
     ),
     (Entered(address=ip_address("198.51.100.7")), "comes in from outside, from 198.51.100.7"),
     (Left(gateway=None), "leaves this host"),

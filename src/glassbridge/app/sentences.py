@@ -3,6 +3,7 @@
 from typing import assert_never
 
 from glassbridge.model.address import IPAddress
+from glassbridge.model.cause import Cause
 from glassbridge.model.packet import Packet, Transport
 from glassbridge.model.ruleset import RuleRef
 from glassbridge.model.step_details import (
@@ -118,13 +119,14 @@ def _tells_its_end(step: Step) -> bool:
     """Whether the sentence of the detail already says why the packet goes no further."""
     match step.detail:
         case RouteChosen(route=route):
-            return route is None or route.type in _ENDS
+            is_none = step.drop is None or step.drop.cause is Cause.NO_ROUTE
+            return is_none if route is None else route.type in _ENDS
         case NeighbourFound(mac=mac):
             return mac is None
         case HookPassed(verdict=verdict):
             return verdict in _REFUSALS
-        case SocketFound(socket=socket):
-            return socket is None
+        case SocketFound(socket=socket, is_echo=is_echo):
+            return socket is None and not is_echo
         case _:
             return False
 
@@ -172,8 +174,8 @@ def _neighbour(found: NeighbourFound) -> str:
         return f"{asks}: {found.address} is {found.mac} ({found.state})"
     question = f"{asks} who-has {found.address}"
     if found.mac is None:
-        heard = f", {found.heard_count} heard it" if found.heard_count else ""
-        return f"{question}{heard}: nobody answered"
+        heard = f"heard by {found.heard_count}, " if found.heard_count else ""
+        return f"{question}: {heard}answered by nobody"
     return f"{question}, to all: {_heard(found)}"
 
 
@@ -192,9 +194,13 @@ def _switch(switched: Switched) -> str:
     if switched.is_own:
         return f"{switched.mac} is the bridge's own: up into the IP stack"
     if switched.to is None:
-        return f"FDB does not know {switched.mac}: flooded to {switched.flood_count} ports"
+        return f"FDB does not know {switched.mac}: flooded to {_ports(switched.flood_count)}"
     port = f"port {switched.port} " if switched.port else ""
     return f"FDB {switched.mac} -> {port}{switched.to.ifname}"
+
+
+def _ports(count: int) -> str:
+    return "1 port" if count == 1 else f"{count} ports"
 
 
 def _hook(passed: HookPassed) -> str:
@@ -225,10 +231,17 @@ def _socket(found: SocketFound, step: Step) -> str:
     if found.is_echo:
         return "ICMP echo: the IP stack itself answers"
     if found.others:
-        there = ", ".join(with_port(s.address, s.port) for s in found.others[:2])
-        return f"nothing takes {packet.transport} {packet.destination_port} here: only {there}"
+        return _others(found, packet)
     if step.drop is None:
         return "the socket that asked has its answer"
     if packet.transport is Transport.ICMP:
         return "nothing takes it here"
     return f"nothing listens on {packet.transport} {packet.destination_port}"
+
+
+def _others(found: SocketFound, packet: Packet) -> str:
+    there = ", ".join(with_port(s.address, s.port) for s in found.others[:2])
+    service = f"{packet.transport} {packet.destination_port}"
+    if any(s.port == packet.destination_port for s in found.others):
+        return f"nothing takes {service} at {packet.destination}: only at {there}"
+    return f"nothing listens on {service}, but on {there}"

@@ -26,9 +26,10 @@ from tests.unit.walk.reports import (
 
 from glassbridge.app.cli import columns, table
 from glassbridge.app.cli.columns import SCREEN, cut, fit, fold, shorten
+from glassbridge.app.cli.exits import show_error
 from glassbridge.app.cli.shell_lines import shell_lines
-from glassbridge.app.cli.walk_rows import Row, walk_rows
-from glassbridge.app.cli.walk_screen import walk_screen
+from glassbridge.app.cli.walk_rows import DROPPED, Row, walk_rows
+from glassbridge.app.cli.walk_screen import _table, walk_screen
 from glassbridge.app.cli.walk_tree import walk_tree
 from glassbridge.app.cli.words import elapsed
 from glassbridge.model.report import Seen, TraceReport
@@ -302,3 +303,26 @@ def test_a_packet_that_was_seen_is_not_called_predicted_only() -> None:
     assert "predicted only" not in shown
     assert "no packet was sent" not in shown
     assert "predicted only" in walk_screen(insufficient())
+
+
+def test_no_word_is_cut_of_the_row_at_which_it_ended() -> None:
+    rows = list(_table([Row("7", "host", "word " * 30 + "end", DROPPED), Row("8", "b", "x" * 200)]))
+    assert sum(line.count("word") for line in rows) == 30
+    assert any(line.split()[-1] == "end" for line in rows if line)
+    assert max(map(len, rows)) <= 100
+
+
+def test_a_rule_in_one_word_that_is_too_wide_is_told_without_its_quotes() -> None:
+    rule = "add rule inet fw input ip saddr 172.18.0.2 ip daddr 172.18.0.1 meta l4proto icmp accept"
+    lines = list(shell_lines(f"nft '{rule}'", 92))
+    assert max(map(len, lines)) <= 92
+    assert " ".join(line.rstrip("\\").strip() for line in lines) == f"nft {rule}"
+    assert list(shell_lines(f"sh -c '{rule}'", 92))[-1].endswith(f"'{rule}'"), "one word of sh"
+
+
+def test_an_error_is_no_wider_than_the_screen(capsys: pytest.CaptureFixture[str]) -> None:
+    show_error("no such container: " + "a" * 300, "searched: " + ", ".join(["/usr/local/bin"] * 20))
+    shown = capsys.readouterr().err
+    assert max(map(len, shown.splitlines())) <= 100
+    assert shown.count("a" * 80) >= 1
+    assert shown.count("/usr/local/bin") == 20

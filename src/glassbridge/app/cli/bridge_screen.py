@@ -1,5 +1,6 @@
 """A bridge as `brctl show` and `brctl showmacs` should have been."""
 
+from glassbridge.app.cli.columns import SCREEN
 from glassbridge.app.cli.table import bold, shorten, table
 from glassbridge.app.cli.words import duration
 from glassbridge.engine.stacks import BridgeReport, Cable
@@ -9,7 +10,7 @@ from glassbridge.model.topology import Link
 _PORTS_MAX = 1023
 """BR_MAX_PORTS of net/bridge/br_private.h, less the port number 0."""
 
-_INDENT = "  "
+_INDENT, _WIDE_GAP = "  ", "   "
 
 
 def bridge_screen(report: BridgeReport) -> str:
@@ -27,13 +28,25 @@ def bridge_screen(report: BridgeReport) -> str:
     ]
     if not link.is_up:
         words.insert(0, "DOWN")
-    head = f"{bold(link.ifname)}   {'   '.join(words)}"
+    head = _head(link.ifname, words)
     if not switch.ports:
         return f"{head}\n{_INDENT}no cable is plugged in"
     cables = {cable.ifname: cable for cable in report.cables}
     rows = [_row(port, cables.get(port.ifname), report) for port in switch.ports]
     text = table(("PORT", "HOST END", "CONTAINER", "STATE", "ADDRESSES LEARNED (age)"), rows)
     return "\n".join([head, *(f"{_INDENT}{line}" for line in text.split("\n"))])
+
+
+def _head(name: str, words: list[str]) -> str:
+    """On as many lines as it takes; no word is broken."""
+    lines, used = [bold(name)], len(name)
+    for word in words:
+        if used + len(_WIDE_GAP) + len(word) > SCREEN:
+            lines.append(" " * len(name))
+            used = len(name)
+        lines[-1] += f"{_WIDE_GAP}{word}"
+        used += len(_WIDE_GAP) + len(word)
+    return "\n".join(lines)
 
 
 def _row(

@@ -23,13 +23,12 @@ from glassbridge.model.step_details import (
     Switched,
     Translated,
 )
-from glassbridge.model.tables import Neighbour, Route, RoutingRule
+from glassbridge.model.tables import Neighbour, Route, RoutingRule, table_name
 from glassbridge.model.walk import Answered, AtRule, Drop, Expected, OnLink, Step
 
 Labelled = tuple[str, str]
 """What kind of fact, and the fact."""
 
-_TABLES = {253: "default", 254: "main", 255: "local"}
 _PROTOCOLS = {2: "kernel", 3: "boot", 4: "static", 9: "ra", 16: "dhcp", 186: "bgp"}
 
 
@@ -69,7 +68,7 @@ def packet_text(packet: Packet) -> str:
         words.append(f"[{packet.tcp_flags}]")
     words.append(f"ttl {packet.ttl}")
     if packet.length:
-        words.append(f"{packet.length} octets")
+        words.append(f"{packet.length} bytes")
     if packet.mark:
         words.append(f"mark {packet.mark:#x}")
     return " ".join(words)
@@ -101,7 +100,7 @@ def route_text(route: Route) -> str:
     )
     words += [f"{key} {value}" for key, value in pairs if value is not None]
     words += [f"nexthop via {hop.gateway} weight {hop.weight}" for hop in route.next_hops]
-    return " ".join([*words, f"table {_TABLES.get(route.table, route.table)}", *route.flags])
+    return " ".join([*words, f"table {table_name(route.table)}", *route.flags])
 
 
 def _detail(step: Step) -> Iterator[Labelled]:  # noqa: C901, PLR0912 - one arm for each kind
@@ -168,7 +167,7 @@ def routing_rule_text(rule: RoutingRule) -> str:
     )
     words += [f"{key} {value}" for key, value in pairs if value is not None]
     table = rule.table or 0
-    words.append(f"lookup {_TABLES.get(table, table)}" if rule.action == "table" else rule.action)
+    words.append(f"lookup {table_name(table)}" if rule.action == "table" else rule.action)
     return " ".join(words)
 
 

@@ -1,12 +1,22 @@
 """A packet's walk as one reads it: what happened from hop to hop, then why, proof and mending."""
 
+import re
 from collections.abc import Iterator
+from typing import TypeAlias
 
 from glassbridge.app.cli.blocks import fix_lines, folded, labelled, painted
 from glassbridge.app.cli.columns import SCREEN, columns, cut, fit, fold, pad, plain
 from glassbridge.app.cli.rule_words import rule_text
 from glassbridge.app.cli.table import bold
-from glassbridge.app.cli.walk_rows import AGREES, LEGEND, UNSEEN, Row, walk_rows, was_observed
+from glassbridge.app.cli.walk_rows import (
+    AGREES,
+    DROPPED,
+    LEGEND,
+    UNSEEN,
+    Row,
+    walk_rows,
+    was_observed,
+)
 from glassbridge.app.cli.words import counted, elapsed
 from glassbridge.app.sentences import sentence_of
 from glassbridge.model.observation import WitnessName
@@ -14,8 +24,13 @@ from glassbridge.model.report import Explanation, Hop, Seen, TraceReport, Verdic
 from glassbridge.model.ruleset import RuleRef
 from glassbridge.model.step_details import Place
 
+Cells: TypeAlias = tuple[str, str, str, str, str]
+"""Of one line: number, where, what, mark, time."""
+
 _GAP, _HEAD_GAP = "  ", 6
 _WHERE_MAX, _SEEN, _TIME = 26, 4, 7
+
+_HANDLE = re.compile(r" #\d")
 
 _GREEN, _RED, _YELLOW = 32, 31, 33
 _COLOURS = {
@@ -51,7 +66,13 @@ def head_lines(report: TraceReport) -> list[str]:
 
 def explanation_lines(report: TraceReport) -> Iterator[str]:
     """What cannot be known, what differs, why it was dropped, and remarks; nothing of a success."""
-    blocks = (_unknown(report), _disagreement(report), _cause(report.cause), _remarks(report))
+    blocks = (
+        _unknown(report),
+        _disagreement(report),
+        _cause(report.cause),
+        _advice(report),
+        _remarks(report),
+    )
     told = [lines for lines in map(list, blocks) if lines]
     for index, lines in enumerate(told):
         if index:
@@ -131,15 +152,40 @@ def _table(rows: list[Row]) -> list[str]:
                 cells[4].rjust(_TIME),
             )
         )
-        for cells in (("#", "where", "what happened", "seen", "+us"), *shown)
+        for whole in (("#", "where", "what happened", "seen", "+us"), *shown)
+        for cells in _wrapped(whole, what)
     ]
     marks = {row.mark for row in rows}
     if marks - {AGREES, UNSEEN}:
-        lines += ["", _GAP.join(f"{mark} {LEGEND[mark]}" for mark in LEGEND if mark in marks)]
+        told = [f"{mark} {LEGEND[mark]}" for mark in LEGEND if mark in marks]
+        if any(_HANDLE.search(row.what) for row in rows):
+            told.append("#N a rule's handle")
+        lines += ["", *_joined(told)]
     return [bold(lines[0].rstrip()), *lines[1:]]
 
 
-def _cells(row: Row) -> tuple[str, str, str, str, str]:
+def _joined(words: list[str]) -> Iterator[str]:
+    line = words[0]
+    for word in words[1:]:
+        longer = f"{line}{_GAP}{word}"
+        if columns(longer) > SCREEN:
+            yield line
+            longer = word
+        line = longer
+    yield line
+
+
+def _wrapped(cells: Cells, width: int) -> Iterator[Cells]:
+    """Of the row at which it ended no word is cut: it is the one that matters."""
+    if cells[3] != DROPPED:
+        yield cells
+        return
+    first, *more = fold(cells[2], width)
+    yield (*cells[:2], first, *cells[3:])
+    yield from (("", "", line, "", "") for line in more)
+
+
+def _cells(row: Row) -> Cells:
     us = "" if row.us is None else f"{row.us:.0f}"
     time = us if len(us) <= _TIME else elapsed(row.us or 0)
     return row.number, plain(row.where), plain(row.what), row.mark, cut(time, _TIME)
@@ -182,7 +228,12 @@ def _disagreement(report: TraceReport) -> Iterator[str]:
     for cells in (("#", "predicted", "seen"), *map(_sides, differing)):
         left, right = fit(plain(cells[1]), side), fit(plain(cells[2]), side)
         yield _GAP.join((cells[0].rjust(number), pad(left, side), right))
-    yield ""
+
+
+def _advice(report: TraceReport) -> Iterator[str]:
+    """What tells which side is right."""
+    if report.verdict is not Verdict.DISAGREE:
+        return
     yield from labelled(
         "do",
         folded(
@@ -207,6 +258,8 @@ def _unknown(report: TraceReport) -> Iterator[str]:
         return
     if report.recorded:
         advice = "trace on the host itself: there a real packet can tell"
+    elif report.observation is not None and report.observation.is_live:
+        advice = "wait longer, with --timeout, or send a packet of our own, without --live"
     elif not was_observed(report):
         advice = "send a real packet, without --no-probe: it may tell what the state cannot"
     else:

@@ -180,9 +180,9 @@ def link_down(scene: Scene) -> Drop | None:
 def _too_large(scene: Scene, cause: Cause, link: Link, why: str) -> Drop:
     return scene.drop(
         cause,
-        f"{link.ifname} takes no {scene.packet.length} octets, and {why}",
+        f"{link.ifname} takes no {scene.packet.length} bytes, and {why}",
         Fact(what=f"MTU of {link.ifname}", says=str(link.mtu)),
-        Fact(what="packet", says=f"{scene.packet.length} octets"),
+        Fact(what="packet", says=f"{scene.packet.length} bytes"),
         link=link,
     )
 

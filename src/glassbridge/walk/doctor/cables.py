@@ -115,7 +115,7 @@ def _unequal(snapshot: Snapshot, bridge: BridgeOf, plug: Plug) -> Iterator[Findi
             severity=Severity.PROBLEM,
             where=place(snapshot, snapshot.namespaces[bridge.cookie], plug.port),
             sentence=f"the cable of {snapshot.call(plug.cookie)} has ends of unequal MTU: packets "
-            f"over {smaller} octets are lost without a word",
+            f"over {smaller} bytes are lost without a word",
             evidence=(
                 Fact(what=f"mtu of {plug.port.ifname}", says=str(plug.port.mtu)),
                 Fact(what=f"mtu of {plug.link.ifname}", says=str(plug.link.mtu)),
@@ -148,7 +148,7 @@ def _above_uplink(
             severity=Severity.WARNING,
             where=place(snapshot, snapshot.namespaces[bridge.cookie], bridge.link),
             sentence=f"containers of {network_named(snapshot, bridge)} send packets of up to "
-            f"{largest} octets, the uplink {out.ifname} takes {out.mtu}: connections hang where "
+            f"{largest} bytes, the uplink {out.ifname} takes {out.mtu}: connections hang where "
             "ICMP is filtered",
             evidence=(
                 Fact(what=f"mtu of {bridge.link.ifname}'s ports", says=str(largest)),

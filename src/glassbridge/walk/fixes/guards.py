@@ -21,8 +21,8 @@ def mend_source_guard(case: Case) -> Mending:
                         cookie=sender.cookie,
                     ),
                 ),
-                note=f"{note}: {source} is not {sender.name}'s; if it shall be, create the network "
-                "with -o glassbridge.source_guard=off",
+                note=f"{note}: {source} is not {sender.name}'s; if it should be, create the "
+                "network with -o glassbridge.source_guard=off",
             )
     for link in stack.links:
         own = own_macs(case.snapshot, port_of(case.snapshot, sender, link))

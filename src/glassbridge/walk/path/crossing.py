@@ -103,7 +103,7 @@ def _not_taken(traveller: Traveller, peer: Link, there: Place) -> Drop | None:
         return Drop(
             cause=Cause.MTU_VETH,
             sentence=f"{peer.ifname} of {there.name}, the other end of the cable, takes no"
-            f" {traveller.packet.length} octets, and does not say so",
+            f" {traveller.packet.length} bytes, and does not say so",
             evidence=(Fact(what=f"MTU of {peer.ifname}", says=str(peer.mtu)),),
             place=there,
             subject=peer.ifname,

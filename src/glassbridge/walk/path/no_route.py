@@ -2,7 +2,7 @@
 
 from glassbridge.model.address import IPAddress
 from glassbridge.model.cause import Cause
-from glassbridge.model.tables import Route
+from glassbridge.model.tables import Route, table_name
 from glassbridge.model.topology import Link, Stack
 from glassbridge.model.walk import Drop, Fact
 from glassbridge.walk.path.routing import Chosen
@@ -114,7 +114,9 @@ def misfitted(ground: Ground, wrong: Misfit, destination: IPAddress) -> Drop:
 def _said_so(ground: Ground, traveller: Traveller, chosen: Chosen) -> Drop:
     name = ground.snapshot.call(traveller.cookie)
     if chosen.route is not None:
-        says = f"{chosen.refusal} {chosen.route.destination}, table {chosen.route.table}"
+        says = (
+            f"{chosen.refusal} {chosen.route.destination}, table {table_name(chosen.route.table)}"
+        )
         subject = str(chosen.route.destination)
     else:
         assert chosen.rule is not None

@@ -173,8 +173,8 @@ def _why(cause: Cause, rule: RuleRef | None, call: HookCall) -> str:
         return f"{where} is for routed traffic, and br_netfilter shows it bridged frames"
     if rule.is_policy:
         return f"no rule of {where}{whose} accepts it, and its policy is to drop"
-    number = rule.handle or rule.number
-    return f"rule {number} of {where}{whose}"
+    which = f"the rule of handle {rule.handle}" if rule.handle else f"rule {rule.number}"
+    return f"{which} of {where}{whose}"
 
 
 def _cause(ground: Ground, traveller: Traveller, call: HookCall, result: HookResult) -> Cause:

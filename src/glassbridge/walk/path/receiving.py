@@ -143,11 +143,11 @@ def _too_large(ground: Ground, traveller: Traveller, chosen: Chosen) -> Drop | N
     name = ground.snapshot.call(traveller.cookie)
     return Drop(
         cause=Cause.MTU_ROUTED,
-        sentence=f"{packet.length} octets do not fit through {oif.ifname} of {name},"
+        sentence=f"{packet.length} bytes do not fit through {oif.ifname} of {name},"
         " and may not be cut",
         evidence=(
             Fact(what=f"MTU towards {packet.destination}", says=str(mtu_of(chosen, oif))),
-            Fact(what="packet", says=f"{packet.length} octets, don't fragment"),
+            Fact(what="packet", says=f"{packet.length} bytes, don't fragment"),
         ),
         place=ground.place(traveller.cookie, oif),
         subject=oif.ifname,

@@ -174,7 +174,7 @@ def _too_large(ground: Ground, traveller: Traveller, chosen: Chosen, oif: Link) 
     name = ground.snapshot.call(traveller.cookie)
     return Drop(
         cause=Cause.MTU_SENDER,
-        sentence=f"{packet.length} octets do not fit through {oif.ifname} of {name}",
+        sentence=f"{packet.length} bytes do not fit through {oif.ifname} of {name}",
         evidence=(Fact(what=f"MTU of {oif.ifname}", says=str(mtu)),),
         place=ground.place(traveller.cookie, oif),
         subject=oif.ifname,

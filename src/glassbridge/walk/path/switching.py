@@ -213,11 +213,11 @@ def _too_large(
     name = ground.snapshot.call(traveller.cookie)
     return Drop(
         cause=Cause.MTU_BRIDGE_PORT,
-        sentence=f"port {port.ifname} of {bridge.ifname} in {name} lets no {packet.length} octets"
+        sentence=f"port {port.ifname} of {bridge.ifname} in {name} lets no {packet.length} bytes"
         " out, and a switch does not say so",
         evidence=(
             Fact(what=f"MTU of port {port.ifname}", says=str(port.mtu)),
-            Fact(what="packet", says=f"{packet.length} octets"),
+            Fact(what="packet", says=f"{packet.length} bytes"),
         ),
         place=ground.place(traveller.cookie, port),
         subject=port.ifname,
