@@ -75,8 +75,12 @@ def test_a_bridge_that_lost_its_address(has_uplink: bool) -> None:
     [("nginx-1", "172.17.0.3"), ("nginx-2", "172.17.0.2"), (HOST, "172.17.0.3"),
      ("nginx-2", "172.18.0.2")],
 )  # fmt: skip
-def test_a_cable_that_is_plugged_into_no_bridge(source: str, to: str) -> None:
+@pytest.mark.parametrize("talked", [False, True])
+def test_a_cable_that_is_plugged_into_no_bridge(source: str, to: str, talked: bool) -> None:
     world = two_networks()
+    if talked:
+        world.warm()
+        world.boxes[HOST].fdb.clear()
     world.boxes[HOST].change("veth-nginx-2", master=None, port=None)
     drop, mending = explained(world, source, to)
     assert drop.cause is Cause.NEIGHBOUR_UNANSWERED

@@ -7,13 +7,13 @@ from glassbridge.model.cause import Cause
 from glassbridge.model.topology import Link
 from glassbridge.model.walk import Drop, Fact
 from glassbridge.walk.path.answering import Voice
+from glassbridge.walk.path.free_cables import free_cable
 from glassbridge.walk.path.neighbour_rules import KeptBack
 from glassbridge.walk.path.passing import drop_of
 from glassbridge.walk.path.port_gates import Shut
 from glassbridge.walk.path.segment import Segment
 from glassbridge.walk.path.traveller import Addressed, Ground, Traveller
 from glassbridge.walk.path.validity import is_own
-from glassbridge.walk.path.wires import bridge_for, unplugged
 
 
 def silence(
@@ -36,9 +36,9 @@ def silence(
     mute = next((v for v in voices if v.silent_because), None)
     if mute is not None:
         return _mute(ground, station.oif, mute, target, segment)
-    free = _unplugged(ground, traveller, station, segment)
+    free = free_cable(ground, traveller.cookie, station.oif, target)
     if free is not None:
-        return free
+        return replace(free, evidence=(*free.evidence, _heard(ground, target, segment)))
     if station.is_gateway:
         return _no_gateway(ground, traveller, station, segment)
     here = ground.snapshot.call(traveller.cookie)
@@ -53,38 +53,6 @@ def silence(
         place=ground.place(traveller.cookie, station.oif),
         subject=str(target),
     )
-
-
-def _unplugged(
-    ground: Ground, traveller: Traveller, station: Addressed, segment: Segment
-) -> Drop | None:
-    """The cable of who has the address, or of who asks, is not a port of their bridge."""
-    snapshot, target = ground.snapshot, station.next_hop
-    owners = [
-        (cookie, ground.link(cookie, own.ifindex))
-        for cookie, namespace in snapshot.namespaces.items()
-        for own in namespace.stack.addresses
-        if own.interface.ip == target
-    ]
-    ends = [(traveller.cookie, station.oif), *owners]
-    for whose, link in ends:
-        found = unplugged(snapshot, whose, link)
-        bridge = bridge_for(snapshot, *found) if found is not None else None
-        if found is None or bridge is None:
-            continue
-        cookie, port = found
-        name = snapshot.call(whose)
-        return Drop(
-            cause=Cause.NEIGHBOUR_UNANSWERED,
-            sentence=f"{port.ifname}, which leads to {name}, is not a port of {bridge.ifname}",
-            evidence=(
-                Fact(what=f"bridge of {port.ifname}", says="none"),
-                _heard(ground, target, segment),
-            ),
-            place=ground.place(cookie, port),
-            subject=str(target),
-        )
-    return None
 
 
 def _filtered(ground: Ground, traveller: Traveller, kept: KeptBack, target: IPAddress) -> Drop:

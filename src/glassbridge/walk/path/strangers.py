@@ -7,6 +7,7 @@ from glassbridge.model.address import Mac
 from glassbridge.model.cause import Cause
 from glassbridge.model.topology import Link
 from glassbridge.model.walk import Drop, Fact
+from glassbridge.walk.path.free_cables import free_cable
 from glassbridge.walk.path.port_gates import Flood
 from glassbridge.walk.path.segment import Ear, explore
 from glassbridge.walk.path.traveller import Ground, Traveller, Unread
@@ -23,6 +24,10 @@ def astray(ground: Ground, traveller: Traveller) -> Drop:
     origin = ground.place(macs.origin[0], ground.link(*macs.origin))
     true = _true_mac(ground, traveller)
     known = Fact(what=f"neighbour {macs.next_hop} dev {origin.ifname}", says=str(macs.destination))
+    next_hop, sender = macs.next_hop, ground.link(*macs.origin)
+    free = free_cable(ground, macs.origin[0], sender, next_hop) if next_hop is not None else None
+    if free is not None:
+        return free
     if not true:
         return Drop(
             cause=Cause.NEIGHBOUR_UNANSWERED,
