@@ -16,6 +16,7 @@ from glassbridge.model.snapshot import Snapshot
 from glassbridge.model.step_details import Place
 from glassbridge.model.walk import Missing, Walk
 from glassbridge.walk.evidence.merge import Merged, merge
+from glassbridge.walk.evidence.testimony import ICMP_ERRORS
 from glassbridge.walk.predict import predict
 
 
@@ -36,7 +37,13 @@ def trace(survey: Surveyed, wish: FlowWish, options: TraceOptions) -> TraceRepor
         why = f"no packet of this flow came in {options.timeout:g} s"
         joined = replace(joined, verdict=Verdict.INSUFFICIENT_INFO, why_unknown=why)
     report = _report(wish, asked, walk, joined, first, survey.snapshot)
-    return replace(report, notes=_notes(merged, options), recorded=options.recorded)
+    notes = _notes(merged, options)
+    if _is_news(asked.question) and options.probe:
+        notes = (
+            *notes,
+            "only predicted: an ICMP error on its way would be taken for news of another packet",
+        )
+    return replace(report, notes=notes, recorded=options.recorded)
 
 
 def foresee(survey: Surveyed, question: Question) -> Walk:
@@ -67,7 +74,8 @@ def _witness(
     from glassbridge.engine.survey import Survey  # noqa: PLC0415 - needs Linux; a file does not
 
     assert isinstance(survey, Survey)
-    if not options.live and (not options.probe or question.source is None):
+    is_probed = options.probe and question.source is not None and not _is_news(question)
+    if not options.live and not is_probed:
         from glassbridge.engine.looking_up import ask_kernel  # noqa: PLC0415 - same
 
         lookups, witnesses = ask_kernel(walk, survey.open)
@@ -75,6 +83,11 @@ def _witness(
     from glassbridge.engine.witnessing import witness  # noqa: PLC0415 - same
 
     return witness(survey, question, walk, options)
+
+
+def _is_news(question: Question) -> bool:
+    """An ICMP error: whoever sees one takes it for news of the packet that it quotes."""
+    return question.icmp_type in ICMP_ERRORS[question.destination.version]
 
 
 def _report(
