@@ -80,7 +80,8 @@ def test_stack_and_bridge_have_podman_s_names(podman: PodmanHost) -> None:
     assert stack.startswith("web ")
     assert f"bridge {bridge}" in stack
     ports = podman.machine.screen("bridge", bridge).splitlines()
-    assert {line.split()[2] for line in ports[2:]} == {"web", "client"}
+    rows = [line.split() for line in ports if line.split()[0].isdecimal()]
+    assert {row[2] for row in rows} == {"web", "client"}
 
 
 def test_a_stopped_container_is_started_with_podman(podman: PodmanHost) -> None:

@@ -325,6 +325,26 @@ CASES = {
     "the question, at a port": Case(
         f"host: {at_link('ingress', 'to-a', 'ether type arp drop;')}", "FIREWALL_DROP", warm=""
     ),
+    "its answers go to a stranger": Case(
+        "b: ip neigh replace fd77::2 lladdr 02:00:00:00:00:99 dev eth0 nud permanent",
+        "NEIGHBOUR_UNANSWERED",
+        B6,
+        warm="WRONG_NEIGHBOUR",
+    ),
+    "a gateway that is one's own address": Case(
+        "host: ip route replace 10.78.0.0/24 via 10.78.0.1", "", C
+    ),
+    "a question of the bridge's own": Case(
+        "host: bridge link set dev to-b bcast_flood off", "", B, "host"
+    ),
+    "sent to oneself by output": Case(
+        "host: nft 'table ip n { chain c { type nat hook output priority -100; "
+        "ip daddr 10.77.0.3 tcp dport 9000 dnat to 10.77.0.1:9001; }; }'",
+        "NO_LISTENER",
+        B,
+        "host",
+        9000,
+    ),
     # receiving
     "no answer to ping": Case("b: sysctl -qw net.ipv4.icmp_echo_ignore_all=1", "NO_ANSWER"),
     "no answer to ping, IPv6": Case(

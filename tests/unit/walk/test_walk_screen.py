@@ -26,7 +26,6 @@ from tests.unit.walk.reports import (
 
 from glassbridge.app.cli import columns, table
 from glassbridge.app.cli.columns import SCREEN, cut, fit, fold, shorten
-from glassbridge.app.cli.exits import show_error
 from glassbridge.app.cli.shell_lines import shell_lines
 from glassbridge.app.cli.walk_rows import DROPPED, Row, walk_rows
 from glassbridge.app.cli.walk_screen import _table, walk_screen
@@ -318,11 +317,3 @@ def test_a_rule_in_one_word_that_is_too_wide_is_told_without_its_quotes() -> Non
     assert max(map(len, lines)) <= 92
     assert " ".join(line.rstrip("\\").strip() for line in lines) == f"nft {rule}"
     assert list(shell_lines(f"sh -c '{rule}'", 92))[-1].endswith(f"'{rule}'"), "one word of sh"
-
-
-def test_an_error_is_no_wider_than_the_screen(capsys: pytest.CaptureFixture[str]) -> None:
-    show_error("no such container: " + "a" * 300, "searched: " + ", ".join(["/usr/local/bin"] * 20))
-    shown = capsys.readouterr().err
-    assert max(map(len, shown.splitlines())) <= 100
-    assert shown.count("a" * 80) >= 1
-    assert shown.count("/usr/local/bin") == 20

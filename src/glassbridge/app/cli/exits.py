@@ -92,18 +92,8 @@ def show_usage_error(error: click.ClickException) -> None:
 
 def show_error(message: str, hint: str = "") -> None:
     """Write an error, and what to do about it, to stderr."""
-    lines = list(_beside("error: ", message))
+    lines = [f"error: {message}"]
     if hint:
-        lines += _beside("hint:  ", hint)
+        # never folded: it may be a command
+        lines.append(f"hint:  {hint}")
     print(*lines, sep="\n", file=sys.stderr)  # noqa: T201 - this is the command line's voice
-
-
-def _beside(label: str, text: str) -> Iterator[str]:
-    """Folded where it is too wide; else as it is, for it may be a command."""
-    from glassbridge.app.cli.columns import SCREEN, columns, fold  # noqa: PLC0415 - errors only
-
-    for line in text.split("\n"):
-        room = SCREEN - len(label)
-        for part in [line] if columns(line) <= room else fold(line, room):
-            yield f"{label}{part}"
-            label = " " * len(label)

@@ -158,11 +158,26 @@ def ask(ground: Ground, cookie: int, oif: Link, target: IPAddress, sender: IPAdd
 
 
 def _filtered(ground: Ground, asking: Asking, heard: Voice) -> Voice:
-    """The same voice, or none where a firewall keeps it from being heard."""
+    """The same voice, or none where a firewall or a wrong MAC keeps it from being heard."""
     if heard.mac is None:
         return heard
+    wrong = _answers_to(ground, asking, heard.ear)
+    if wrong is not None:
+        why = f"it answers to {wrong}, which its neighbour table has for {asking.sender}"
+        return replace(heard, mac=None, silent_because=why)
     kept = kept_back(ground, asking, heard.ear)
     return heard if kept is None else replace(heard, mac=None, kept_back=kept)
+
+
+def _answers_to(ground: Ground, asking: Asking, ear: Ear) -> Mac | None:
+    """Another MAC than the asker's: discovery answers by the table, ARP to the one who asked."""
+    if asking.target.version == V4:
+        return None
+    for entry in ground.stack(ear.cookie).neighbours:
+        is_written = entry.state in _WRITTEN and not entry.is_proxy
+        if is_written and (entry.ifindex, entry.address) == (ear.ifindex, asking.sender):
+            return None if entry.mac == asking.oif.mac else entry.mac
+    return None
 
 
 def _named(ground: Ground, target: IPAddress) -> set[int]:
