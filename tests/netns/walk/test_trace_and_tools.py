@@ -88,6 +88,14 @@ CASES = (
         ("a", f"{C}:{WEB}"), (*CURL, f"http://{C}:{WEB}/"), 1, "FIREWALL_REJECT",
     ),
     Case(
+        # TCP asks again while the answer waits for a neighbour: that is not the packet's own end
+        "nc, its answer waits for a neighbour",
+        "ip netns exec a sysctl -qw net.ipv4.conf.all.arp_ignore=8\n"
+        "mac=$(ip -br link show br0 | awk '{print $3}')\n"
+        "ip -n a neigh replace 10.77.0.1 lladdr $mac dev eth0 nud permanent\n",
+        ("a", f"{C}:{PORT}"), (*NC, C, str(PORT)), 1, "NEIGHBOUR_UNANSWERED",
+    ),
+    Case(
         "ping IPv6, no route", "ip -6 route del fd78::/64 dev br1",
         ("a", C6), (*PING, C6), 1, "NO_ROUTE",
     ),
