@@ -80,8 +80,7 @@ def test_stack_and_bridge_have_podman_s_names(podman: PodmanHost) -> None:
     assert stack.startswith("web ")
     assert f"bridge {bridge}" in stack
     ports = podman.machine.screen("bridge", bridge).splitlines()
-    rows = [line.split() for line in ports if line.split()[0].isdecimal()]
-    assert {row[2] for row in rows} == {"web", "client"}
+    assert {row[2] for row in map(str.split, ports) if row[0].isdecimal()} == {"web", "client"}
 
 
 def test_a_stopped_container_is_started_with_podman(podman: PodmanHost) -> None:
