@@ -55,7 +55,9 @@ class Lab:
         return subprocess.run(words, capture_output=True, text=True, check=True).stdout
 
     def pings(self, name: str, address: str) -> bool:
-        words = ["ip", "netns", "exec", name, "ping", "-n", "-c1", "-W0.5", address]
+        # a neighbour that was asked for in vain is asked for again after a second
+        patience = ("-c", "5", "-i", "0.5", "-W", "1")
+        words = ["ip", "netns", "exec", name, "ping", "-n", *patience, address]
         return subprocess.run(words, capture_output=True, check=False).returncode == 0
 
     def trace(self, *words: str) -> dict[str, Any]:
