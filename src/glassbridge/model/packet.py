@@ -4,7 +4,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-from glassbridge.model.address import IPAddress, Mac
+from glassbridge.model.address import IPAddress
 
 ICMP_NUMBER, TCP_NUMBER, UDP_NUMBER, ICMPV6_NUMBER = 1, 6, 17, 58
 
@@ -56,14 +56,6 @@ class Packet(Struct, frozen=True, kw_only=True, tag="packet"):
     def protocol_number(self) -> int:
         """The number in the IP header."""
         return self.transport.number(self.version)
-
-
-class Frame(Struct, frozen=True, kw_only=True):
-    """A packet on a cable."""
-
-    source: Mac
-    destination: Mac
-    packet: Packet
 
 
 class FlowWish(Struct, frozen=True, kw_only=True):
