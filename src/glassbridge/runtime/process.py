@@ -86,6 +86,26 @@ def process_now(pid: int) -> Process | None:
     return Process(pid=pid, started_ticks=int(fields[19])) if fields else None
 
 
+def holding_files_of(folder: Path) -> tuple[Process, ...]:
+    """The running processes that have a file below a folder open."""
+    found = []
+    for entry in os.listdir("/proc"):  # noqa: PTH208 - hot: every process of the host
+        if entry.isdecimal() and _holds(f"/proc/{entry}/fd", f"{folder}/"):
+            process = process_now(int(entry))
+            if process is not None and process.is_running():
+                found.append(process)
+    return tuple(found)
+
+
+def _holds(descriptors: str, below: str) -> bool:
+    with suppress(OSError):  # it ended, or is another user's
+        for number in os.listdir(descriptors):  # noqa: PTH208 - hot
+            with suppress(OSError):  # closed meanwhile
+                if os.readlink(f"{descriptors}/{number}").startswith(below):  # noqa: PTH115 - hot
+                    return True
+    return False
+
+
 def _stat(pid: int) -> list[str]:
     """Fields of /proc/PID/stat from the state on (proc(5) numbers it 3); empty when it is gone."""
     try:

@@ -28,7 +28,7 @@ from glassbridge.runtime.preflight import (
     mount_points,
     shares_host_files,
 )
-from glassbridge.runtime.process import Process, process_now
+from glassbridge.runtime.process import Process, holding_files_of, process_now
 from glassbridge.runtime.report import record_init, recorded_init, report_of
 from glassbridge.runtime.rootfs import Identity, Rootfs
 from glassbridge.runtime.sandbox import hostname_of, sandbox_arguments
@@ -136,6 +136,13 @@ class Runtime:
         init = recorded_init(self.folder(container)) or _monitor(container)
         if init is not None:
             init.send(signal.SIGKILL)
+            return
+        # a start that broke off before anything was written down, and may still be going on
+        while holders := holding_files_of(self.folder(container)):
+            for holder in holders:
+                holder.send(signal.SIGKILL)
+            for holder in holders:
+                holder.wait(_START_SECONDS)
 
     def init(self, container: Container) -> Process:
         """Its first process, as the host sees it; raises NotFound when it does not run."""
