@@ -7,7 +7,7 @@ from typing import NewType
 from msgspec import Struct
 from msgspec.structs import replace
 
-from glassbridge.model.address import IPAddress, IPInterface, Mac
+from glassbridge.model.address import IPAddress, IPInterface, IPNetwork, Mac
 from glassbridge.model.network import Ifname, NetworkId
 
 EndpointId = NewType("EndpointId", str)
@@ -57,9 +57,53 @@ class PublishedPort(Struct, frozen=True, kw_only=True, order=True):
         return f"{where}{self.host_port}->{self.container_port}{suffix}"
 
 
+class RouteKind(StrEnum):
+    """What a route does with a packet (rtnetlink(7), rtm_type)."""
+
+    UNICAST = "unicast"
+    BLACKHOLE = "blackhole"
+    UNREACHABLE = "unreachable"
+    PROHIBIT = "prohibit"
+
+
+class StaticRoute(Struct, frozen=True, kw_only=True):
+    """A route that a client asked for in the sandbox; None leaves an attribute to the kernel."""
+
+    destination: IPNetwork
+    gateway: IPAddress | None = None
+    kind: RouteKind = RouteKind.UNICAST
+    metric: int | None = None
+    table: int | None = None
+    scope: int | None = None
+    mtu: int | None = None
+    advmss: int | None = None
+
+
+class Shaping(Struct, frozen=True, kw_only=True):
+    """Bandwidth as the sandbox sees it, in bits per second and bits; 0: not limited."""
+
+    ingress_rate: int = 0
+    ingress_burst: int = 0
+    egress_rate: int = 0
+    egress_burst: int = 0
+
+
+class LinkSettings(Struct, frozen=True, kw_only=True):
+    """What a client wants of the sandbox end beyond its address; None: as the kernel makes it."""
+
+    mtu: int | None = None
+    queue_length: int | None = None
+    promiscuous: bool | None = None
+    all_multicast: bool | None = None
+    sysctls: dict[str, str] = {}
+    """By key, such as net.ipv4.conf.eth0.arp_filter, in the sandbox's namespace."""
+
+
 class EndpointState(StrEnum):
     """Intent is written before the kernel is touched (attaching, detaching), then settled."""
 
+    RESERVED = "reserved"
+    """Docker's CreateEndpoint: its addresses are held, and there is no link yet."""
     ATTACHING = "attaching"
     ATTACHED = "attached"
     DETACHING = "detaching"
@@ -70,6 +114,8 @@ class SandboxKind(StrEnum):
 
     CONTAINER = "container"
     FOREIGN = "foreign"
+    DOCKER = "docker"
+    """One for each of Docker's endpoints: dockerd moves the link there by itself."""
 
 
 class Sandbox(Struct, frozen=True, kw_only=True):
@@ -106,13 +152,21 @@ class Endpoint(Struct, frozen=True, kw_only=True):
     """This endpoint carries the sandbox's default route and its published ports."""
     ports: tuple[PublishedPort, ...] = ()
     aliases: tuple[str, ...] = ()
+    more: tuple[IPInterface, ...] = ()
+    """Addresses beyond one of each family, as a CNI IPAM plugin may give."""
+    routes: tuple[StaticRoute, ...] = ()
+    """Routes that its client asked for; a default route of the gateway's kind is not among them."""
+    settings: LinkSettings | None = None
+    shaping: Shaping | None = None
+    has_foreign_cable: bool = False
+    """An earlier plugin of a CNI chain made the veth pair: only firewall and shaping are ours."""
     state: EndpointState = EndpointState.ATTACHED
     created: float = 0.0
 
     @property
     def interfaces(self) -> tuple[IPInterface, ...]:
-        """The addresses with their prefix, IPv4 first."""
-        return tuple(a for a in (self.ipv4, self.ipv6) if a is not None)
+        """The addresses with their prefix: IPv4, IPv6, then whatever else it has."""
+        return (*(a for a in (self.ipv4, self.ipv6) if a is not None), *self.more)
 
     @property
     def addresses(self) -> tuple[IPAddress, ...]:

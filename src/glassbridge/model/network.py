@@ -38,6 +38,32 @@ class SourceGuard(StrEnum):
     OFF = "off"
 
 
+class Manager(StrEnum):
+    """An engine whose network it is: members come and go by its orders alone."""
+
+    DOCKER = "docker"
+    CNI = "cni"
+    NETAVARK = "netavark"
+
+
+class Managed(Struct, frozen=True, kw_only=True):
+    """A network's name with the engine that manages it."""
+
+    by: Manager
+    key: str
+    """Docker's network id, the name in CNI's configuration, netavark's network id."""
+
+    def __str__(self) -> str:
+        return f"{self.by}:{self.key}"
+
+
+class AddressRange(Struct, frozen=True, kw_only=True):
+    """From a first to a last address, both in it."""
+
+    first: IPAddress
+    last: IPAddress
+
+
 class Subnet(Struct, frozen=True, kw_only=True):
     """One address family of a network."""
 
@@ -45,6 +71,8 @@ class Subnet(Struct, frozen=True, kw_only=True):
     gateway: IPAddress | None = None
     """The bridge's own address; None in isolated mode or with inhibit_ipv4."""
     ip_range: IPNetwork | None = None
+    ranges: tuple[AddressRange, ...] = ()
+    """Where addresses are leased from, in this order; empty: `pool`."""
     reserved: dict[str, IPAddress] = {}
     """Docker's auxiliary addresses: never leased."""
 
@@ -86,6 +114,7 @@ class Network(Struct, frozen=True, kw_only=True):
     internal: bool = False
     options: NetworkOptions = field(default_factory=NetworkOptions)
     labels: dict[str, str] = {}
+    managed: Managed | None = None
     created: float = 0.0
     """Seconds since the epoch."""
 

@@ -7,6 +7,7 @@ from msgspec import Struct
 
 from glassbridge.model.container import ContainerSpec, NetworkWish
 from glassbridge.model.endpoint import PortWish
+from glassbridge.model.network import Managed
 
 
 class SubnetWish(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -26,6 +27,8 @@ class NetworkRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     ipv4: bool = True
     ipv6: bool = False
     internal: bool = False
+    managed: Managed | None = None
+    """Set by the front-ends of engines; never by the API."""
     options: dict[str, str] = {}
     """Docker's `-o` keys; model.options parses them."""
     labels: dict[str, str] = {}

@@ -2,10 +2,8 @@
 
 import asyncio
 import logging
-import threading
-from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TypeVar
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import parse_qsl
 
 import msgspec
@@ -21,12 +19,11 @@ from glassbridge.frontends.api.engine_protocol import EngineProtocol
 from glassbridge.frontends.api.failures import describe_failure
 from glassbridge.frontends.api.openapi import openapi_document
 from glassbridge.frontends.api.routes import OPENAPI_PATH, ROUTES, Cost, Route
+from glassbridge.frontends.asgi import in_own_thread, read_body
 from glassbridge.model.address import from_json, to_json
 
-MAX_BODY = 1 << 20
 _POOL_THREADS = 8
 _log = logging.getLogger(__name__)
-T = TypeVar("T")
 
 
 class _Path:
@@ -48,7 +45,7 @@ class _Path:
         if route is None:
             return _method_not_allowed(scope, self._methods)
         try:
-            asked = _asked(route, scope, await _read_body(receive))
+            asked = _asked(route, scope, await read_body(receive))
             ref = scope["path_params"].get("ref", "")
             result = await self._call(route, ref, asked)
         except GlassbridgeError as error:
@@ -85,24 +82,6 @@ class _Document:
         await response(scope, receive, send)
 
 
-async def in_own_thread(call: Callable[[], T]) -> T:
-    """Run a call that may block for long in a thread that does not hold up the process's end."""
-    future: Future[T] = Future()
-
-    def work() -> None:
-        if not future.set_running_or_notify_cancel():
-            return
-        try:
-            result = call()
-        except BaseException as error:  # noqa: BLE001 - handed to the one who waits
-            future.set_exception(error)
-        else:
-            future.set_result(result)
-
-    threading.Thread(target=work, name="api-long", daemon=True).start()
-    return await asyncio.wrap_future(future)
-
-
 def application(engine: EngineProtocol) -> ASGIApp:
     """Build the application of an engine."""
     pool = ThreadPoolExecutor(_POOL_THREADS, thread_name_prefix="api")
@@ -120,7 +99,7 @@ def refuse_everything(error: GlassbridgeError) -> ASGIApp:
     """Build an application whose every answer is this refusal."""
 
     async def refuse(scope: Scope, receive: Receive, send: Send) -> None:
-        await _read_body(receive)
+        await read_body(receive)
         await _refusal(error)(scope, receive, send)
 
     return refuse
@@ -159,20 +138,6 @@ def _asked(route: Route, scope: Scope, body: bytes) -> object:
         ) from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise InvalidRequest(f"{route.method} {route.path}: not JSON: {error}") from error
-
-
-async def _read_body(receive: Receive) -> bytes:
-    body = b""
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise InvalidRequest("the caller went away before its request was complete")
-        chunk: bytes = message.get("body", b"")
-        body += chunk
-        if len(body) > MAX_BODY:
-            raise InvalidRequest(f"the request is longer than {MAX_BODY} bytes")
-        if not message.get("more_body", False):
-            return body
 
 
 def _refusal(error: GlassbridgeError) -> Response:

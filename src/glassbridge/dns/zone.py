@@ -1,0 +1,27 @@
+"""What is known of names on each network: the value that every answer is made from."""
+
+from msgspec import Struct
+
+from glassbridge.model.address import IPAddress
+from glassbridge.model.network import NetworkId
+
+
+class Member(Struct, frozen=True, kw_only=True):
+    """A sandbox as its siblings on one network know it."""
+
+    names: tuple[str, ...]
+    """Lower case: its name, its aliases there, its short id, its hostname."""
+    addresses: tuple[IPAddress, ...]
+    servers: tuple[IPAddress, ...] = ()
+    """Where its own questions about other names go; empty: to the host's resolvers."""
+
+
+class NetworkNames(Struct, frozen=True, kw_only=True):
+    """One network: it is asked at its gateways' addresses, by its members alone."""
+
+    id: NetworkId
+    name: str
+    gateways: tuple[IPAddress, ...]
+    internal: bool = False
+    """Nothing is asked of others."""
+    members: tuple[Member, ...] = ()

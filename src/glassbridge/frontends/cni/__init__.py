@@ -1,0 +1,1 @@
+"""The Container Network Interface, as containerd, Kubernetes and Podman 4 speak it."""

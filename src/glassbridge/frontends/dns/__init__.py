@@ -1,0 +1,1 @@
+"""Names for containers, over UDP and TCP."""
