@@ -143,6 +143,16 @@ class Network(Struct, frozen=True, kw_only=True):
         wished = (s.reserved.get(keys[s.prefix.version], s.gateway) for s in self.subnets)
         return tuple(a for a in wished if a is not None)
 
+    @property
+    def name_servers(self) -> tuple[IPAddress, ...]:
+        """Where its members ask for names, IPv4 first: dockerd answers on its own networks itself.
+
+        A link-local address would need the asker's link beside it.
+        """
+        if self.managed is not None and self.managed.by is Manager.DOCKER:
+            return ()
+        return tuple(a.ip for a in self.gateway_interfaces if not a.ip.is_link_local)
+
     def gateway_mode(self, address: IPAddress) -> GatewayMode:
         """The mode of the family of an address."""
         is4 = isinstance(address, IPv4Address)
