@@ -3,12 +3,18 @@
 from msgspec import Struct
 
 from glassbridge.model.address import IPAddress
+from glassbridge.model.endpoint import SandboxId
 from glassbridge.model.network import NetworkId
 
 
 class Member(Struct, frozen=True, kw_only=True):
-    """A sandbox as its siblings on one network know it."""
+    """A sandbox as its siblings on one network know it.
 
+    Who is on several networks is a member of each, and is answered at any of their gateways for
+    all of them: resolvers take the first server's "no such name" as final.
+    """
+
+    sandbox: SandboxId
     names: tuple[str, ...]
     """Lower case: its name, its aliases there, its short id, its hostname."""
     addresses: tuple[IPAddress, ...]
