@@ -16,6 +16,10 @@ class SubnetWish(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     subnet: str
     gateway: str = ""
     ip_range: str = ""
+    ranges: tuple[tuple[str, str], ...] = ()
+    """First and last addresses to lease from, in this order; empty: all of `ip_range`."""
+    on_bridge: bool = True
+    """False: the bridge has no address here; the gateway is another host's, and is not leased."""
     reserved: dict[str, str] = {}
 
 
@@ -28,7 +32,10 @@ class NetworkRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     ipv6: bool = False
     internal: bool = False
     managed: Managed | None = None
-    """Set by the front-ends of engines; never by the API."""
+    """Set by the front-ends of engines; never by the API.
+
+    Such a network may have no subnet at all: a bridge alone, or addresses that others lease.
+    """
     options: dict[str, str] = {}
     """Docker's `-o` keys; model.options parses them."""
     labels: dict[str, str] = {}
