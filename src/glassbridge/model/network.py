@@ -38,6 +38,16 @@ class SourceGuard(StrEnum):
     OFF = "off"
 
 
+class Ingress(StrEnum):
+    """Who may reach a container's own address, in the words of CNI's firewall plugin.
+
+    open: other bridges' containers, too; same-bridge: those of its network, whatever was routed.
+    """
+
+    OPEN = "open"
+    SAME_BRIDGE = "same-bridge"
+
+
 class Manager(StrEnum):
     """An engine whose network it is: members come and go by its orders alone."""
 
@@ -98,6 +108,7 @@ class NetworkOptions(Struct, frozen=True, kw_only=True):
     mtu: int = 1500
     ifname_prefix: str = "eth"
     source_guard: SourceGuard = SourceGuard.OWNER
+    ingress: Ingress = Ingress.SAME_BRIDGE
 
 
 class Network(Struct, frozen=True, kw_only=True):

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from glassbridge.errors import InvalidRequest, Unsupported
 from glassbridge.model.names import check_ifname, closest
-from glassbridge.model.network import GatewayMode, Ifname, NetworkOptions, SourceGuard
+from glassbridge.model.network import GatewayMode, Ifname, Ingress, NetworkOptions, SourceGuard
 from glassbridge.model.ports import check_host_address
 
 BRIDGE_NAME = "com.docker.network.bridge.name"
@@ -101,6 +101,13 @@ def _parse_guard(value: str, where: str) -> SourceGuard:
         raise InvalidRequest(f"{where}: one of {', '.join(SourceGuard)} is needed") from None
 
 
+def _parse_ingress(value: str, where: str) -> Ingress:
+    try:
+        return Ingress(value)
+    except ValueError:
+        raise InvalidRequest(f"{where}: one of {', '.join(Ingress)} is needed") from None
+
+
 def _parse_mtu(value: str, where: str) -> int:
     first, last = MTU_RANGE
     if value.isascii() and value.isdecimal() and len(value) <= len(str(last)):
@@ -179,6 +186,7 @@ _KEYS: dict[str, tuple[str, Callable[[str, str], object], Callable[[Any], str]]]
     "com.docker.network.driver.mtu": ("mtu", _parse_mtu, str),
     "com.docker.network.container_iface_prefix": ("ifname_prefix", _parse_prefix, str),
     "glassbridge.source_guard": ("source_guard", _parse_guard, str),
+    "glassbridge.ingress": ("ingress", _parse_ingress, str),
 }
 
 _SHOWN_ON_DEFAULT_NETWORK = (
