@@ -29,7 +29,7 @@ def load_state(store: Store) -> State:
         holder = state.sandboxes[endpoint.sandbox].name
         for address in endpoint.addresses:
             pool = state.pool(state.networks[endpoint.network], address.version)
-            if pool is not None:
+            if pool is not None and address in pool.subnet.prefix:
                 pool.reserve(address, holder)
     return state
 

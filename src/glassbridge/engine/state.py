@@ -21,7 +21,7 @@ from glassbridge.model.endpoint import (
     SandboxId,
 )
 from glassbridge.model.names import Identified, resolve
-from glassbridge.model.network import Ifname, Network, NetworkId
+from glassbridge.model.network import Ifname, Managed, Network, NetworkId, Subnet
 
 
 class State:
@@ -33,11 +33,19 @@ class State:
         self.sandboxes = Registry[Sandbox]("container")
         self.endpoints: dict[EndpointId, Endpoint] = {}
         self.containers = Registry[Container]("container")
+        self.names_port = 0
+        """Where new networks are to be asked for names; 0: nobody would answer."""
+        self.changes = 0
+        """Grows with every change of networks, endpoints and sandboxes, once it is to be seen."""
+        self._changes: dict[NetworkId, int] = {}
+        self._by_network: dict[NetworkId, dict[EndpointId, Endpoint]] = {}
         self._pools: dict[tuple[NetworkId, int], Pool] = {}
         self._by_sandbox: dict[SandboxId, tuple[EndpointId, ...]] = {}
         self._by_host_end: dict[Ifname, EndpointId] = {}
         self._publishers: dict[tuple[int, Protocol], set[EndpointId]] = {}
         self._by_cookie: dict[int, SandboxId] = {}
+        self._by_key: dict[tuple[NetworkId, str, Ifname], EndpointId] = {}
+        self._managed: dict[Managed, NetworkId] = {}
         self._last_mac: dict[tuple[NetworkId, IPAddress], Mac] = {}
 
     def add_network(self, network: Network) -> None:
@@ -45,14 +53,29 @@ class State:
         self.networks.put(network)
         for subnet in network.subnets:
             self._pools[network.id, subnet.prefix.version] = Pool(subnet)
+        self._changed(network.id)
+
+    def change_network(self, network: Network) -> None:
+        """Replace a network by one with the same subnets."""
+        self.networks.put(network)
+        self._changed(network.id)
 
     def drop_network(self, network: Network) -> None:
         """Forget a network and its pools."""
         self.networks.drop(network.id)
         self.realised.discard(network.id)
+        if network.managed is not None:
+            self._managed.pop(network.managed, None)
         for version in (4, 6):
             self._pools.pop((network.id, version), None)
         self._last_mac = {k: mac for k, mac in self._last_mac.items() if k[0] != network.id}
+        self._by_network.pop(network.id, None)
+        self._changes.pop(network.id, None)
+        self.changes += 1
+
+    def changes_of(self, network: NetworkId) -> int:
+        """What `changes` was when something of this network changed last."""
+        return self._changes.get(network, 0)
 
     def pool(self, network: Network, version: int) -> Pool | None:
         """The pool of a family, None where the network lacks the family."""
@@ -64,11 +87,15 @@ class State:
             held = self._by_sandbox.get(endpoint.sandbox, ())
             self._by_sandbox[endpoint.sandbox] = (*held, endpoint.id)
             self._by_host_end[endpoint.host_end] = endpoint.id
+            if endpoint.container:
+                self._by_key[_key_of(endpoint)] = endpoint.id
         else:
             self._unpublish(self.endpoints[endpoint.id])
         for port in endpoint.ports:
             self._publishers.setdefault((port.host_port, port.protocol), set()).add(endpoint.id)
         self.endpoints[endpoint.id] = endpoint
+        self._by_network.setdefault(endpoint.network, {})[endpoint.id] = endpoint
+        self._changed(endpoint.network)
 
     def drop_endpoint(self, endpoint: Endpoint, now: float) -> None:
         """Forget an endpoint; its addresses rest from now on. Already gone is success.
@@ -78,8 +105,11 @@ class State:
         known = self.endpoints.pop(endpoint.id, None)
         if known is None:
             return
+        self._by_network.get(known.network, {}).pop(known.id, None)
+        self._changed(known.network)
         self._unpublish(known)
         self._by_host_end.pop(endpoint.host_end, None)
+        self._by_key.pop(_key_of(endpoint), None)
         held = tuple(e for e in self._by_sandbox.get(endpoint.sandbox, ()) if e != endpoint.id)
         if held:
             self._by_sandbox[endpoint.sandbox] = held
@@ -113,14 +143,21 @@ class State:
         found = self._by_host_end.get(host_end)
         return None if found is None else self.endpoints.get(found)
 
+    def keyed(self, network: NetworkId, container: str, ifname: Ifname) -> Endpoint | None:
+        """The endpoint that CNI or netavark names so."""
+        found = self._by_key.get((network, container, ifname))
+        return None if found is None else self.endpoints.get(found)
+
     def members(self, network: NetworkId) -> tuple[Endpoint, ...]:
         """The endpoints of a network."""
-        return tuple(e for e in tuple(self.endpoints.values()) if e.network == network)
+        return tuple(self._by_network.get(network, {}).values())
 
     def put_sandbox(self, sandbox: Sandbox) -> None:
         """Add a sandbox."""
         self.sandboxes.put(sandbox)
         self._by_cookie[sandbox.netns_cookie] = sandbox.id
+        for endpoint in self.endpoints_of(sandbox.id):
+            self._changed(endpoint.network)
 
     def drop_sandbox(self, sandbox_id: SandboxId) -> None:
         """Forget a sandbox; already gone is success."""
@@ -177,8 +214,27 @@ class State:
         self.put_endpoint(changed)
         return changed
 
+    def _changed(self, network: NetworkId) -> None:
+        self.changes += 1
+        self._changes[network] = self.changes
+
+    def _renewed_pool(self, network: Network, subnet: Subnet) -> Pool:
+        pool = self._pools.get((network.id, subnet.prefix.version))
+        if pool is not None and pool.subnet == subnet:
+            return pool
+        pool = Pool(subnet)
+        for endpoint in self.members(network.id):
+            for address in endpoint.addresses:
+                if address in subnet.prefix:
+                    pool.reserve(address, self.sandboxes[endpoint.sandbox].name)
+        return pool
+
     def _unpublish(self, endpoint: Endpoint) -> None:
         for port in endpoint.ports:
             found = self._publishers.get((port.host_port, port.protocol))
             if found is not None:
                 found.discard(endpoint.id)
+
+
+def _key_of(endpoint: Endpoint) -> tuple[NetworkId, str, Ifname]:
+    return endpoint.network, endpoint.container, endpoint.ifname

@@ -160,6 +160,8 @@ class Endpoint(Struct, frozen=True, kw_only=True):
     shaping: Shaping | None = None
     has_foreign_cable: bool = False
     """An earlier plugin of a CNI chain made the veth pair: only firewall and shaping are ours."""
+    container: str = ""
+    """How CNI or netavark names it again, with its network and ifname; empty: it is neither's."""
     state: EndpointState = EndpointState.ATTACHED
     created: float = 0.0
 
