@@ -126,6 +126,8 @@ class Network(Struct, frozen=True, kw_only=True):
     options: NetworkOptions = field(default_factory=NetworkOptions)
     labels: dict[str, str] = {}
     managed: Managed | None = None
+    names_port: int = 0
+    """Where port 53 of its gateway leads, for its members; 0: nobody answers."""
     created: float = 0.0
     """Seconds since the epoch."""
 
