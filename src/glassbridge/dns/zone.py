@@ -2,7 +2,7 @@
 
 from msgspec import Struct
 
-from glassbridge.model.address import IPAddress
+from glassbridge.model.address import IPAddress, IPNetwork
 from glassbridge.model.endpoint import SandboxId
 from glassbridge.model.network import NetworkId
 
@@ -28,6 +28,8 @@ class NetworkNames(Struct, frozen=True, kw_only=True):
     id: NetworkId
     name: str
     gateways: tuple[IPAddress, ...]
+    subnets: tuple[IPNetwork, ...] = ()
+    """Whose address in them nobody bears, nobody else knows: others are not asked."""
     internal: bool = False
     """Nothing is asked of others."""
     members: tuple[Member, ...] = ()
