@@ -36,7 +36,7 @@ def read_entries(data: bytes) -> Iterator[Entry]:
     size, root = _newest_root(data)
     try:
         yield from _Pages(data, size).entries(data, root * size, (), 0)
-    except error as cause:
+    except (error, OverflowError) as cause:  # the latter where 64 bits of a page number are wrong
         raise ValueError(f"a page leads out of the file: {cause}") from cause
 
 
