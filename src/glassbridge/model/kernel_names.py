@@ -18,6 +18,10 @@ ALIAS_PREFIX = "glassbridge:"
 
 IFNAME_MAX = 15
 
+DNS_PORT = 53
+NAMES_PORT = 20053
+"""Where our name server listens unless another program does: below the ephemeral ports."""
+
 
 def bridge_name(network_id: str) -> Ifname:
     """`gb-` + 8 hex digits of the network's id."""

@@ -16,7 +16,7 @@ from glassbridge.model.firewall import (
     Verdict,
     Word,
 )
-from glassbridge.model.kernel_names import NFT_TABLE
+from glassbridge.model.kernel_names import DNS_PORT, NFT_TABLE
 from glassbridge.model.network import GatewayMode, Ifname, Network, SourceGuard, Subnet
 from glassbridge.plan import firewall_sets as sets
 from glassbridge.plan.firewall_bridge import NOT_A_ROUTER, STRICT, bridge_chains
@@ -53,12 +53,24 @@ def network_elements(network: Network) -> tuple[Element, ...]:
             else (_inet(sets.TRUSTED, link, bridge) for link in options.trusted_interfaces)
         ),
         *(e for s in network.subnets for e in _subnet_elements(network, s)),
+        *name_elements(network),
         *_claims(
             Ifname(""),
             network.bridge_mac,
             tuple(a.ip for a in network.gateway_interfaces),
             has_ipv6=network.ipv6 is not None,
         ),
+    )
+
+
+def name_elements(network: Network) -> tuple[Element, ...]:
+    """What leads questions for names to our server: a high port, for 53 may be another's."""
+    port = network.names_port
+    return tuple(
+        element
+        for server in (network.name_servers if port else ())
+        for protocol in (Protocol.UDP, Protocol.TCP)
+        for element in _name_server(network.bridge, server, protocol, port)
     )
 
 
@@ -116,6 +128,18 @@ def _subnet_elements(network: Network, subnet: Subnet) -> Iterator[Element]:
             yield _inet(sets.TRUSTED6 if is6 else sets.TRUSTED4, prefix, link)
     if not network.adopted:
         yield from _translation(network, prefix)
+
+
+def _name_server(
+    bridge: Ifname, server: IPAddress, protocol: Protocol, port: int
+) -> tuple[Element, Element]:
+    is6 = isinstance(server, IPv6Address)
+    names = sets.NAMES6 if is6 else sets.NAMES4
+    servers = sets.NAME_SERVERS6 if is6 else sets.NAME_SERVERS4
+    return (
+        _inet(names, server, bridge, protocol, DNS_PORT, value=(server, port)),
+        _inet(servers, server, protocol, port),
+    )
 
 
 def _translation(network: Network, prefix: IPNetwork) -> Iterator[Element]:

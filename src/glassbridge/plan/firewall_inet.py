@@ -52,7 +52,7 @@ def inet_chains() -> tuple[Chain, ...]:
         Chain(_OPEN_PORTS, _open_ports()),
         Chain(ROUTED, _routed()),
         Chain("raw", _raw(), Hook("filter", "prerouting", RAW)),
-        Chain("prerouting", (_rule("", Jump(_PUBLISH)),), Hook("nat", "prerouting", DSTNAT)),
+        Chain("prerouting", _prerouting(), Hook("nat", "prerouting", DSTNAT)),
         Chain("output", (_rule("", Jump(_PUBLISH)),), Hook("nat", "output", DSTNAT)),
         Chain("input", _input(), Hook("filter", "input", FILTER)),
         Chain("forward", _forward(), Hook("filter", "forward", FILTER)),
@@ -94,6 +94,19 @@ def _raw() -> tuple[Rule, ...]:
     )
 
 
+def _prerouting() -> tuple[Rule, ...]:
+    """Names go ahead of published ports: who publishes port 53 must not take them from others."""
+    by_family = (
+        (Word.ETHER_IPV4, Field.IPV4_DESTINATION, sets.NAMES4),
+        (Word.ETHER_IPV6, Field.IPV6_DESTINATION, sets.NAMES6),
+    )
+    names = (
+        DestinationNat(family, (address, _IN, *_SERVICE), asked.name)
+        for family, address, asked in by_family
+    )
+    return (*(_rule("the gateway answers for names", n) for n in names), _rule("", Jump(_PUBLISH)))
+
+
 def _publish() -> tuple[Rule, ...]:
     """Specific addresses win over any address; ::1 cannot be served by NAT and stays out."""
     local = Is(Field.DESTINATION_TYPE, Word.LOCAL)
@@ -125,7 +138,11 @@ def _publish() -> tuple[Rule, ...]:
 
 
 def _input() -> tuple[Rule, ...]:
-    """The socket that holds a published UDP port would swallow what is sent to ::1."""
+    """The socket that holds a published UDP port would swallow what is sent to ::1.
+
+    Our name server listens on addresses that are reached from everywhere.
+    """
+    outside = Is(_IN, "lo", negated=True)
     return (
         _rule(
             "published ports are not served on ::1",
@@ -133,6 +150,14 @@ def _input() -> tuple[Rule, ...]:
             Is(Field.IPV6_DESTINATION, _LOOPBACK6),
             Is(Field.L4_PROTOCOL, Word.UDP),
             InSet((Field.DESTINATION_PORT,), sets.LOOPBACK_UDP6.name),
+        ),
+        _rule("asked for names at port 53, by a member", Accept(), _DNATED),
+        *(
+            _rule("names: only members ask, at port 53", Drop(), outside, InSet(key, at.name))
+            for key, at in (
+                ((Field.IPV4_DESTINATION, *_SERVICE), sets.NAME_SERVERS4),
+                ((Field.IPV6_DESTINATION, *_SERVICE), sets.NAME_SERVERS6),
+            )
         ),
     )
 

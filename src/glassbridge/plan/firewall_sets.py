@@ -86,6 +86,24 @@ OPEN4: Final = Set(
 OPEN6: Final = Set(
     "open6", (_IPV6, _PROTOCOL, _PORT), comment="container ports that are published without NAT"
 )
+NAMES4: Final = Set(
+    "names4",
+    (_IPV4, _LINK, _PROTOCOL, _PORT),
+    (_IPV4, _PORT),
+    comment="gateways that members of their network ask for names",
+)
+NAMES6: Final = Set(
+    "names6",
+    (_IPV6, _LINK, _PROTOCOL, _PORT),
+    (_IPV6, _PORT),
+    comment="gateways that members of their network ask for names",
+)
+NAME_SERVERS4: Final = Set(
+    "name_servers4", (_IPV4, _PROTOCOL, _PORT), comment="where our name server listens"
+)
+NAME_SERVERS6: Final = Set(
+    "name_servers6", (_IPV6, _PROTOCOL, _PORT), comment="where our name server listens"
+)
 LOOPBACK_UDP6: Final = Set("loopback_udp6", (_PORT,), comment="published UDP ports, refused on ::1")
 
 # table bridge
@@ -123,6 +141,10 @@ INET_SETS: Final = (
     PUBLISHED6_ANY,
     OPEN4,
     OPEN6,
+    NAMES4,
+    NAMES6,
+    NAME_SERVERS4,
+    NAME_SERVERS6,
     LOOPBACK_UDP6,
 )
 BRIDGE_SETS: Final = (LEASED4, LEASED6, LEASED_MAC, OWN4, OWN6, OWN_MAC, GUARD, WITH_IPV6)

@@ -4,9 +4,10 @@ from collections.abc import Collection
 
 from glassbridge.model.address import IPInterface
 from glassbridge.model.endpoint import Endpoint
+from glassbridge.model.firewall import Element
 from glassbridge.model.kernel_names import ALIAS_PREFIX
 from glassbridge.model.network import GatewayMode, Network
-from glassbridge.plan.firewall import network_elements
+from glassbridge.plan.firewall import endpoint_elements, network_elements
 from glassbridge.plan.host import link_key
 from glassbridge.plan.operations import (
     AddAddress,
@@ -18,6 +19,7 @@ from glassbridge.plan.operations import (
     Operation,
     RemoveAddress,
     RemoveElements,
+    SetPortFlags,
     SetSysctl,
 )
 
@@ -68,6 +70,30 @@ def plan_unrealise(network: Network, *, stands: bool) -> tuple[Operation, ...]:
     return (*localnet, elements, *ours)
 
 
+def plan_redefine(
+    before: Network, after: Network, members: Collection[Endpoint]
+) -> tuple[Operation, ...]:
+    """Apply options that may change under members: who may reach whom, and under which address."""
+    old, new = _all_elements(before, members), _all_elements(after, members)
+    gone, come = tuple(e for e in old if e not in new), tuple(e for e in new if e not in old)
+    was, isolated = is_isolated_port(before), is_isolated_port(after)
+    return (
+        *((RemoveElements(gone),) if gone else ()),
+        *((AddElements(come),) if come else ()),
+        *(
+            SetPortFlags(
+                e.host_end,
+                hairpin=needs_hairpin(e),
+                isolated=isolated,
+                old_hairpin=needs_hairpin(e),
+                old_isolated=was,
+            )
+            for e in members
+            if was != isolated and not e.has_foreign_cable
+        ),
+    )
+
+
 def needs_forwarding(network: Network) -> bool:
     """Whether packets of this network are ever routed by the host."""
     return not network.internal
@@ -85,6 +111,11 @@ def needs_hairpin(endpoint: Endpoint) -> bool:
     published port comes back on its own port (net/bridge/br_netfilter_hooks.c, bridged DNAT).
     """
     return bool(endpoint.ports)
+
+
+def _all_elements(network: Network, members: Collection[Endpoint]) -> dict[Element, None]:
+    of_members = (e for m in members for e in endpoint_elements(network, m))
+    return dict.fromkeys((*network_elements(network), *of_members))
 
 
 def _sysctls(network: Network) -> list[Operation]:

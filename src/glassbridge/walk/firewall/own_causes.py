@@ -7,6 +7,7 @@ from glassbridge.model.ruleset import RuleRef
 CAUSES = {
     ("raw", "loopback guard"): Cause.LOOPBACK_GUARD,
     ("raw", "container addresses are not reachable from outside"): Cause.DIRECT_ROUTING,
+    ("input", "names: only members ask, at port 53"): Cause.PORT_NOT_PUBLISHED,
     ("input", "published ports are not served on ::1"): Cause.PORT_NOT_PUBLISHED,
     ("forward", "internal network: no way out"): Cause.INTERNAL_NETWORK,
     ("forward", "internal network: no way in"): Cause.INTERNAL_NETWORK,
