@@ -60,6 +60,11 @@ class FarEnds:
         return told
 
     def _search(self, route: RouteSocket, numbers: set[int]) -> dict[int, int]:
-        self._roster.search()
-        # those that our daemon does not know were found last, and are the likelier ones
-        return number_namespaces(route, reversed([*self._roster.paths()]), numbers)
+        """Among the containers of every engine, then among all namespaces of the host."""
+        found: dict[int, int] = {}
+        for look in (self._roster.ask_engines, self._roster.search):
+            look()
+            # those that our daemon does not know were found last, and are the likelier ones
+            others = reversed([*self._roster.paths()])
+            found |= number_namespaces(route, others, numbers - found.keys())
+        return found

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from glassbridge.model.container import ContainerState
 from glassbridge.model.endpoint import Protocol, SandboxKind
-from glassbridge.model.network import Network
+from glassbridge.model.network import Manager, Network
 from glassbridge.model.packet import Transport
 from glassbridge.model.ruleset import Origin
 from glassbridge.model.snapshot import Name, NamedNetwork, Published, Unserved
@@ -12,6 +12,13 @@ from glassbridge.model.views import SandboxView
 
 _TRANSPORTS = {Protocol.TCP: Transport.TCP, Protocol.UDP: Transport.UDP}
 """What a walk can be asked of; SCTP cannot."""
+
+ENGINES = {
+    Manager.DOCKER: Origin.DOCKER,
+    Manager.CNI: Origin.CNI,
+    Manager.NETAVARK: Origin.PODMAN,
+}
+"""Who asks through which of our front-ends, as far as that alone tells."""
 
 
 def names_of_sandboxes(known: Sequence[SandboxView], home: int) -> Iterator[Name]:
@@ -24,7 +31,7 @@ def names_of_sandboxes(known: Sequence[SandboxView], home: int) -> Iterator[Name
         if cookie:
             yield Name(
                 name=view.sandbox.name,
-                origin=Origin.GLASSBRIDGE,
+                origin=view.engine,
                 cookie=cookie,
                 id=view.sandbox.id,
                 pid=pid,
@@ -33,15 +40,17 @@ def names_of_sandboxes(known: Sequence[SandboxView], home: int) -> Iterator[Name
 
 
 def networks_of_ours(networks: Iterable[Network]) -> Iterator[NamedNetwork]:
-    """Our networks."""
+    """Networks on our bridges."""
     for network in networks:
+        by = network.managed.by if network.managed is not None else None
         yield NamedNetwork(
             name=network.name,
-            origin=Origin.GLASSBRIDGE,
+            origin=ENGINES[by] if by is not None else Origin.GLASSBRIDGE,
             bridge=network.bridge,
             internal=network.internal,
             icc=network.options.icc,
             subnets=tuple(s.prefix for s in network.subnets),
+            driver=Origin.UNKNOWN if by is None else Origin.GLASSBRIDGE,
         )
 
 

@@ -7,11 +7,17 @@ every namespace of the host, is done once, when something cannot be told without
 import os
 import re
 import socket
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext, suppress
 
 from msgspec.structs import replace
 
+from glassbridge.engine.foreign_names import (
+    is_anothers,
+    networks_as_called,
+    sandboxes_as_called,
+)
 from glassbridge.engine.known_names import (
     names_of_sandboxes,
     networks_of_ours,
@@ -26,7 +32,7 @@ from glassbridge.kernel.processes import name_of
 from glassbridge.kernel.rtnetlink import RouteSocket
 from glassbridge.kernel.snapshot import read_addresses
 from glassbridge.model.address import IPAddress
-from glassbridge.model.found import FoundContainer
+from glassbridge.model.found import Findings, FoundContainer
 from glassbridge.model.names import SHORT_ID
 from glassbridge.model.ruleset import Origin
 from glassbridge.model.snapshot import Name, NamedNetwork, Published
@@ -44,23 +50,39 @@ class Roster:
     ) -> None:
         self.home = home
         self.names: list[Name] = []
-        self.networks: list[NamedNetwork] = list(networks_of_ours(n.network for n in networks))
-        self.published: list[Published] = list(published_by_ours(known))
-        self.unserved = tuple(unserved_by_ours(known))
         self.complaints: list[str] = []
-        self.stopped = dict.fromkeys(stopped(known), Origin.GLASSBRIDGE)
         self._found = {home.cookie: home}
         self._named = {home.cookie}
         self._guessed: set[int] = set()
         self._by_id: dict[str, int] = {}
         self._first: dict[int, int] = {}
+        self._files: Findings | None = None
         self._asked_engines = self._searched = False
+        if any(map(is_anothers, known)) or any(n.network.managed for n in networks):
+            known, networks = self._as_called(known, networks)
+        self.known, self.our_networks = tuple(known), tuple(networks)
+        """What our daemon told, under the names that each engine uses."""
+        self.networks: list[NamedNetwork] = list(networks_of_ours(n.network for n in networks))
+        self.published: list[Published] = list(published_by_ours(known))
+        self.unserved = tuple(unserved_by_ours(known))
+        self.stopped = dict.fromkeys(stopped(known), Origin.GLASSBRIDGE)
         for name in names_of_sandboxes(known, home.cookie):
             self._add_name(name)
         for view in known:
             cookie, path = view.sandbox.netns_cookie, view.sandbox.netns
             if path and cookie not in self._found:
                 self._found[cookie] = Netns(cookie=cookie, inode=0, paths=(path,))
+
+    @classmethod
+    def here(
+        cls, known: Sequence[SandboxView] = (), networks: Sequence[NetworkView] = ()
+    ) -> "Roster":
+        """Of the namespace that the caller is in, which is called the host."""
+        # not CURRENT: whoever opens the path later may do so from another thread
+        path = f"/proc/{os.getpid()}/task/{threading.get_native_id()}/ns/net"
+        with opened_netns(path) as fd:
+            home = Netns(cookie=cookie_of(fd), inode=inode_of(fd), paths=(path,))
+        return cls(home, known, networks)
 
     def open(self, cookie: int) -> int:
         """Open a namespace; the caller closes the descriptor. Raises NotFound when it is gone."""
@@ -119,10 +141,9 @@ class Roster:
         if self._asked_engines:
             return
         self._asked_engines = True
-        from glassbridge.kernel.container_names import find_containers, find_named_namespaces  # noqa: PLC0415 - what ours need not pay for
+        from glassbridge.kernel.container_names import find_named_namespaces  # noqa: PLC0415 - what ours need not pay for
 
-        found = find_containers()
-        self.complaints += found.complaints
+        found = self._read_files()
         taken = {network.bridge for network in self.networks}
         self.networks += [n for n in found.networks if n.bridge not in taken and _exists(n.bridge)]
         for container in found.containers:
@@ -187,14 +208,43 @@ class Roster:
                     return cookie
         return None
 
-    def _learn(self, container: FoundContainer) -> None:
+    def _read_files(self) -> Findings:
+        """What the engines' files say, read once."""
+        if self._files is None:
+            from glassbridge.kernel.container_names import find_containers  # noqa: PLC0415 - likewise
+
+            self._files = find_containers()
+            self.complaints += self._files.complaints
+        return self._files
+
+    def _as_called(
+        self, known: Sequence[SandboxView], networks: Sequence[NetworkView]
+    ) -> tuple[Sequence[SandboxView], Sequence[NetworkView]]:
+        found = self._read_files()
+        by_netns: dict[int, FoundContainer] = {}
+        for container in found.containers:
+            # CNI's cache knows ids alone, and those we know ourselves
+            if container.is_running and container.origin is not Origin.CNI:
+                cookie = self._place(container)
+                if cookie is not None:
+                    by_netns.setdefault(cookie, container)
+        called = sandboxes_as_called(known, found.containers, by_netns)
+        return called, networks_as_called(networks, found.driven)
+
+    def _place(self, container: FoundContainer) -> int | None:
+        """The namespace of a container; None where it ended, or may not be opened."""
         path = container.netns or f"/proc/{container.pid}/ns/net"
         try:
-            cookie = self.add(path, container.pid)
-        except NotFound:  # it ended, or its engine left the file behind
-            return
+            return self.add(path, container.pid)
+        except NotFound:  # or its engine left the file behind
+            return None
         except GlassbridgeError as error:
             self.complaints.append(f"{container.name} of {container.origin}: {error.message}")
+            return None
+
+    def _learn(self, container: FoundContainer) -> None:
+        cookie = self._place(container)
+        if cookie is None:
             return
         place = self._by_id.get(container.id)
         if place is None and container.origin is Origin.CNI:

@@ -7,9 +7,7 @@ from msgspec import Struct
 from glassbridge.engine.targets import Surveyed
 from glassbridge.errors import NotFound
 from glassbridge.model.printed_rules import PrintedRules
-from glassbridge.model.snapshot import Snapshot
 from glassbridge.model.topology import Link, Stack, Switch
-from glassbridge.model.views import SandboxView
 
 HOST = "the host"
 
@@ -48,9 +46,7 @@ class BridgeReport(Struct, frozen=True, kw_only=True):
     names: dict[str, str] = {}
 
 
-def look_at_stack(
-    target: str, surveyed: Surveyed, known: Sequence[SandboxView] = ()
-) -> StackReport:
+def look_at_stack(target: str, surveyed: Surveyed) -> StackReport:
     """Show the stack of NAME, pid:N, netns:PATH or host; raises NotFound when it is not there."""
     found = surveyed.resolve(target)
     if found.cookie is None:
@@ -63,20 +59,18 @@ def look_at_stack(
         name=HOST if is_home and target == "host" else found.name,
         stack=stack,
         cables=cables,
-        names=_names(surveyed.snapshot, known, cables),
+        names=_names(surveyed, cables),
         rulesets=surveyed.printed_rules(found.cookie),
     )
 
 
-def look_at_bridges(
-    name: str, surveyed: Surveyed, known: Sequence[SandboxView] = ()
-) -> tuple[BridgeReport, ...]:
+def look_at_bridges(name: str, surveyed: Surveyed) -> tuple[BridgeReport, ...]:
     """Show one bridge of the host, or all when no name is given; raises NotFound."""
     home = surveyed.snapshot.home
     surveyed.read([home])
     stack = surveyed.snapshot.namespaces[home].stack
     bridges = [_bridge(stack, name)] if name else [k for k in stack.links if k.bridge is not None]
-    return tuple(_report(surveyed, stack, bridge, known) for bridge in bridges)
+    return tuple(_report(surveyed, stack, bridge) for bridge in bridges)
 
 
 def _bridge(stack: Stack, ifname: str) -> Link:
@@ -91,9 +85,7 @@ def _bridge(stack: Stack, ifname: str) -> Link:
     return link
 
 
-def _report(
-    surveyed: Surveyed, stack: Stack, bridge: Link, known: Sequence[SandboxView]
-) -> BridgeReport:
+def _report(surveyed: Surveyed, stack: Stack, bridge: Link) -> BridgeReport:
     ports = stack.ports(bridge.ifindex)
     cables = _cables(surveyed, stack.netns.cookie, ports)
     return BridgeReport(
@@ -104,7 +96,7 @@ def _report(
             fdb=tuple(e for e in stack.fdb if e.bridge == bridge.ifindex),
         ),
         cables=cables,
-        names=_names(surveyed.snapshot, known, cables),
+        names=_names(surveyed, cables),
     )
 
 
@@ -128,12 +120,10 @@ def _cable(surveyed: Surveyed, cookie: int, link: Link) -> Cable:
     )
 
 
-def _names(
-    snapshot: Snapshot, known: Iterable[SandboxView], cables: Sequence[Cable]
-) -> dict[str, str]:
+def _names(surveyed: Surveyed, cables: Sequence[Cable]) -> dict[str, str]:
     """Names of addresses and MACs: what our own daemon says comes first, then the kernel."""
-    found = {str(a): n.name for n in snapshot.names for a in n.addresses}
-    found |= {str(m.endpoint.mac): v.sandbox.name for v in known for m in v.endpoints}
+    found = {str(a): n.name for n in surveyed.snapshot.names for a in n.addresses}
+    found |= {str(m.endpoint.mac): v.sandbox.name for v in surveyed.known for m in v.endpoints}
     for cable in cables:
         if cable.far_mac and cable.place:
             found.setdefault(cable.far_mac, cable.place)

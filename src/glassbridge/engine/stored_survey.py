@@ -3,7 +3,7 @@
 Nothing here or below opens a socket or needs Linux.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from glassbridge.engine.targets import (
     At,
@@ -28,6 +28,7 @@ from glassbridge.model.printed_rules import PrintedRules
 from glassbridge.model.ruleset import Backend, ListedTable
 from glassbridge.model.snapshot import Snapshot
 from glassbridge.model.topology import Link
+from glassbridge.model.views import SandboxView
 
 _TOOLS = {Backend.IPTABLES_LEGACY: ("iptables", "ip6tables")}
 
@@ -42,6 +43,11 @@ class StoredSurvey:
     def snapshot(self) -> Snapshot:
         """All that was read."""
         return self._snapshot
+
+    @property
+    def known(self) -> Sequence[SandboxView]:
+        """Nothing: their names are among the snapshot's."""
+        return ()
 
     def focus(self, question: Question) -> None:
         """Nothing: it holds what was tracked when it was taken."""

@@ -5,7 +5,6 @@ until something cannot be told without it (engine.roster).
 """
 
 import os
-import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -20,7 +19,7 @@ from glassbridge.engine.roster import Roster
 from glassbridge.engine.targets import FarSide, Target, far_side, own_addresses
 from glassbridge.errors import GlassbridgeError, NotFound
 from glassbridge.kernel.connections import FlowTarget, connections_to, read_connections
-from glassbridge.kernel.netns import cookie_of, inode_of, opened_netns
+from glassbridge.kernel.netns import inode_of
 from glassbridge.kernel.processes import pids_in
 from glassbridge.kernel.rtnetlink import RouteSocket
 from glassbridge.kernel.rulesets import read_rulesets
@@ -30,7 +29,7 @@ from glassbridge.model.packet import Question
 from glassbridge.model.printed_rules import PrintedRules
 from glassbridge.model.ruleset import Ruleset
 from glassbridge.model.snapshot import Connection, Name, Namespace, Snapshot
-from glassbridge.model.topology import Link, Netns, Stack
+from glassbridge.model.topology import Link, Stack
 from glassbridge.model.views import NetworkView, SandboxView
 
 CONNECTIONS_MAX = 4096
@@ -47,7 +46,7 @@ class Survey:
         *,
         reads_rules: bool = True,
     ) -> None:
-        self.roster = Roster(_home(), known, networks)
+        self.roster = Roster.here(known, networks)
         self._firewall = FirewallReader(known, networks) if reads_rules else None
         self._far_ends = FarEnds(self.roster, known)
         self._namespaces: dict[int, Namespace] = {}
@@ -82,6 +81,11 @@ class Survey:
                 *self._complaints,
             ),
         )
+
+    @property
+    def known(self) -> Sequence[SandboxView]:
+        """What our daemon told, under the names that engines use."""
+        return self.roster.known
 
     def focus(self, question: Question) -> None:
         """Read only the tracked connections of this question, also where others were read."""
@@ -225,10 +229,3 @@ class Survey:
                 others = tuple(self._namespaces) if is_new else new
                 peers = self._far_ends.find(namespace, fd, others, is_new=is_new)
                 self._namespaces[cookie] = replace(namespace, peers=dict(peers))
-
-
-def _home() -> Netns:
-    # not CURRENT: whoever opens the path later may do so from another thread
-    path = f"/proc/{os.getpid()}/task/{threading.get_native_id()}/ns/net"
-    with opened_netns(path) as fd:
-        return Netns(cookie=cookie_of(fd), inode=inode_of(fd), paths=(path,))

@@ -15,6 +15,7 @@ from glassbridge.model.printed_rules import PrintedRules
 from glassbridge.model.ruleset import Origin
 from glassbridge.model.snapshot import Name, Snapshot
 from glassbridge.model.topology import Link, Stack
+from glassbridge.model.views import SandboxView
 
 HOST = "host"
 _UNUSABLE = {"tentative", "dadfailed"}
@@ -48,6 +49,10 @@ class Surveyed(Protocol):
     @property
     def snapshot(self) -> Snapshot:
         """All that was read so far."""
+
+    @property
+    def known(self) -> Sequence[SandboxView]:
+        """What our daemon told of its sandboxes, under the names that their engines use."""
 
     def focus(self, question: Question) -> None:
         """Of tracked connections only those of this question matter from now on."""

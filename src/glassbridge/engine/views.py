@@ -1,9 +1,11 @@
 """What the engine shows of its state: frozen answers, made on any thread."""
 
+from glassbridge.engine.known_names import ENGINES
 from glassbridge.engine.state import State
 from glassbridge.errors import NotFound
 from glassbridge.model.endpoint import Endpoint, Sandbox, SandboxId, SandboxKind
 from glassbridge.model.network import GatewayMode, Network
+from glassbridge.model.ruleset import Origin
 from glassbridge.model.views import EndpointView, NetworkView, SandboxView
 
 
@@ -23,9 +25,12 @@ def sandbox_view(state: State, sandbox_id: SandboxId) -> SandboxView:
             created=container.created,
         )
     endpoints = []
+    engine = Origin.DOCKER if sandbox.kind is SandboxKind.DOCKER else Origin.GLASSBRIDGE
     for endpoint in state.endpoints_of(sandbox_id):
         network = state.networks.get(endpoint.network)
         if network is not None:
+            if network.managed is not None:
+                engine = ENGINES[network.managed.by]
             endpoints.append(
                 EndpointView(
                     endpoint=endpoint,
@@ -34,7 +39,9 @@ def sandbox_view(state: State, sandbox_id: SandboxId) -> SandboxView:
                     routed=_routed_versions(network, endpoint),
                 )
             )
-    return SandboxView(sandbox=sandbox, endpoints=tuple(endpoints), container=container)
+    return SandboxView(
+        sandbox=sandbox, endpoints=tuple(endpoints), container=container, engine=engine
+    )
 
 
 def _routed_versions(network: Network, endpoint: Endpoint) -> tuple[int, ...]:

@@ -37,6 +37,7 @@ def find_containers() -> Findings:
     return Findings(
         containers=tuple(chain.from_iterable(f.containers for f in found)),
         networks=tuple(chain.from_iterable(f.networks for f in found)),
+        driven={i: name for f in found for i, name in f.driven.items()},
         complaints=tuple(chain.from_iterable(f.complaints for f in found)),
     )
 

@@ -17,6 +17,8 @@ class FoundContainer(Struct, frozen=True, kw_only=True):
     netns: str = ""
     addresses: tuple[IPAddress, ...] = ()
     published: tuple[Published, ...] = ()
+    endpoints: dict[str, str] = {}
+    """Of Docker: the id of each of its endpoints, and the name of the network that it is on."""
     is_running: bool = True
 
 
@@ -25,5 +27,7 @@ class Findings(Struct, frozen=True, kw_only=True):
 
     containers: tuple[FoundContainer, ...] = ()
     networks: tuple[NamedNetwork, ...] = ()
+    driven: dict[str, str] = {}
+    """Networks that the engine leaves to another's driver: id to name."""
     complaints: tuple[str, ...] = ()
     """Files that could not be read or understood."""

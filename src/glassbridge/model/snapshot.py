@@ -73,6 +73,13 @@ class NamedNetwork(Struct, frozen=True, kw_only=True):
     internal: bool = False
     icc: bool = True
     subnets: tuple[IPNetwork, ...] = ()
+    driver: Origin = Origin.UNKNOWN
+    """Who makes its links and rules, where that is not the engine whose network it is."""
+
+    @property
+    def rules_of(self) -> Origin:
+        """Whose firewall rules serve it."""
+        return self.driver or self.origin
 
 
 class Published(Struct, frozen=True, kw_only=True):

@@ -6,6 +6,7 @@ from msgspec.structs import replace
 from glassbridge.model.container import Container
 from glassbridge.model.endpoint import Endpoint, PublishedPort, Sandbox
 from glassbridge.model.network import Network
+from glassbridge.model.ruleset import Origin
 
 
 class EndpointView(Struct, frozen=True, kw_only=True):
@@ -32,11 +33,13 @@ class EndpointView(Struct, frozen=True, kw_only=True):
 
 
 class SandboxView(Struct, frozen=True, kw_only=True):
-    """A network stack of ours, and the container in it if our runtime made it."""
+    """A network stack, and the container in it if our runtime made it."""
 
     sandbox: Sandbox
     endpoints: tuple[EndpointView, ...] = ()
     container: Container | None = None
+    engine: Origin = Origin.GLASSBRIDGE
+    """Who made the container, or the namespace; its network may be ours all the same."""
 
     @property
     def ports(self) -> tuple[PublishedPort, ...]:

@@ -28,7 +28,7 @@ def stack(target: str, all_rules: bool, state: str, as_json: bool) -> None:
 
     known = () if state else sandboxes_if_known()
     surveyed = survey_of(state, known, reads_rules=False)
-    report = look_at_stack(target, surveyed, known)
+    report = look_at_stack(target, surveyed)
     tell_state(state, surveyed, as_json=as_json)
     if as_json:
         print_json(report)
@@ -50,7 +50,7 @@ def bridge(name: str, state: str, as_json: bool) -> None:
 
     known = () if state else sandboxes_if_known()
     surveyed = survey_of(state, known, reads_rules=False)
-    reports = look_at_bridges(name, surveyed, known)
+    reports = look_at_bridges(name, surveyed)
     tell_state(state, surveyed, as_json=as_json)
     if as_json:
         print_json(reports)

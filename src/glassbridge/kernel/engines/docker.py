@@ -29,6 +29,7 @@ class _State(Struct):
 
 
 class _Endpoint(Struct):
+    id: str = field(name="EndpointID", default="")
     network: str = field(name="NetworkID", default="")
     ipv4: str = field(name="IPAddress", default="")
     ipv4_length: int = field(name="IPPrefixLen", default=0)
@@ -62,6 +63,7 @@ def find_docker(daemons: Sequence[EngineProcess]) -> Findings:
     """Containers of every dockerd of our host; of the usual folder where none runs."""
     containers: list[FoundContainer] = []
     networks: dict[str, NamedNetwork] = {}
+    driven: dict[str, str] = {}
     complaints: list[str] = []
     for root, folder in dict.fromkeys(_folders(daemons)):
         reader = Reader(root)
@@ -70,11 +72,14 @@ def find_docker(daemons: Sequence[EngineProcess]) -> Findings:
             if found is not None:
                 containers.append(_container(found, reader))
                 networks |= {n.bridge: n for n in _networks(found)}
-        networks |= {n.bridge: n for n in find_networks(reader, folder)}
+        kept, others = find_networks(reader, folder)
+        networks |= {n.bridge: n for n in kept}
+        driven |= others
         complaints += reader.complaints
     return Findings(
         containers=tuple(containers),
         networks=tuple(networks.values()),
+        driven=driven,
         complaints=tuple(complaints),
     )
 
@@ -105,6 +110,7 @@ def _container(found: _Container, reader: Reader) -> FoundContainer:
         netns="" if pid else netns,
         addresses=addresses,
         published=tuple(_published(settings, addresses, name)),
+        endpoints={e.id: n for n, e in (settings.networks or {}).items() if e is not None and e.id},
         is_running=found.state.running and (pid is not None or bool(netns and exists(netns))),  # noqa: PTH110 - text
     )
 

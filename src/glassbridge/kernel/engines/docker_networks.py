@@ -31,18 +31,21 @@ class _Bridge(Struct):
     ipv6: str = field(name="AddressIPv6", default="")
 
 
-def find_networks(reader: Reader, folder: str) -> tuple[NamedNetwork, ...]:
-    """Those with a bridge, containers on it or not; nothing where the store cannot be read."""
+def find_networks(reader: Reader, folder: str) -> tuple[tuple[NamedNetwork, ...], dict[str, str]]:
+    """Those with a bridge of Docker's own, and the names of all others by their id.
+
+    Containers on it or not; nothing where the store cannot be read.
+    """
     path = f"{folder}/{_STORE}"
     data = reader.octets(path)
     if data is None:
-        return ()
+        return (), {}
     try:
         names, bridges = _read(data)
     except (ValueError, DecodeError) as error:
         reader.complaints.append(f"{path}: {error}")
-        return ()
-    return tuple(
+        return (), {}
+    own = tuple(
         NamedNetwork(
             name=names[number].name,
             origin=Origin.DOCKER,
@@ -54,6 +57,7 @@ def find_networks(reader: Reader, folder: str) -> tuple[NamedNetwork, ...]:
         for number, bridge in bridges.items()
         if number in names and bridge.link
     )
+    return own, {n.decode(): found.name for n, found in names.items() if n not in bridges}
 
 
 def _read(data: bytes) -> tuple[dict[bytes, _Network], dict[bytes, _Bridge]]:

@@ -19,6 +19,8 @@ _STORAGE = "/var/lib/containers/storage"
 _NETWORKS = "/etc/containers/networks"
 _SETTINGS, _DEFAULT_SUBNET = "/etc/containers/containers.conf", IPv4Network("10.88.0.0/16")
 _DEFAULT, _DEFAULT_BRIDGE = "podman", "podman0"
+_BRIDGE = "bridge"
+_OWN_DRIVERS = (_BRIDGE, "macvlan", "ipvlan")
 _CRIO_PREFIX, _CRIO_POD = "k8s_", "POD"
 _CRIO_PARTS = 4
 
@@ -36,8 +38,9 @@ class _Network(Struct):
     """What netavark keeps of a network that somebody made."""
 
     name: str
+    id: str = ""
     network_interface: str = ""
-    driver: str = "bridge"
+    driver: str = _BRIDGE
     internal: bool = False
     subnets: tuple[_Subnet, ...] = ()
 
@@ -53,10 +56,12 @@ def find_podman(keepers: Sequence[EngineProcess], root: str = "") -> Findings:
         if (found := _running(keeper)) is not None
     ]
     ids = {container.id for container in running}
+    made = dict(_made(reader))
     stopped = [c for c in _stored(roots) if c.id not in ids]
     return Findings(
         containers=(*running, *stopped),
-        networks=tuple(_networks(reader, kept.values())),
+        networks=tuple(_networks(reader, kept.values(), made)),
+        driven={n.id: n.name for n in made.values() if n.driver not in _OWN_DRIVERS},
         complaints=tuple(c for at in {reader, *roots.values()} for c in at.complaints),
     )
 
@@ -109,16 +114,24 @@ def _stored(roots: Mapping[str, Reader]) -> Iterator[FoundContainer]:
                         )
 
 
-def _networks(reader: Reader, kept: Iterable[Kept]) -> Iterator[NamedNetwork]:
+def _made(reader: Reader) -> Iterator[tuple[str, _Network]]:
+    for path in reader.entries(_NETWORKS):
+        found = reader.read(path, _Network) if path.endswith(".json") else None
+        if found is not None:
+            yield path, found
+
+
+def _networks(
+    reader: Reader, kept: Iterable[Kept], made: Mapping[str, _Network]
+) -> Iterator[NamedNetwork]:
     # netavark has the usual one without a file; one that is there has the last word
     if any(_DEFAULT in (one.networks or ()) for one in kept):
         usual: tuple[IPNetwork, ...] = (_default_subnet(reader),)
         yield NamedNetwork(
             name=_DEFAULT, origin=Origin.PODMAN, bridge=_DEFAULT_BRIDGE, subnets=usual
         )
-    for path in reader.entries(_NETWORKS):
-        found = reader.read(path, _Network) if path.endswith(".json") else None
-        if found is None or found.driver != "bridge" or not found.network_interface:
+    for path, found in made.items():
+        if found.driver != _BRIDGE or not found.network_interface:
             continue
         try:
             subnets = tuple(ip_network(s.subnet) for s in found.subnets)

@@ -154,7 +154,7 @@ def _is_beyond(walk: Walk, path: Path) -> bool:
 
 def _is_meant(snapshot: Snapshot, broken: Broken) -> bool:
     path, explanation = broken.path, broken.explanation
-    origin = path.network.origin if path.network is not None else Origin.UNKNOWN
+    origin = path.network.rules_of if path.network is not None else Origin.UNKNOWN
     code = explanation.code
     if code in _MEANT:
         return True
@@ -206,11 +206,11 @@ def _of_engine(broken: Broken) -> str:
     network, rule = broken.path.network, broken.explanation.rule
     if network is None or rule is None or not rule.is_policy or rule.backend is Backend.NFT:
         return ""
-    if network.origin is Origin.GLASSBRIDGE or network.origin not in WRITES_ANEW:
+    if network.rules_of is Origin.GLASSBRIDGE or network.rules_of not in WRITES_ANEW:
         return ""
-    command, _ = WRITES_ANEW[network.origin]
+    command, _ = WRITES_ANEW[network.rules_of]
     return (
-        f"{network.origin}'s own rules for it are not there: {command} writes them anew; until "
+        f"{network.rules_of}'s own rules for it are not there: {command} writes them anew; until "
         "then this lets it pass"
     )
 
