@@ -37,6 +37,8 @@ class State:
         """Where new networks are to be asked for names; 0: nobody would answer."""
         self.changes = 0
         """Grows with every change of networks, endpoints and sandboxes, once it is to be seen."""
+        self.network_changes = 0
+        """Those of networks alone, without their members."""
         self._changes: dict[NetworkId, int] = {}
         self._by_network: dict[NetworkId, dict[EndpointId, Endpoint]] = {}
         self._pools: dict[tuple[NetworkId, int], Pool] = {}
@@ -53,16 +55,28 @@ class State:
         self.networks.put(network)
         for subnet in network.subnets:
             self._pools[network.id, subnet.prefix.version] = Pool(subnet)
+        if network.managed is not None:
+            self._managed[network.managed] = network.id
+        self.network_changes += 1
         self._changed(network.id)
 
     def change_network(self, network: Network) -> None:
-        """Replace a network by one with the same subnets."""
+        """Replace a network's definition under its members; raises where an address cannot stay.
+
+        Leases stay; what rests in a pool that changes may be leased at once.
+        """
+        pools = {s.prefix.version: self._renewed_pool(network, s) for s in network.subnets}
+        for version in (4, 6):
+            self._pools.pop((network.id, version), None)
+        self._pools |= {(network.id, version): pool for version, pool in pools.items()}
         self.networks.put(network)
+        self.network_changes += 1
         self._changed(network.id)
 
     def drop_network(self, network: Network) -> None:
         """Forget a network and its pools."""
         self.networks.drop(network.id)
+        self.network_changes += 1
         self.realised.discard(network.id)
         if network.managed is not None:
             self._managed.pop(network.managed, None)
@@ -76,6 +90,11 @@ class State:
     def changes_of(self, network: NetworkId) -> int:
         """What `changes` was when something of this network changed last."""
         return self._changes.get(network, 0)
+
+    def managed(self, managed: Managed) -> Network | None:
+        """The network that an engine knows under this key."""
+        found = self._managed.get(managed)
+        return None if found is None else self.networks.get(found)
 
     def pool(self, network: Network, version: int) -> Pool | None:
         """The pool of a family, None where the network lacks the family."""
