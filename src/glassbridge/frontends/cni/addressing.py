@@ -1,0 +1,186 @@
+"""Where an interface's addresses come from: our own pools, another plugin, or nowhere."""
+
+from collections.abc import Iterable, Sequence
+from ipaddress import ip_address, ip_network
+from pathlib import Path
+
+from msgspec import Struct, field
+
+from glassbridge.errors import InvalidRequest
+from glassbridge.frontends.cni.configuration import Configuration, Range
+from glassbridge.frontends.cni.results import Dns, Ip, Result, Route
+from glassbridge.model.address import IPAddress, IPNetwork
+from glassbridge.model.requests import SubnetWish
+
+_DEFAULT = {4: ip_network("0.0.0.0/0"), 6: ip_network("::/0")}
+
+
+class Addressing(Struct, frozen=True, kw_only=True):
+    """Subnets, next hops and routes; nothing of it is a network of layer 2 alone."""
+
+    subnets: tuple[SubnetWish, ...] = ()
+    gateways: dict[int, IPAddress] = {}
+    """By IP version."""
+    given: tuple[Ip, ...] | None = None
+    """What another plugin leased."""
+    routes: tuple[Route, ...] = ()
+    dns: Dns = field(default_factory=Dns)
+
+
+def own_addressing(configuration: Configuration) -> Addressing:
+    """Read the ranges of our own IPAM, in host-local's words; raises InvalidRequest."""
+    ipam, runtime = configuration.ipam, configuration.runtime_config
+    single = ((ipam,),) if ipam.subnet else ()
+    sets: tuple[Sequence[Range], ...] = (*runtime.ip_ranges, *single, *ipam.ranges)
+    if not sets:
+        raise InvalidRequest("no IP ranges specified", hint='e.g. "subnet": "10.22.0.0/16" in ipam')
+    subnets: list[SubnetWish] = []
+    gateways: dict[int, IPAddress] = {}
+    has_address = configuration.is_gateway or configuration.is_default_gateway
+    for ranges in sets:
+        prefix, gateway, wish = _read_set(ranges, on_bridge=has_address)
+        if prefix.version in gateways:
+            raise InvalidRequest(
+                f"two range sets of IPv{prefix.version}, {prefix} the second: "
+                "a network has one of each family at most",
+                hint="ranges of one subnet belong into one set: [[{...}, {...}]]",
+            )
+        subnets.append(wish)
+        gateways[prefix.version] = gateway
+    return Addressing(
+        subnets=tuple(subnets),
+        gateways=gateways,
+        routes=_with_default(configuration, ipam.routes, gateways),
+        dns=_resolv_conf(ipam.resolv_conf) if ipam.resolv_conf else Dns(),
+    )
+
+
+def given_addressing(configuration: Configuration, leased: Result) -> Addressing:
+    """Take what another IPAM plugin leased; raises InvalidRequest where that is nothing."""
+    if not leased.ips:
+        raise InvalidRequest("IPAM plugin returned missing IP config")
+    has_address = configuration.is_gateway or configuration.is_default_gateway
+    given = tuple(_with_gateway(ip) if has_address else ip for ip in leased.ips)
+    gateways: dict[int, IPAddress] = {}
+    prefixes: dict[int, IPNetwork] = {}
+    for ip in given:
+        prefixes.setdefault(ip.address.version, ip.address.network)
+        if ip.gateway is not None:
+            gateways.setdefault(ip.address.version, ip.gateway)
+    subnets: tuple[SubnetWish, ...] = ()
+    if has_address or configuration.ip_masq:
+        subnets = tuple(
+            SubnetWish(
+                subnet=str(prefix),
+                gateway=str(gateways.get(version, "")),
+                on_bridge=has_address,
+            )
+            for version, prefix in prefixes.items()
+        )
+    return Addressing(
+        subnets=subnets,
+        gateways=gateways,
+        given=given,
+        routes=_with_default(configuration, leased.routes, gateways),
+        dns=leased.dns,
+    )
+
+
+def is_default(route: Route) -> bool:
+    """Whether it is the interface's default route: without attributes that set it apart."""
+    apart = (route.mtu, route.advmss, route.table, route.scope)
+    return route.dst in _DEFAULT.values() and not any(a is not None for a in apart)
+
+
+def _with_default(
+    configuration: Configuration, routes: Iterable[Route], gateways: dict[int, IPAddress]
+) -> tuple[Route, ...]:
+    """IsDefaultGateway adds a default route of each family, unless one with a next hop is there."""
+    routes = tuple(routes)
+    if not configuration.is_default_gateway:
+        return routes
+    there = {r.dst for r in routes if r.gw is not None}
+    added = (
+        Route(dst=_DEFAULT[version], gw=gateway)
+        for version, gateway in gateways.items()
+        if _DEFAULT[version] not in there
+    )
+    return (*routes, *added)
+
+
+def _with_gateway(ip: Ip) -> Ip:
+    if ip.gateway is not None:
+        return ip
+    gateway = ip.address.network.network_address + 1
+    return Ip(address=ip.address, gateway=gateway, interface=ip.interface)
+
+
+def _read_set(
+    ranges: Sequence[Range], *, on_bridge: bool
+) -> tuple[IPNetwork, IPAddress, SubnetWish]:
+    """Read the ranges of one subnet; its gateway is its first address, as host-local has it."""
+    if not ranges:
+        raise InvalidRequest("a range set of ipam is empty")
+    prefixes = {_parse_prefix(r.subnet) for r in ranges}
+    if len(prefixes) > 1:
+        named = " and ".join(sorted(map(str, prefixes)))
+        raise InvalidRequest(
+            f"one range set has ranges of {named}: a network has one subnet of each family",
+            hint="name one subnet, or let host-local lease the addresses",
+        )
+    (prefix,) = prefixes
+    gateways = {_parse(r.gateway, "gateway") for r in ranges if r.gateway}
+    if len(gateways) > 1:
+        raise InvalidRequest(f"the ranges of {prefix} name several gateways")
+    (gateway,) = gateways or {prefix.network_address + 1}
+    is_plain = not any(r.range_start or r.range_end for r in ranges)
+    wish = SubnetWish(
+        subnet=str(prefix),
+        gateway=str(gateway),
+        ranges=() if is_plain else tuple(_ends(r, prefix) for r in ranges),
+        on_bridge=on_bridge,
+    )
+    return prefix, gateway, wish
+
+
+def _ends(wished: Range, prefix: IPNetwork) -> tuple[str, str]:
+    first = wished.range_start or str(prefix.network_address + 1)
+    is4 = prefix.version == 4  # noqa: PLR2004 - the IP version
+    last = wished.range_end or str(prefix.broadcast_address - (1 if is4 else 0))
+    return str(_parse(first, "rangeStart")), str(_parse(last, "rangeEnd"))
+
+
+def _parse_prefix(text: str) -> IPNetwork:
+    try:
+        loose = ip_network(text, strict=False)
+    except ValueError as error:
+        raise InvalidRequest(f"ipam: bad subnet {text[:80]!r}: {error}") from None
+    if ip_address(text.partition("/")[0]) != loose.network_address:
+        raise InvalidRequest(
+            f"ipam: subnet {text} has host bits set", hint=f"did you mean {loose}?"
+        )
+    if loose.num_addresses < 4:  # noqa: PLR2004 - host-local's limit: a gateway and one more
+        raise InvalidRequest(f"ipam: subnet {loose} is too small to allocate from")
+    return loose
+
+
+def _parse(text: str, key: str) -> IPAddress:
+    try:
+        return ip_address(text)
+    except ValueError:
+        raise InvalidRequest(f"ipam: {key} {text[:80]!r} is no address") from None
+
+
+def _resolv_conf(path: str) -> Dns:
+    """Read a file of resolv.conf(5), as host-local does; raises InvalidRequest."""
+    try:
+        lines = [line.split() for line in Path(path).read_text(encoding="utf-8").splitlines()]
+    except (OSError, UnicodeDecodeError, ValueError) as error:
+        raise InvalidRequest(f"ipam: cannot read resolvConf {path[:200]!r}: {error}") from None
+    said = [(line[0], line[1:]) for line in lines if len(line) > 1 and line[0][0] not in "#;"]
+    return Dns(
+        nameservers=tuple(rest[0] for key, rest in said if key == "nameserver"),
+        domain=next((rest[0] for key, rest in reversed(said) if key == "domain"), ""),
+        search=tuple(word for key, rest in said if key == "search" for word in rest),
+        options=tuple(word for key, rest in said if key == "options" for word in rest),
+    )
