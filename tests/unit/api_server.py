@@ -1,4 +1,4 @@
-"""The API on a unix socket, in a thread, for tests that speak real HTTP with it."""
+"""An application on a unix socket, in a thread, for tests that speak real HTTP with it."""
 
 from __future__ import annotations
 
@@ -9,26 +9,29 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import uvicorn
+from starlette.types import ASGIApp
+from tests.unit.engine_stand_in import EngineStandIn
 
-from glassbridge.frontends.api.engine_protocol import EngineProtocol
-from glassbridge.frontends.api.peer import PeerCheckedProtocol
-from glassbridge.frontends.api.server import application
+from glassbridge.app.http_server import Refuse, Server, configuration
+from glassbridge.frontends.api.server import application, refuse_everything
 
 
 @contextmanager
-def serving(engine: EngineProtocol, path: Path) -> Iterator[Path]:
+def serving(engine: EngineStandIn, path: Path) -> Iterator[Path]:
+    with serving_application(application(engine, engine), refuse_everything, path):
+        yield path
+
+
+@contextmanager
+def serving_application(served: ASGIApp, refuse: Refuse, path: Path) -> Iterator[None]:
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     listener.bind(str(path))
     listener.listen(64)  # a client may connect before the loop runs
-    config = uvicorn.Config(
-        application(engine), http=PeerCheckedProtocol, ws="none", lifespan="off", log_config=None
-    )
-    server = uvicorn.Server(config)
+    server = Server(configuration(served, refuse))
     thread = threading.Thread(target=lambda: asyncio.run(server.serve([listener])))
     thread.start()
     try:
-        yield path
+        yield
     finally:
         server.should_exit = True
         thread.join()

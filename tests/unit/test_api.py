@@ -19,9 +19,10 @@ from tests.unit.engine_stand_in import EngineStandIn
 
 from glassbridge import errors
 from glassbridge.app.client import Client, NotRunning, ref_in_path
-from glassbridge.frontends.api import peer
+from glassbridge.frontends import peer
 from glassbridge.frontends.api.failures import STATUSES, describe_failure, failure_as_error
 from glassbridge.frontends.api.openapi import openapi_document
+from glassbridge.frontends.api.plugin_routes import PLUGIN_ROUTES
 from glassbridge.frontends.api.routes import OPENAPI_PATH, ROUTES, Route
 from glassbridge.model.address import to_builtins, to_json
 from glassbridge.model.container import ContainerSpec, NetworkWish
@@ -30,6 +31,7 @@ from glassbridge.model.requests import AttachRequest, ConnectRequest, NetworkReq
 from glassbridge.model.views import SandboxView, Status
 
 DOCUMENT = openapi_document("1")
+EVERY_ROUTE: tuple[Route[Any], ...] = (*ROUTES, *PLUGIN_ROUTES)
 
 
 @pytest.fixture
@@ -62,7 +64,7 @@ def validate(value: object, schema: dict[str, Any]) -> None:
     )
 
 
-def documented(route: Route, status: int) -> dict[str, Any]:
+def documented(route: Route[Any], status: int) -> dict[str, Any]:
     responses = DOCUMENT["paths"][route.path][route.method.lower()]["responses"]
     answer = responses[str(status)] if str(status) in responses else responses["default"]
     schema: dict[str, Any] = answer["content"]["application/json"]["schema"]
@@ -80,20 +82,23 @@ BODIES: dict[str, object] = {
         ports=(PortWish(container_port=80, host_ports=(8080, 8080)),),
     ),
     "stop": {"timeout": 0.5},
+    "disableDockerPlugin": {"force": True},
     "wait": {"timeout": 0.01},
 }
 REFS = {"/v1/networks": "bridge", "/v1/sandboxes": "web", "/v1/containers": "web"}
 
 
-def target_of(route: Route) -> str:
+def target_of(route: Route[Any]) -> str:
     ref = next((r for start, r in REFS.items() if route.path.startswith(start)), "")
     fields = () if route.query is None else msgspec.structs.fields(route.query)
     query = "".join(f"?{field.encode_name}=true" for field in fields[:1])
     return route.path.replace("{ref}", ref) + query
 
 
-@pytest.mark.parametrize("route", ROUTES, ids=lambda r: r.name)
-def test_every_route_answers_as_documented(route: Route, engine: EngineStandIn, api: Path) -> None:
+@pytest.mark.parametrize("route", EVERY_ROUTE, ids=lambda r: r.name)
+def test_every_route_answers_as_documented(
+    route: Route[Any], engine: EngineStandIn, api: Path
+) -> None:
     engine.run(RunRequest(name="web", spec=ContainerSpec(rootfs="/", command=("sh",))))
     if route.name == "removeNetwork":
         engine.create_network(NetworkRequest(name="bridge"))
@@ -126,7 +131,7 @@ def test_every_refusal_comes_back_as_the_error_that_it_was(
 ) -> None:
     engine.fault = fault
     expected_status, failure = describe_failure(fault)
-    for route in ROUTES:
+    for route in EVERY_ROUTE:
         body = BODIES.get(route.name)
         status, _, answer = raw(
             api, route.method, target_of(route), b"" if body is None else to_json(body)
@@ -143,7 +148,7 @@ def test_the_server_has_exactly_the_documented_routes(api: Path) -> None:
     in_document = {
         (method.upper(), path) for path, methods in served["paths"].items() for method in methods
     }
-    assert in_document == {(r.method, r.path) for r in ROUTES} | {("GET", OPENAPI_PATH)}
+    assert in_document == {(r.method, r.path) for r in EVERY_ROUTE} | {("GET", OPENAPI_PATH)}
     for path in served["paths"]:
         for method in ("GET", "POST", "PUT", "PATCH", "DELETE"):
             status, headers, _ = raw(api, method, path.replace("{ref}", "nothing"), b"{}")
@@ -155,7 +160,7 @@ def test_the_server_has_exactly_the_documented_routes(api: Path) -> None:
 
 
 def test_the_document_names_every_operation_once() -> None:
-    names = [r.name for r in ROUTES]
+    names = [r.name for r in EVERY_ROUTE]
     assert len(set(names)) == len(names)
     references = set(_references(DOCUMENT))
     assert references <= {f"#/components/schemas/{n}" for n in DOCUMENT["components"]["schemas"]}

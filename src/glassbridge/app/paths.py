@@ -8,6 +8,9 @@ from typing import Self
 _RUN = Path("/run/glassbridge")
 _STATE = Path("/var/lib/glassbridge")
 
+DOCKER_SOCKET = Path("/run/docker/plugins/glassbridge.sock")
+"""dockerd finds a plugin by its name in this folder (moby's pkg/plugins/discovery.go)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Paths:
@@ -39,6 +42,11 @@ class Paths:
     def log(self) -> Path:
         """Where a daemon that was started on demand writes."""
         return self.run_dir / "daemon.log"
+
+    @property
+    def docker_enabled(self) -> Path:
+        """An empty file that exists while Docker's plugin is enabled."""
+        return self.state_dir / "docker-enabled"
 
     @property
     def start_lock(self) -> Path:

@@ -1,21 +1,32 @@
-"""The talks with systemd: an inherited socket (sd_listen_fds) and readiness (sd_notify)."""
+"""The talks with systemd: inherited sockets (sd_listen_fds) and readiness (sd_notify)."""
 
 import os
 import socket
+
+API, DOCKER = "api", "docker"
+"""FileDescriptorName= of our socket units."""
 
 _FIRST_DESCRIPTOR = 3
 """SD_LISTEN_FDS_START."""
 
 
-def inherited_socket() -> socket.socket | None:
-    """Take the socket that systemd listens on for us, if it started us that way."""
+def inherited_sockets() -> dict[str, socket.socket]:
+    """Take the sockets that systemd listens on for us, by name, if it started us that way.
+
+    One without a name of ours is that of the API.
+    """
     meant_for_us = os.environ.pop("LISTEN_PID", "") == str(os.getpid())
     count = int(os.environ.pop("LISTEN_FDS", "0") or 0)
-    os.environ.pop("LISTEN_FDNAMES", None)
-    if not meant_for_us or count < 1:
-        return None
-    os.set_inheritable(_FIRST_DESCRIPTOR, False)
-    return socket.socket(fileno=_FIRST_DESCRIPTOR)
+    names = os.environ.pop("LISTEN_FDNAMES", "").split(":")
+    if not meant_for_us:
+        return {}
+    taken = {}
+    for number in range(count):
+        descriptor = _FIRST_DESCRIPTOR + number
+        os.set_inheritable(descriptor, False)
+        is_docker_s = names[number : number + 1] == [DOCKER]
+        taken[DOCKER if is_docker_s else API] = socket.socket(fileno=descriptor)
+    return taken
 
 
 def notify(state: str) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from tests.netns.cli.program import Glassbridge
 
-from glassbridge.app.systemd import inherited_socket, notify
+from glassbridge.app.systemd import inherited_sockets, notify
 
 
 def links() -> list[tuple[str, str]]:
@@ -215,4 +215,4 @@ def test_nobody_to_notify_and_nothing_inherited(monkeypatch: pytest.MonkeyPatch)
     notify("READY=1")
     monkeypatch.setenv("LISTEN_PID", str(os.getpid() + 1))
     monkeypatch.setenv("LISTEN_FDS", "1")
-    assert inherited_socket() is None
+    assert inherited_sockets() == {}

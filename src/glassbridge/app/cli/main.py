@@ -58,6 +58,9 @@ SECTIONS: Mapping[str, Mapping[str, Entry]] = {
         "up": Entry("system", "up", "Create the default network's bridge."),
         "down": Entry("system", "down", "Take everything off the host again."),
     },
+    "Other engines": {
+        "docker": Entry("docker", "docker", "Be a network driver of Docker's."),
+    },
     "Look inside": {
         "stack": Entry("looking", "stack", "One whole network stack, on one screen."),
         "bridge": Entry("looking", "bridge", "A bridge: ports, and what it has learned."),

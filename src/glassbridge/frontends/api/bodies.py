@@ -2,6 +2,8 @@
 
 from msgspec import Struct
 
+from glassbridge.model.views import NetworkView
+
 DEFAULT_STOP_TIMEOUT = 10.0
 LONGEST_WAIT = 30.0
 """Seconds after which a `wait` is answered without a code, and asked again."""
@@ -74,3 +76,24 @@ class FailureAnswer(Struct, frozen=True, kw_only=True):
     """The body of every answer that is not a success."""
 
     error: Failure
+
+
+class PluginRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`docker disable`."""
+
+    force: bool = False
+    """Also with networks of Docker's: they are taken down here."""
+
+
+class PluginAnswer(Struct, frozen=True, kw_only=True):
+    """How things stand with Docker's plugin."""
+
+    enabled: bool
+    """The daemon serves it, now and after every start."""
+    socket: str
+    """Where Docker looks for it."""
+    serving: bool
+    by_systemd: bool = False
+    """The socket is of a unit, which decides whether it is there."""
+    networks: tuple[NetworkView, ...] = ()
+    """Docker's networks here, and who is on them."""

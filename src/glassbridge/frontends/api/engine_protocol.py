@@ -1,8 +1,9 @@
-"""What the API needs of an engine: the real one has it, and a test's stand-in can."""
+"""What the API needs of engine and daemon: the real ones have it, and a test's stand-in can."""
 
 from concurrent.futures import Future
 from typing import Protocol
 
+from glassbridge.frontends.api.bodies import PluginAnswer
 from glassbridge.model.network import Network
 from glassbridge.model.requests import AttachRequest, ConnectRequest, NetworkRequest, RunRequest
 from glassbridge.model.views import NetworkView, SandboxView, Status
@@ -34,3 +35,11 @@ class EngineProtocol(Protocol):
     def remove(self, ref: str, *, force: bool) -> SandboxView: ...
     def wait(self, ref: str, timeout: float) -> int | None:
         """Return the exit code, or None when it still runs after `timeout` seconds."""
+
+
+class PluginSwitch(Protocol):
+    """Docker's plugin, served or not; every method raises GlassbridgeError on purpose."""
+
+    def plugin(self) -> PluginAnswer: ...
+    def enable_plugin(self) -> PluginAnswer: ...
+    def disable_plugin(self, *, force: bool) -> PluginAnswer: ...

@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from glassbridge.frontends.api.bodies import FailureAnswer
+from glassbridge.frontends.api.plugin_routes import PLUGIN_ROUTES
 from glassbridge.frontends.api.routes import OPENAPI_PATH, ROUTES, Route
 from glassbridge.model.address import IPAddress, IPInterface, IPNetwork
 
@@ -40,7 +41,8 @@ _REF = {
 
 def openapi_document(version: str) -> Schema:
     """Describe every route that the server has."""
-    types = [t for r in ROUTES for t in (r.answer, r.body, r.query) if t is not None]
+    routes: tuple[Route[Any], ...] = (*ROUTES, *PLUGIN_ROUTES)
+    types = [t for r in routes for t in (r.answer, r.body, r.query) if t is not None]
     schemas, components = msgspec.json.schema_components(
         [*types, FailureAnswer],
         schema_hook=_TEXT_FORMS.__getitem__,
@@ -54,7 +56,7 @@ def openapi_document(version: str) -> Schema:
             "responses": {"200": _content("The document", {"type": "object"})},
         }},
     }  # fmt: skip
-    for route in ROUTES:
+    for route in routes:
         paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, schema_of)
     return {
         "openapi": "3.1.0",
@@ -65,7 +67,7 @@ def openapi_document(version: str) -> Schema:
     }
 
 
-def _operation(route: Route, schema_of: dict[Any, Schema]) -> Schema:
+def _operation(route: Route[Any], schema_of: dict[Any, Schema]) -> Schema:
     operation: Schema = {
         "operationId": route.name,
         "summary": route.summary,

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from msgspec import Struct
 
@@ -27,6 +27,9 @@ from glassbridge.model.views import NetworkView, SandboxView, Status
 OPENAPI_PATH = "/v1/openapi.json"
 
 
+S = TypeVar("S")
+
+
 class Cost(Enum):
     """How a call is kept from holding up the event loop."""
 
@@ -39,14 +42,14 @@ class Cost(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Route:
-    """One method on one path; `call` gets the engine, `{ref}` of the path, and body or query."""
+class Route(Generic[S]):
+    """One method on one path; `call` gets who serves it, `{ref}` of the path, and body or query."""
 
     method: str
     path: str
     name: str
     summary: str
-    call: Callable[[EngineProtocol, str, Any], Any | Future[Any]]
+    call: Callable[[S, str, Any], Any | Future[Any]]
     answer: Any
     """Its type; typing has no word for `tuple[X, ...]` as a value."""
     body: type[Struct] | None = None
@@ -77,7 +80,7 @@ def _container(engine: EngineProtocol, ref: str, _: object) -> SandboxView:
     return view
 
 
-ROUTES = (
+ROUTES: tuple[Route[EngineProtocol], ...] = (
     Route(
         "GET",
         "/v1/status",

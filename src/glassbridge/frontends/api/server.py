@@ -2,8 +2,9 @@
 
 import asyncio
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from typing import Generic, TypeVar
 from urllib.parse import parse_qsl
 
 import msgspec
@@ -15,24 +16,26 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from glassbridge import __version__
 from glassbridge.errors import GlassbridgeError, InvalidRequest, NotFound
 from glassbridge.frontends.api.bodies import Failure, FailureAnswer
-from glassbridge.frontends.api.engine_protocol import EngineProtocol
+from glassbridge.frontends.api.engine_protocol import EngineProtocol, PluginSwitch
 from glassbridge.frontends.api.failures import describe_failure
 from glassbridge.frontends.api.openapi import openapi_document
+from glassbridge.frontends.api.plugin_routes import PLUGIN_ROUTES
 from glassbridge.frontends.api.routes import OPENAPI_PATH, ROUTES, Cost, Route
 from glassbridge.frontends.asgi import in_own_thread, read_body
 from glassbridge.model.address import from_json, to_json
 
 _POOL_THREADS = 8
 _log = logging.getLogger(__name__)
+S = TypeVar("S")
 
 
-class _Path:
+class _Path(Generic[S]):
     """One path and its methods, as an ASGI application."""
 
     def __init__(
-        self, engine: EngineProtocol, methods: Mapping[str, Route], pool: ThreadPoolExecutor
+        self, serves: S, methods: Mapping[str, Route[S]], pool: ThreadPoolExecutor
     ) -> None:
-        self._engine = engine
+        self._serves = serves
         self._methods = methods
         self._pool = pool
 
@@ -57,16 +60,16 @@ class _Path:
             return _refusal(GlassbridgeError(message, hint=hint))
         return _json(route.status, result)
 
-    async def _call(self, route: Route, ref: str, asked: object) -> object:
+    async def _call(self, route: Route[S], ref: str, asked: object) -> object:
         match route.cost:
             case Cost.QUEUED:
-                queued = route.call(self._engine, ref, asked)
+                queued = route.call(self._serves, ref, asked)
                 return await asyncio.wrap_future(queued)
             case Cost.BRIEF:
                 loop = asyncio.get_running_loop()
-                return await loop.run_in_executor(self._pool, route.call, self._engine, ref, asked)
+                return await loop.run_in_executor(self._pool, route.call, self._serves, ref, asked)
             case Cost.LONG:
-                return await in_own_thread(lambda: route.call(self._engine, ref, asked))
+                return await in_own_thread(lambda: route.call(self._serves, ref, asked))
 
 
 class _Document:
@@ -82,17 +85,20 @@ class _Document:
         await response(scope, receive, send)
 
 
-def application(engine: EngineProtocol) -> ASGIApp:
-    """Build the application of an engine."""
+def application(engine: EngineProtocol, plugin: PluginSwitch) -> ASGIApp:
+    """Build the application of an engine, and of the switch for Docker's plugin."""
     pool = ThreadPoolExecutor(_POOL_THREADS, thread_name_prefix="api")
-    by_path: dict[str, dict[str, Route]] = {}
-    for route in ROUTES:
-        by_path.setdefault(route.path, {})[route.method] = route
-    routes: list[BaseRoute] = [
-        PathRoute(path, _Path(engine, methods, pool)) for path, methods in by_path.items()
-    ]
+    routes = [*_paths(engine, ROUTES, pool), *_paths(plugin, PLUGIN_ROUTES, pool)]
     routes.append(PathRoute(OPENAPI_PATH, _Document()))
     return Router(routes, redirect_slashes=False, default=_no_such_path)
+
+
+def _paths(serves: S, table: Iterable[Route[S]], pool: ThreadPoolExecutor) -> Iterator[BaseRoute]:
+    by_path: dict[str, dict[str, Route[S]]] = {}
+    for route in table:
+        by_path.setdefault(route.path, {})[route.method] = route
+    for path, methods in by_path.items():
+        yield PathRoute(path, _Path(serves, methods, pool))
 
 
 def refuse_everything(error: GlassbridgeError) -> ASGIApp:
@@ -122,7 +128,7 @@ def _method_not_allowed(scope: Scope, methods: Iterable[str]) -> Response:
     return _json(405, FailureAnswer(error=failure), {"allow": allowed})
 
 
-def _asked(route: Route, scope: Scope, body: bytes) -> object:
+def _asked(route: Route[S], scope: Scope, body: bytes) -> object:
     """Parse what came in, or say where it is wrong."""
     try:
         if route.query is not None:

@@ -4,13 +4,14 @@ import asyncio
 import os
 import socket
 import struct
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
+from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from glassbridge.errors import PermissionRefused
-from glassbridge.frontends.api.server import refuse_everything
 
 _UCRED = struct.Struct("iII")
 """struct ucred of <linux/socket.h>: pid, uid, gid as seen from our own namespaces."""
@@ -47,16 +48,22 @@ def peer_refusal(connection: socket.socket) -> PermissionRefused | None:
     return None
 
 
-class PeerCheckedProtocol(HttpToolsProtocol):
-    """HTTP on a connection whose other end is known; a stranger hears why and nothing else."""
+def peer_checked(refuse: Callable[[PermissionRefused], ASGIApp]) -> type[HttpToolsProtocol]:
+    """Make HTTP's protocol for connections whose other end is looked at first.
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn's
-        """Look at the peer before its first byte."""
-        super().connection_made(transport)
-        connection: Any = transport.get_extra_info("socket")
-        try:
-            refusal = peer_refusal(connection)
-        except OSError as error:  # asyncio would log it, and serve whoever it is
-            refusal = PermissionRefused(f"the caller cannot be checked: {error}")
-        if refusal is not None:
-            self.app = cast(Any, refuse_everything(refusal))
+    A stranger hears why, in the front-end's own words, and nothing else.
+    """
+
+    class PeerCheckedProtocol(HttpToolsProtocol):
+        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn's
+            """Look at the peer before its first byte."""
+            super().connection_made(transport)
+            connection: Any = transport.get_extra_info("socket")
+            try:
+                refusal = peer_refusal(connection)
+            except OSError as error:  # asyncio would log it, and serve whoever it is
+                refusal = PermissionRefused(f"the caller cannot be checked: {error}")
+            if refusal is not None:
+                self.app = cast(Any, refuse(refusal))
+
+    return PeerCheckedProtocol
