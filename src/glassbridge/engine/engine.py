@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from glassbridge import __version__
 from glassbridge.engine.attaching import Attach
+from glassbridge.engine.attachments import Attachments
 from glassbridge.engine.container_stack import ContainerStacks
 from glassbridge.engine.containers import Containers
 from glassbridge.engine.detaching import Detach
@@ -18,6 +19,7 @@ from glassbridge.engine.healing import Healer
 from glassbridge.engine.host import Host
 from glassbridge.engine.jobs import Job
 from glassbridge.engine.loading import load_state, netns_identity
+from glassbridge.engine.names import Names
 from glassbridge.engine.networks import (
     CreateNetwork,
     Realise,
@@ -71,7 +73,10 @@ class Engine:
         try:
             self._state = load_state(self._store)
             self._host = Host(self._store)
-            self._writer = Writer(self._state, self._store, Executor(before), time.monotonic)
+            self.names = Names(self._state, self._submit)
+            self._writer = Writer(
+                self._state, self._store, Executor(before), time.monotonic, self.names.follow
+            )
         except BaseException:
             self._store.close()
             raise
@@ -79,6 +84,9 @@ class Engine:
         runtime = Runtime(run_dir)
         self._containers = Containers(self._state, self._submit, stacks, runtime)
         self._healer = Healer(self._state, self._submit, self._host)
+        self.attachments = Attachments(
+            self._state, self._submit, self._host, lambda: self._healer.failures
+        )
         self._writer.start()
         try:
             self._define_default()
@@ -98,8 +106,7 @@ class Engine:
 
     def status(self) -> Status:
         """How the engine is doing."""
-        last = self._healer.last
-        failed = last.failed if last else ()
+        last, failed = self._healer.last, self._healer.failures
         return Status(
             pid=os.getpid(),
             version=__version__,

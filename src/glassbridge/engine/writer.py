@@ -27,10 +27,13 @@ class Writer:
         store: Store,
         executor: Executor,
         now: Callable[[], float],
+        committed: Callable[[], None] = lambda: None,
     ) -> None:
+        """Begin with `start`; `committed` is called after each batch, ahead of its answers."""
         self._state = state
         self._store = store
         self._executor = executor
+        self._committed = committed
         self._queue: queue.SimpleQueue[Job[Any] | None] = queue.SimpleQueue()
         self._closing = False
         # a request is either ahead of the end of the queue or refused, never forgotten behind it
@@ -120,7 +123,14 @@ class Writer:
         except Exception as fault:  # noqa: BLE001 - nor may a full disk; nobody else could catch it
             self._give_up([job for job, _ in planned], fault)
         else:
+            self._follow()
             self._answer(planned, outcomes)
+
+    def _follow(self) -> None:
+        try:
+            self._committed()
+        except Exception:  # noqa: BLE001 - what stands is to be answered all the same
+            _log.exception("after a batch")
 
     def _carry_out(
         self, planned: Sequence[tuple[Job[Any], Plan]], executor: Executor
