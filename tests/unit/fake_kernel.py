@@ -71,11 +71,12 @@ class FakeKernel:
                 self._add(("address", netns, ifname, address))
             case RemoveAddress(ifname, address, netns):
                 self.facts.remove(("address", netns, ifname, address))
-            case AddRoute(destination, gateway, ifname, netns):
-                self._needs("link", netns, ifname)
-                self._add(("route", netns, ifname, destination, gateway))
-            case RemoveRoute(destination, gateway, ifname, netns):
-                self.facts.discard(("route", netns, ifname, destination, gateway))
+            case AddRoute(route, ifname, netns):
+                if ifname:
+                    self._needs("link", netns, ifname)
+                self._add(("route", netns, ifname, route))
+            case RemoveRoute(route, ifname, netns):
+                self.facts.discard(("route", netns, ifname, route))
             case DeleteLink(ifname) | DoomLink(ifname):
                 self._drop_link("", ifname)
             case SpareLink():

@@ -97,6 +97,11 @@ class Healer:
             self._thread.join()
         self._links.close()
 
+    @property
+    def failures(self) -> tuple[str, ...]:
+        """What the last healing could not mend."""
+        return self.last.failed if self.last else ()
+
     def _listen(self, events: tuple[KernelEvent, ...]) -> None:
         ailments = {a for event in events if (a := self._ailment(event)) is not None}
         if ailments:

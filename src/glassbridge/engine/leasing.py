@@ -75,10 +75,10 @@ def new_endpoint(
     now: float,
 ) -> Endpoint:
     """Choose everything about an endpoint that does not depend on its siblings."""
-    endpoint_id, host_end = _fresh_id(host_end_is_free)
+    endpoint_id, host_end = fresh_id(host_end_is_free)
     ipv4 = leases.address(network, 4, wish.ipv4, sandbox.name)
     ipv6 = leases.address(network, 6, wish.ipv6, sandbox.name)
-    mac = _choose_mac(state, network, wish.mac, endpoint_id, ipv4)
+    mac = choose_mac(state, network, wish.mac, endpoint_id, ipv4)
     return Endpoint(
         id=endpoint_id,
         network=network.id,
@@ -86,7 +86,7 @@ def new_endpoint(
         ifname=ifname,
         host_end=host_end,
         mac=mac,
-        host_mac=_host_mac(mac),
+        host_mac=host_mac_of(mac),
         ipv4=ipv4,  # type: ignore[arg-type]  # the pool's version says the family
         ipv6=ipv6,  # type: ignore[arg-type]  # same
         gateway_priority=wish.gateway_priority,
@@ -112,7 +112,7 @@ def choose_ifname(
         index += 1
 
 
-def _fresh_id(host_end_is_free: Callable[[Ifname], bool]) -> tuple[EndpointId, Ifname]:
+def fresh_id(host_end_is_free: Callable[[Ifname], bool]) -> tuple[EndpointId, Ifname]:
     """Seven hex digits may meet a foreign link by chance; then another id is drawn."""
     while True:
         endpoint_id = EndpointId(secrets.token_hex(32))
@@ -131,9 +131,10 @@ def _parse_address(text: str, version: int) -> IPv4Address | IPv6Address:
     return address
 
 
-def _choose_mac(
+def choose_mac(
     state: State, network: Network, wish: str, endpoint_id: str, ipv4: IPInterface | None
 ) -> Mac:
+    """The wished MAC, else one made of the IPv4 address, else a random one; raises Conflict."""
     # of every network: the source guard knows one owner of a MAC
     holders = {e.mac: e for e in tuple(state.endpoints.values())} if wish or ipv4 is None else {}
     if wish:
@@ -150,7 +151,7 @@ def _choose_mac(
     return mac
 
 
-def _host_mac(mac: Mac) -> Mac:
+def host_mac_of(mac: Mac) -> Mac:
     """Unlike the sandbox end's, for a port's own MAC is local to the bridge."""
     octets = bytearray(bytes.fromhex(mac.replace(":", "")))
     octets[0], octets[1] = 0x02, octets[1] ^ 0x80

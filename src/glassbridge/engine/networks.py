@@ -64,45 +64,14 @@ class CreateNetwork(Job[Network]):
         self._network: Network | None = None
 
     def plan(self, state: State, executor: Executor) -> tuple[Operation, ...]:
-        self._network = network = self._define(state, executor)
+        name = check_network_name(self._request.name)
+        self._network = network = define_network(name, self._request, state, executor, self._host)
         state.add_network(network)
         if not self._realise:
             return ()
         operations = (*self._host.prepare(state, network), *plan_realise(network))
         state.realised.add(network.id)
         return operations
-
-    def _define(self, state: State, executor: Executor) -> Network:
-        request = self._request
-        name = check_network_name(request.name)
-        known = tuple(state.networks)
-        if any(n.name == name for n in known):
-            raise Conflict(
-                f"a network named {name} exists already",
-                hint=f"look at it: glassbridge network inspect {name}",
-            )
-        parsed = parse_options(request.options)
-        network_id = NetworkId(new_id(secrets.token_bytes(32)))
-        bridge, adopted = _choose_bridge(name, network_id, parsed.bridge, known, executor)
-        ipv4, ipv6 = plan_subnets(
-            request,
-            parsed.options,
-            self._host.in_use(known, adopted=bridge if adopted else None),
-            self._host.global_id,
-        )
-        return Network(
-            id=network_id,
-            name=name,
-            bridge=bridge,
-            bridge_mac=format_mac(b"\x02\x42" + secrets.token_bytes(4)),
-            adopted=adopted,
-            ipv4=ipv4,
-            ipv6=ipv6,
-            internal=request.internal,
-            options=parsed.options,
-            labels=request.labels,
-            created=time.time(),
-        )
 
     def intend(self, state: State, store: Store) -> None:
         assert self._network is not None
@@ -138,7 +107,7 @@ class RemoveNetwork(Job[Network]):
                 f"{DEFAULT_NETWORK} is the default network and cannot be removed",
                 hint="take its bridge away with everything else: glassbridge down",
             )
-        _refuse_members(state, network)
+        refuse_members(state, network)
         if network.id not in state.realised:
             return ()
         return plan_unrealise(network, stands=executor.has_link(network.bridge))
@@ -161,6 +130,42 @@ class RemoveNetwork(Job[Network]):
         return self._network
 
 
+def define_network(
+    name: str, request: NetworkRequest, state: State, executor: Executor, host: Host
+) -> Network:
+    """Choose everything about a new network that was not asked for; nothing is noted yet."""
+    known = tuple(state.networks)
+    if any(n.name == name for n in known):
+        raise Conflict(
+            f"a network named {name} exists already",
+            hint=f"look at it: glassbridge network inspect {name}",
+        )
+    parsed = parse_options(request.options)
+    network_id = NetworkId(new_id(secrets.token_bytes(32)))
+    bridge, adopted = choose_bridge(name, network_id, parsed.bridge, known, executor)
+    ipv4, ipv6 = plan_subnets(
+        request,
+        parsed.options,
+        host.in_use(known, adopted=bridge if adopted else None),
+        host.global_id,
+    )
+    return Network(
+        id=network_id,
+        name=name,
+        bridge=bridge,
+        bridge_mac=format_mac(b"\x02\x42" + secrets.token_bytes(4)),
+        adopted=adopted,
+        ipv4=ipv4,
+        ipv6=ipv6,
+        internal=request.internal,
+        options=parsed.options,
+        labels=request.labels,
+        managed=request.managed,
+        names_port=state.names_port,
+        created=time.time(),
+    )
+
+
 def unused_networks(state: State) -> Sequence[Network]:
     """What `network prune` removes: every network without members but the default one."""
     busy = {e.network for e in tuple(state.endpoints.values())}
@@ -168,7 +173,10 @@ def unused_networks(state: State) -> Sequence[Network]:
     return [
         n
         for n in state.networks
-        if n.id not in busy and n.name != DEFAULT_NETWORK and n.name not in wished
+        if n.managed is None
+        and n.id not in busy
+        and n.name != DEFAULT_NETWORK
+        and n.name not in wished
     ]
 
 
@@ -179,7 +187,7 @@ def default_network_request() -> NetworkRequest:
     )
 
 
-def _choose_bridge(
+def choose_bridge(
     name: str,
     network_id: NetworkId,
     wish: Ifname | None,
@@ -203,7 +211,8 @@ def _choose_bridge(
     return bridge, True
 
 
-def _refuse_members(state: State, network: Network) -> None:
+def refuse_members(state: State, network: Network) -> None:
+    """Raise Conflict naming who is on a network."""
     members = state.members(network.id)
     if members:
         names = sorted(

@@ -1,13 +1,13 @@
 """The subnets of a new network: what was asked for, checked, or free ones of the pools."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from ipaddress import IPv6Address, IPv6Network, ip_address, ip_network
-from itertools import islice
+from itertools import chain, islice
 
 from glassbridge.errors import Conflict, InvalidRequest
 from glassbridge.ipam.address_space import InUse, UserKind, choose_ipv4, choose_ipv6
 from glassbridge.model.address import IPAddress, IPNetwork
-from glassbridge.model.network import GatewayMode, NetworkOptions, Subnet
+from glassbridge.model.network import AddressRange, GatewayMode, NetworkOptions, Subnet
 from glassbridge.model.requests import NetworkRequest, SubnetWish
 
 IPV6_MIN_MTU = 1280
@@ -78,7 +78,7 @@ def _check_families(
         raise InvalidRequest(
             f"subnet {wished[4].subnet} for a network without IPv4", hint="omit --ipv4=false"
         )
-    if not wants4 and not wants6:
+    if not wants4 and not wants6 and request.managed is None:
         raise InvalidRequest("a network needs IPv4 or IPv6", hint="add --ipv6")
     for version, wants, mode in (
         (4, wants4, options.gateway_mode4),
@@ -149,7 +149,14 @@ def _build(prefix: IPNetwork, wish: SubnetWish | None, has_gateway: bool) -> Sub
     for name, address in reserved.items():
         if address == gateway:
             raise InvalidRequest(f"auxiliary address {name} ({address}) is the gateway")
-    subnet = Subnet(prefix=prefix, gateway=gateway, ip_range=ip_range, reserved=reserved)
+    subnet = Subnet(
+        prefix=prefix,
+        gateway=gateway,
+        ip_range=ip_range,
+        ranges=_parse_ranges(wish.ranges, ip_range or prefix) if wish else (),
+        on_bridge=wish is None or wish.on_bridge,
+        reserved=reserved,
+    )
     _check_room(subnet)
     return subnet
 
@@ -177,6 +184,21 @@ def _parse_range(text: str, prefix: IPNetwork) -> IPNetwork:
     ):
         raise InvalidRequest(f"ip range {ip_range} is not inside subnet {prefix}")
     return ip_range
+
+
+def _parse_ranges(wishes: Iterable[tuple[str, str]], prefix: IPNetwork) -> tuple[AddressRange, ...]:
+    ranges: list[AddressRange] = []
+    for first_text, last_text in wishes:
+        what = f"range {first_text}-{last_text}"
+        first = _parse_inside(first_text, prefix, f"first address of {what}:")
+        last = _parse_inside(last_text, prefix, f"last address of {what}:")
+        if int(first) > int(last):
+            raise InvalidRequest(f"{what} ends before it begins")
+        for other in ranges:
+            if int(first) <= int(other.last) and int(other.first) <= int(last):
+                raise InvalidRequest(f"{what} overlaps {other.first}-{other.last}")
+        ranges.append(AddressRange(first=first, last=last))
+    return tuple(ranges)
 
 
 def _parse_inside(text: str, prefix: IPNetwork, what: str) -> IPAddress:
@@ -216,6 +238,11 @@ def _first_usable(
 
 def _check_room(subnet: Subnet) -> None:
     unusable = _ends(subnet.prefix) | set(subnet.reserved.values()) | {subnet.gateway}
-    if all(address in unusable for address in islice(subnet.pool, len(unusable) + 1)):
+    addresses = chain.from_iterable(map(_addresses_of, subnet.ranges)) if subnet.ranges else None
+    if all(a in unusable for a in islice(addresses or subnet.pool, len(unusable) + 1)):
         where = "subnet" if subnet.ip_range is None else "ip range"
         raise InvalidRequest(f"{where} {subnet.pool} has no room for a container")
+
+
+def _addresses_of(found: AddressRange) -> Iterator[IPAddress]:
+    return (type(found.first)(n) for n in range(int(found.first), int(found.last) + 1))

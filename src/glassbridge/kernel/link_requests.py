@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from glassbridge.model.address import mac_octets
+from glassbridge.model.endpoint import RouteKind, StaticRoute
 from glassbridge.model.kernel_names import DOOMED_GROUP, LINK_GROUP
 from glassbridge.plan.operations import (
     AddAddress,
@@ -24,6 +25,13 @@ from glassbridge.wire import addresses, links, routes
 from glassbridge.wire.netlink import Request
 
 Ifindex = Callable[[str], int]
+
+_ROUTE_KINDS = {
+    RouteKind.UNICAST: routes.RTN_UNICAST,
+    RouteKind.BLACKHOLE: routes.RTN_BLACKHOLE,
+    RouteKind.UNREACHABLE: routes.RTN_UNREACHABLE,
+    RouteKind.PROHIBIT: routes.RTN_PROHIBIT,
+}
 
 
 def requests_of(  # noqa: C901, PLR0911, PLR0912 - one arm each
@@ -50,10 +58,10 @@ def requests_of(  # noqa: C901, PLR0911, PLR0912 - one arm each
             return (addresses.add_address(ifindex(ifname), address),)
         case RemoveAddress(ifname, address):
             return (addresses.remove_address(ifindex(ifname), address),)
-        case AddRoute(destination, gateway, ifname):
-            return (routes.add_route(destination, gateway=gateway, oif=ifindex(ifname)),)
-        case RemoveRoute(destination, gateway, ifname):
-            return (routes.remove_route(destination, gateway=gateway, oif=ifindex(ifname)),)
+        case AddRoute(route, ifname):
+            return (_add_route(route, ifindex(ifname) if ifname else None),)
+        case RemoveRoute(route, ifname):
+            return (_remove_route(route, ifindex(ifname) if ifname else None),)
         case DeleteLink(ifname):
             return (links.delete_link(ifname),)
         case DoomLink(host_end):
@@ -73,4 +81,29 @@ def _create_veth(operation: CreateVeth, netns_fd: int) -> Request:
         peer_name=operation.sandbox_end,
         peer_mac=mac_octets(operation.sandbox_mac),
         netns=netns_fd,
+    )
+
+
+def _add_route(route: StaticRoute, oif: int | None) -> Request:
+    return routes.add_route(
+        route.destination,
+        gateway=route.gateway,
+        oif=oif,
+        metric=route.metric,
+        kind=_ROUTE_KINDS[route.kind],
+        table=routes.TABLE_MAIN if route.table is None else route.table,
+        scope=route.scope,
+        mtu=route.mtu,
+        advmss=route.advmss,
+    )
+
+
+def _remove_route(route: StaticRoute, oif: int | None) -> Request:
+    return routes.remove_route(
+        route.destination,
+        gateway=route.gateway,
+        oif=oif,
+        metric=route.metric,
+        kind=_ROUTE_KINDS[route.kind],
+        table=routes.TABLE_MAIN if route.table is None else route.table,
     )

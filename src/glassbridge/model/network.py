@@ -83,6 +83,8 @@ class Subnet(Struct, frozen=True, kw_only=True):
     ip_range: IPNetwork | None = None
     ranges: tuple[AddressRange, ...] = ()
     """Where addresses are leased from, in this order; empty: `pool`."""
+    on_bridge: bool = True
+    """False: the gateway is another host's, and the bridge has no address here."""
     reserved: dict[str, IPAddress] = {}
     """Docker's auxiliary addresses: never leased."""
 
@@ -143,6 +145,7 @@ class Network(Struct, frozen=True, kw_only=True):
             ip_interface(f"{s.gateway}/{s.prefix.prefixlen}")
             for s in self.subnets
             if s.gateway is not None
+            and s.on_bridge
             and not (self.options.inhibit_ipv4 and isinstance(s.gateway, IPv4Address))
         )
 

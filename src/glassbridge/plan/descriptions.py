@@ -2,7 +2,9 @@
 
 from typing import assert_never
 
+from glassbridge.model.endpoint import RouteKind, StaticRoute
 from glassbridge.model.firewall import Element
+from glassbridge.model.network import Ifname
 from glassbridge.plan.operations import (
     AddAddress,
     AddElements,
@@ -55,10 +57,10 @@ def describe(operation: Operation) -> str:  # noqa: C901, PLR0911, PLR0912 - one
             return f"add {address} to {ifname}{_in(netns)}"
         case RemoveAddress(ifname, address, netns):
             return f"remove {address} from {ifname}{_in(netns)}"
-        case AddRoute(destination, gateway, ifname, netns):
-            return f"add route {destination or 'default'} via {gateway} dev {ifname}{_in(netns)}"
-        case RemoveRoute(destination, gateway, ifname, netns):
-            return f"remove route {destination or 'default'} via {gateway} dev {ifname}{_in(netns)}"
+        case AddRoute(route, ifname, netns):
+            return f"add route {_way(route, ifname)}{_in(netns)}"
+        case RemoveRoute(route, ifname, netns):
+            return f"remove route {_way(route, ifname)}{_in(netns)}"
         case DeleteLink(ifname):
             return f"delete link {ifname}"
         case DoomLink(host_end):
@@ -102,3 +104,17 @@ def _on(flag: bool) -> str:
 def _some(elements: tuple[Element, ...]) -> str:
     shown = ", ".join(str(e) for e in elements[:3])
     return shown if len(elements) <= 3 else f"{shown}, ..."  # noqa: PLR2004 - what fits a line
+
+
+def _way(route: StaticRoute, ifname: Ifname) -> str:
+    """A route as `ip route` writes it."""
+    kind = "" if route.kind is RouteKind.UNICAST else f"{route.kind} "
+    to = "default" if route.destination.prefixlen == 0 else str(route.destination)
+    words = {
+        "via": route.gateway,
+        "dev": ifname,
+        "table": route.table,
+        "metric": route.metric,
+    }
+    rest = "".join(f" {word} {value}" for word, value in words.items() if value not in (None, ""))
+    return f"{kind}{to}{rest}"

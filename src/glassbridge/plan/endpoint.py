@@ -1,9 +1,17 @@
 """An endpoint's veth pair: what plugs a sandbox into its network, and what pulls it out."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from ipaddress import IPv4Network, IPv6Network
+from typing import Final
 
-from glassbridge.model.address import IPAddress
-from glassbridge.model.endpoint import Endpoint, Protocol, PublishedPort
+from glassbridge.model.address import IPNetwork
+from glassbridge.model.endpoint import (
+    Endpoint,
+    Protocol,
+    PublishedPort,
+    RouteKind,
+    StaticRoute,
+)
 from glassbridge.model.firewall import Element
 from glassbridge.model.network import GatewayMode, Ifname, Network
 from glassbridge.plan.firewall import endpoint_elements
@@ -28,6 +36,7 @@ from glassbridge.plan.operations import (
 )
 
 LOOPBACK = Ifname("lo")
+EVERYWHERE: Final[Mapping[int, IPNetwork]] = {4: IPv4Network("0.0.0.0/0"), 6: IPv6Network("::/0")}
 
 
 def plan_attach(
@@ -82,6 +91,21 @@ def plan_detach(network: Network, endpoint: Endpoint) -> tuple[Operation, ...]:
     )
 
 
+def plan_unwind(endpoint: Endpoint) -> tuple[Operation, ...]:
+    """Take the links of an endpoint that a crash left half made or half taken away."""
+    return (DoomLink(endpoint.host_end),)
+
+
+def plan_remove_routes(endpoint: Endpoint, netns: str) -> tuple[Operation, ...]:
+    """Remove the routes that do not go with the link."""
+    return tuple(RemoveRoute(r, Ifname(""), netns) for r in endpoint.routes if not _leads(r))
+
+
+def leaves_traces(endpoint: Endpoint) -> bool:
+    """Whether something of an endpoint would stay when its links are swept."""
+    return endpoint.has_foreign_cable or not all(map(_leads, endpoint.routes))
+
+
 def plan_forget(endpoint: Endpoint) -> tuple[Operation, ...]:
     """Forget the connections of addresses and UDP ports that may mean another endpoint next."""
     return (ForgetFlows(endpoint.addresses, _udp_ports(endpoint)),)
@@ -113,7 +137,7 @@ def plan_gateway_move(
     operations: list[Operation] = []
     if leaving is not None:
         network, before = leaving
-        operations += [RemoveRoute(None, g, before.ifname, netns) for g in _gateways(*leaving)]
+        operations += [RemoveRoute(r, before.ifname, netns) for r in _default_routes(*leaving)]
         if not again:
             after = before.without_ports()
             operations.append(RemoveElements(_difference(network, before, after)))
@@ -126,10 +150,10 @@ def plan_gateway_move(
         if not again:
             operations.append(AddElements(_difference(network, after, before)))
         operations += _hairpin_change(network, before, after)
-        for gateway in _gateways(*arriving):
+        for route in _default_routes(*arriving):
             if again:
-                operations.append(RemoveRoute(None, gateway, after.ifname, netns))
-            operations.append(AddRoute(None, gateway, after.ifname, netns))
+                operations.append(RemoveRoute(route, after.ifname, netns))
+            operations.append(AddRoute(route, after.ifname, netns))
     return tuple(o for o in operations if not _is_empty(o))
 
 
@@ -151,17 +175,36 @@ def _stack(network: Network, endpoint: Endpoint, netns: str) -> Iterable[Operati
     yield BringUp(ifname, netns)
     for address in endpoint.interfaces:
         yield AddAddress(ifname, address, netns)
+    yield from _routes(network, endpoint, netns)
+
+
+def _routes(network: Network, endpoint: Endpoint, netns: str) -> Iterable[Operation]:
+    """What is reached on the link comes first: a gateway may be there."""
+    for route in sorted(endpoint.routes, key=lambda r: r.gateway is not None):
+        yield AddRoute(route, _link_of(route, endpoint), netns)
     if endpoint.is_gateway:
-        for gateway in _gateways(network, endpoint):
-            yield AddRoute(None, gateway, ifname, netns)
+        for route in _default_routes(network, endpoint):
+            yield AddRoute(route, endpoint.ifname, netns)
 
 
-def _gateways(network: Network, endpoint: Endpoint) -> tuple[IPAddress, ...]:
-    """The next hops of a sandbox's default routes; an internal network has none."""
+def _link_of(route: StaticRoute, endpoint: Endpoint) -> Ifname:
+    return endpoint.ifname if _leads(route) else Ifname("")
+
+
+def _leads(route: StaticRoute) -> bool:
+    return route.kind is RouteKind.UNICAST
+
+
+def _default_routes(network: Network, endpoint: Endpoint) -> tuple[StaticRoute, ...]:
+    """To the network's next hops; an internal network has none."""
     if network.internal:
         return ()
     held = {a.version for a in endpoint.addresses}
-    return tuple(g for g in network.next_hops if g.version in held)
+    return tuple(
+        StaticRoute(destination=EVERYWHERE[g.version], gateway=g)
+        for g in network.next_hops
+        if g.version in held
+    )
 
 
 def _announce(endpoint: Endpoint, netns: str) -> Operation:

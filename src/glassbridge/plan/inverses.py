@@ -54,10 +54,10 @@ def inverse(operation: Operation) -> Operation | None:  # noqa: C901, PLR0911, P
             return RemoveAddress(ifname, address, netns)
         case RemoveAddress(ifname, address, netns):
             return AddAddress(ifname, address, netns)
-        case AddRoute(destination, gateway, ifname, netns):
-            return RemoveRoute(destination, gateway, ifname, netns)
-        case RemoveRoute(destination, gateway, ifname, netns):
-            return AddRoute(destination, gateway, ifname, netns)
+        case AddRoute(route, ifname, netns):
+            return RemoveRoute(route, ifname, netns)
+        case RemoveRoute(route, ifname, netns):
+            return AddRoute(route, ifname, netns)
         case SetSysctl(key, value, old):
             return None if old is None else SetSysctl(key, old, value)
         case LoadRuleset():

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from glassbridge.model.address import IPAddress, IPInterface, IPNetwork, Mac
-from glassbridge.model.endpoint import PublishedPort
+from glassbridge.model.address import IPAddress, IPInterface, Mac
+from glassbridge.model.endpoint import PublishedPort, StaticRoute
 from glassbridge.model.firewall import Element
 from glassbridge.model.network import Ifname
 from glassbridge.plan.foreign_firewall import ForeignChain
@@ -97,10 +97,9 @@ class RemoveAddress:
 
 @dataclass(frozen=True, slots=True)
 class AddRoute:
-    """A route in the main table; destination None is the default route."""
+    """A route of a sandbox; ifname is empty for one that leads nowhere (blackhole, ...)."""
 
-    destination: IPNetwork | None
-    gateway: IPAddress
+    route: StaticRoute
     ifname: Ifname
     netns: str
 
@@ -109,8 +108,7 @@ class AddRoute:
 class RemoveRoute:
     """The inverse of AddRoute."""
 
-    destination: IPNetwork | None
-    gateway: IPAddress
+    route: StaticRoute
     ifname: Ifname
     netns: str
 

@@ -11,12 +11,14 @@ from glassbridge.wire.netlink import (
     attribute,
     attribute_u8,
     attribute_u32,
+    nest,
 )
 
 RTM_NEWROUTE, RTM_DELROUTE, RTM_GETROUTE = 24, 25, 26
 RTM_GETRULE = 34
 
 RTA_DST, RTA_OIF, RTA_GATEWAY, RTA_PRIORITY, RTA_TABLE = 1, 4, 5, 6, 15
+RTA_METRICS, RTAX_MTU, RTAX_ADVMSS = 8, 2, 8
 RTNH_F_ONLINK = 4
 _RTA_SRC, _RTA_IIF, _RTA_MARK = 2, 3, 16
 _RTA_IP_PROTO, _RTA_SPORT, _RTA_DPORT = 27, 28, 29
@@ -24,9 +26,11 @@ _RTM_F_LOOKUP_TABLE, _RTM_F_FIB_MATCH = 0x1000, 0x2000
 
 AF_INET, AF_INET6 = 2, 10
 TABLE_MAIN = 254
+_TABLE_LAST, _TABLE_COMPAT = 255, 252
+"""The highest that fits into the header, and what stands there instead of a higher one."""
 
 _PROTO_STATIC = 4
-_TYPE_UNICAST = 1
+RTN_UNICAST, RTN_BLACKHOLE, RTN_UNREACHABLE, RTN_PROHIBIT = 1, 6, 7, 8
 _SCOPE_UNIVERSE, _SCOPE_LINK, _SCOPE_NOWHERE = 0, 253, 255
 
 # struct rtmsg: family, dst_len, src_len, tos, table, protocol, scope, type, flags
@@ -40,30 +44,41 @@ def add_route(
     oif: int | None = None,
     onlink: bool = False,
     metric: int | None = None,
+    kind: int = RTN_UNICAST,
+    table: int = TABLE_MAIN,
+    scope: int | None = None,
+    mtu: int | None = None,
+    advmss: int | None = None,
 ) -> Request:
-    """A unicast route of the main table; destination None is the gateway's default route.
+    """A route; destination None is the gateway's default route.
 
     `onlink` takes a gateway for reachable although no connected route covers it.
     """
     family = _family(destination or gateway)
-    scope = _SCOPE_LINK if gateway is None and family == AF_INET else _SCOPE_UNIVERSE
+    if scope is None:
+        is_connected = gateway is None and family == AF_INET and kind == RTN_UNICAST
+        scope = _SCOPE_LINK if is_connected else _SCOPE_UNIVERSE
     length = 0 if destination is None else destination.prefixlen
     head = route_header.pack(
         family,
         length,
         0,
         0,
-        TABLE_MAIN,
+        _in_header(table),
         _PROTO_STATIC,
         scope,
-        _TYPE_UNICAST,
+        kind,
         RTNH_F_ONLINK if onlink else 0,
     )
-    return Request(
-        RTM_NEWROUTE,
-        NLM_F_CREATE | NLM_F_EXCL,
-        head + _attributes(destination, gateway, oif, metric),
+    body = _attributes(destination, gateway, oif, metric) + _table(table)
+    metrics = b"".join(
+        attribute_u32(which, value)
+        for which, value in ((RTAX_MTU, mtu), (RTAX_ADVMSS, advmss))
+        if value is not None
     )
+    if metrics:
+        body += nest(RTA_METRICS, metrics)
+    return Request(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, head + body)
 
 
 def remove_route(
@@ -72,12 +87,25 @@ def remove_route(
     gateway: IPv4Address | IPv6Address | None = None,
     oif: int | None = None,
     metric: int | None = None,
+    kind: int = 0,
+    table: int = TABLE_MAIN,
 ) -> Request:
-    """Remove the main table's route that has all of what is given; ESRCH says there is none."""
+    """Remove the route that has all of what is given; ESRCH says there is none."""
     family = _family(destination or gateway)
     length = 0 if destination is None else destination.prefixlen
-    head = route_header.pack(family, length, 0, 0, TABLE_MAIN, 0, _SCOPE_NOWHERE, 0, 0)
-    return Request(RTM_DELROUTE, 0, head + _attributes(destination, gateway, oif, metric))
+    head = route_header.pack(
+        family,
+        length,
+        0,
+        0,
+        _in_header(table),
+        0,
+        _SCOPE_NOWHERE,
+        kind,
+        0,
+    )
+    body = _attributes(destination, gateway, oif, metric) + _table(table)
+    return Request(RTM_DELROUTE, 0, head + body)
 
 
 def find_route(
@@ -130,6 +158,14 @@ def dump_routes(family: int) -> Request:
 def dump_rules(family: int) -> Request:
     """Ask for the routing rules of one family (struct fib_rule_hdr is as long as rtmsg)."""
     return Request(RTM_GETRULE, NLM_F_DUMP, route_header.pack(family, 0, 0, 0, 0, 0, 0, 0, 0))
+
+
+def _in_header(table: int) -> int:
+    return table if table <= _TABLE_LAST else _TABLE_COMPAT
+
+
+def _table(table: int) -> bytes:
+    return attribute_u32(RTA_TABLE, table) if table > _TABLE_LAST else b""
 
 
 def _attributes(

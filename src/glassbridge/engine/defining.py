@@ -1,0 +1,176 @@
+"""Use cases about networks that CNI or netavark manages: define, bring up to date."""
+
+from msgspec.structs import replace
+
+from glassbridge.engine.host import REALISED, Host, encode_realised
+from glassbridge.engine.jobs import Job
+from glassbridge.engine.networks import define_network
+from glassbridge.engine.state import State
+from glassbridge.errors import Conflict, GlassbridgeError, InvalidRequest
+from glassbridge.ipam.subnets import plan_subnets
+from glassbridge.kernel.executor import Executor
+from glassbridge.model.names import check_network_name
+from glassbridge.model.network import GatewayMode, Managed, Network, Subnet
+from glassbridge.model.options import parse_options
+from glassbridge.model.requests import NetworkRequest, SubnetWish
+from glassbridge.plan.network import plan_redefine, plan_unrealise
+from glassbridge.plan.operations import Operation
+from glassbridge.store.store import Store
+
+
+class DefineNetwork(Job[Network]):
+    """Define a managed network, or bring its definition up to date; its bridge is made later."""
+
+    alone = True  # subnets are chosen around each other, and members must not come meanwhile
+
+    def __init__(self, request: NetworkRequest, managed: Managed, host: Host) -> None:
+        super().__init__()
+        self._request = request
+        self._managed = managed
+        self._host = host
+        self._before: Network | None = None
+        self._after: Network | None = None
+        self._was_realised = False
+
+    def plan(self, state: State, executor: Executor) -> tuple[Operation, ...]:
+        self._before = before = state.managed(self._managed)
+        if before is None:
+            name = registry_name(state, self._managed, self._request.name)
+            self._after = define_network(name, self._request, state, executor, self._host)
+            state.add_network(self._after)
+            return ()
+        self._was_realised = before.id in state.realised
+        self._after = after = self._renewed(before, state, executor)
+        if after == before:
+            return ()
+        members = state.members(before.id)
+        if members:
+            _refuse_change(before, after)
+        state.change_network(after)
+        if not self._was_realised:
+            return ()
+        if members or _keeps_bridge(before, after):
+            return plan_redefine(before, after, members)
+        state.realised.discard(before.id)
+        return plan_unrealise(before, stands=executor.has_link(before.bridge))
+
+    def _renewed(self, before: Network, state: State, executor: Executor) -> Network:
+        """What the request makes of the network now; what it leaves open stays as it was."""
+        request = _named_subnets(self._request, before)
+        parsed = parse_options(request.options)
+        bridge = parsed.bridge or before.bridge
+        adopted = before.adopted
+        others = tuple(n for n in state.networks if n.id != before.id)
+        if not self._was_realised or bridge != before.bridge:
+            taken = next((n for n in others if n.bridge == bridge), None)
+            if taken is not None:
+                raise Conflict(f"bridge {bridge} belongs to network {taken.name}")
+            adopted = executor.has_link(bridge)
+            if adopted and executor.kind_of(bridge) != "bridge":
+                raise Conflict(f"link {bridge} exists and is not a bridge")
+        ipv4, ipv6 = before.ipv4, before.ipv6
+        wished = plan_subnets(request, parsed.options, (), self._host.global_id)
+        if wished != (ipv4, ipv6):
+            in_use = self._host.in_use(others, adopted=bridge)
+            ipv4, ipv6 = plan_subnets(request, parsed.options, in_use, self._host.global_id)
+        return replace(
+            before,
+            bridge=bridge,
+            adopted=adopted,
+            ipv4=ipv4,
+            ipv6=ipv6,
+            internal=request.internal,
+            options=parsed.options,
+            labels=request.labels,
+        )
+
+    def intend(self, state: State, store: Store) -> None:
+        assert self._after is not None
+        if self._after != self._before:
+            store.put_network(self._after)
+            store.set_setting(REALISED, encode_realised(state.realised))
+
+    def abandon(self, state: State, store: Store) -> None:
+        assert self._after is not None
+        if self._before is None:
+            state.drop_network(self._after)
+            store.delete_network(self._after.id)
+            return
+        if self._was_realised:
+            state.realised.add(self._before.id)
+        state.change_network(self._before)
+        store.put_network(self._before)
+        store.set_setting(REALISED, encode_realised(state.realised))
+
+    def result(self, state: State) -> Network:
+        assert self._after is not None
+        return self._after
+
+
+def registry_name(state: State, managed: Managed, wished: str) -> str:
+    """The engine's own name for its network, or one that says whose it is where that is taken."""
+    try:
+        name = check_network_name(wished)
+    except InvalidRequest:
+        name = ""
+    if name and state.networks.named(name) is None:
+        return name
+    return check_network_name(f"{managed.by}-{wished}")
+
+
+def _named_subnets(request: NetworkRequest, before: Network) -> NetworkRequest:
+    """A family whose subnet was left open keeps the one that was chosen for it."""
+    named = {6 if ":" in wish.subnet else 4 for wish in request.subnets}
+    open_families = [
+        s
+        for s in before.subnets
+        if s.prefix.version not in named
+        and (request.ipv4 if s.prefix.version == 4 else request.ipv6)  # noqa: PLR2004 - the IP version
+    ]
+    kept = tuple(SubnetWish(subnet=str(s.prefix)) for s in open_families)
+    return replace(request, subnets=(*request.subnets, *kept))
+
+
+def _refuse_change(before: Network, after: Network) -> None:
+    """Members have addresses, routes and a cable; what those depend on cannot change."""
+    fixed: dict[str, tuple[object, object]] = {
+        "bridge": (before.bridge, after.bridge),
+        "internal": (before.internal, after.internal),
+        "subnet (IPv4)": (_place(before.ipv4), _place(after.ipv4)),
+        "subnet (IPv6)": (_place(before.ipv6), _place(after.ipv6)),
+        "gateway address": (before.gateway_interfaces, after.gateway_interfaces),
+        "routed mode": (_routed(before), _routed(after)),
+    }
+    for what, (was, wished) in fixed.items():
+        if was != wished:
+            raise Conflict(
+                f"the {what} of network {before.name} cannot change while containers are on it: "
+                f"it is {_shown(was)}, and {_shown(wished)} is asked for",
+                hint="remove its containers first, or give the network another name",
+            )
+
+
+def _keeps_bridge(before: Network, after: Network) -> bool:
+    try:
+        _refuse_change(before, after)
+    except GlassbridgeError:
+        return False
+    return True
+
+
+def _place(subnet: Subnet | None) -> tuple[object, ...]:
+    return () if subnet is None else (subnet.prefix, subnet.gateway)
+
+
+def _routed(network: Network) -> tuple[bool, bool]:
+    options = network.options
+    return (
+        options.gateway_mode4 is GatewayMode.ROUTED,
+        options.gateway_mode6 is GatewayMode.ROUTED,
+    )
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, tuple):
+        return ", ".join(map(str, value)) or "none"
+    return str(value)
