@@ -12,7 +12,6 @@ from msgspec.structs import replace
 from glassbridge import __version__
 from glassbridge.engine.attaching import Attach
 from glassbridge.engine.attachments import Attachments
-from glassbridge.engine.attachments import Attachments
 from glassbridge.engine.container_stack import ContainerStacks
 from glassbridge.engine.containers import Containers
 from glassbridge.engine.detaching import Detach
@@ -85,9 +84,6 @@ class Engine:
         runtime = Runtime(run_dir)
         self._containers = Containers(self._state, self._submit, stacks, runtime)
         self._healer = Healer(self._state, self._submit, self._host)
-        self.attachments = Attachments(
-            self._state, self._submit, self._host, lambda: self._healer.failures
-        )
         self.attachments = Attachments(
             self._state, self._submit, self._host, lambda: self._healer.failures
         )
