@@ -1,0 +1,116 @@
+"""What a question is answered: from the names of the asker's networks, or by others."""
+
+from collections.abc import Iterator
+
+from msgspec import Struct
+
+from glassbridge.dns.names import Bearer, Names, Zone
+from glassbridge.dns.zone import Member
+from glassbridge.model.address import IPAddress
+from glassbridge.wire.dns import (
+    AAAA,
+    ANY,
+    AUTHORITATIVE,
+    IN,
+    OPT,
+    PTR,
+    RECURSION_AVAILABLE,
+    TCP_PAYLOAD,
+    A,
+    Query,
+    Rcode,
+    read_query,
+    write_answer,
+    write_refusal,
+)
+from glassbridge.wire.dns_reverse import reversed_address
+
+_OURS = AUTHORITATIVE | RECURSION_AVAILABLE
+_META = range(128, ANY)
+"""Types that mean no record: transfers of zones, transactions (RFC 6895 §3.1)."""
+_GOLDEN = 0x9E3779B1
+"""2**32 by the golden ratio."""
+
+
+class Forward(Struct, frozen=True, gc=False):
+    """A question that others are asked."""
+
+    query: Query
+    servers: tuple[IPAddress, ...]
+    """The asker's own; empty: the host's."""
+    limit: int
+    """The size of an answer."""
+
+
+def respond(
+    message: bytes, names: Names, *, asked_at: str, asker: str, turn: int, over_tcp: bool
+) -> bytes | Forward | None:
+    """Answer a message, have others asked, or be silent; whatever the message, it never raises.
+
+    `turn` is one more with every question: it decides who of several bearers comes first.
+    """
+    query = read_query(message)
+    if not isinstance(query, Query):
+        return None if query is None else write_refusal(message, query)
+    limit = TCP_PAYLOAD if over_tcp else query.udp_limit
+    zone = names.asked_at(asked_at)
+    bearer = zone.by_address.get(asker) if zone else None
+    if zone is None or bearer is None:
+        return write_answer(query, 0, Rcode.REFUSED, limit=limit)
+    if query.version:
+        return write_answer(query, 0, Rcode.BADVERS, limit=limit)
+    if query.dns_class != IN or query.type in _META or query.type == OPT:
+        return write_answer(query, RECURSION_AVAILABLE, Rcode.REFUSED, limit=limit)
+    found = zone.bearers(query.name)
+    if found:
+        records = _addresses(found, query.type, turn)
+        return write_answer(query, _OURS, Rcode.NOERROR, records, limit=limit)
+    return _look_further(query, names, zone, bearer.member, turn, limit)
+
+
+def _look_further(
+    query: Query, names: Names, zone: Zone, member: Member, turn: int, limit: int
+) -> bytes | Forward:
+    """In the asker's other networks, among addresses, and with others if any network has a way."""
+    others = tuple(names.others_of(member.sandbox, zone))
+    for other in others:
+        if found := other.bearers(query.name):
+            records = _addresses(found, query.type, turn)
+            return write_answer(query, _OURS, Rcode.NOERROR, records, limit=limit)
+    address = reversed_address(query.name)
+    if address is not None:
+        for place in (zone, *others):
+            if record := place.name_of(address):
+                records = (record,) if query.type in {PTR, ANY} else ()
+                return write_answer(query, _OURS, Rcode.NOERROR, records, limit=limit)
+        if names.is_ours(address):
+            return write_answer(query, _OURS, Rcode.NXDOMAIN, limit=limit)
+    if all(z.network.internal for z in (zone, *others)):
+        return write_answer(query, RECURSION_AVAILABLE, Rcode.NXDOMAIN, limit=limit)
+    return Forward(query, member.servers, limit)
+
+
+def _addresses(bearers: tuple[Bearer, ...], kind: int, turn: int) -> tuple[bytes, ...]:
+    if len(bearers) == 1:
+        return _of_kind(bearers[0], kind)
+    return tuple(_in_turn(bearers, kind, turn))
+
+
+def _in_turn(bearers: tuple[Bearer, ...], kind: int, turn: int) -> Iterator[bytes]:
+    """Each comes first equally often.
+
+    Not by `turn` modulo their number: most askers ask for A and AAAA by turns, so that each of two
+    would be first for one of the kinds for ever. Multiples of the golden ratio are spread evenly
+    whichever of them one takes.
+    """
+    first = ((turn * _GOLDEN & 0xFFFFFFFF) * len(bearers)) >> 32
+    for bearer in bearers[first:] + bearers[:first]:
+        yield from _of_kind(bearer, kind)
+
+
+def _of_kind(bearer: Bearer, kind: int) -> tuple[bytes, ...]:
+    if kind == A:
+        return bearer.ipv4
+    if kind == AAAA:
+        return bearer.ipv6
+    return bearer.ipv4 + bearer.ipv6 if kind == ANY else ()

@@ -1,0 +1,93 @@
+"""The name server: it listens wherever it is told to, and answers from what the engine knows."""
+
+import asyncio
+import logging
+from collections.abc import Coroutine, Iterable
+from pathlib import Path
+
+from msgspec import Struct
+
+from glassbridge.frontends.dns.datagrams import DatagramDoor
+from glassbridge.frontends.dns.desk import Desk
+from glassbridge.frontends.dns.name_source import NameSource
+from glassbridge.frontends.dns.sockets import Place
+from glassbridge.frontends.dns.streams import Callers, StreamDoor
+
+RESOLV_CONF = Path("/etc/resolv.conf")
+_DOMAIN_PORT = 53
+
+_log = logging.getLogger(__name__)
+
+
+class _Doors(Struct, frozen=True):
+    datagrams: DatagramDoor
+    streams: StreamDoor
+
+    def close(self) -> None:
+        self.datagrams.close()
+        self.streams.close()
+
+
+class NameServer:
+    """Lives in one event loop: every call comes from there."""
+
+    def __init__(
+        self,
+        source: NameSource,
+        *,
+        resolv_conf: Path = RESOLV_CONF,
+        server_port: int = _DOMAIN_PORT,
+    ) -> None:
+        """`server_port` is where others are asked."""
+        self._desk = Desk(source, resolv_conf, server_port)
+        self._callers = Callers()
+        self._doors: dict[Place, _Doors] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    @property
+    def places(self) -> frozenset[Place]:
+        """Where it listens."""
+        return frozenset(self._doors)
+
+    def listen(self, places: Iterable[Place]) -> dict[Place, OSError]:
+        """Listen there and nowhere else; tells which places were refused, and why.
+
+        Places that stay are not touched. An address need not be there yet.
+        """
+        wanted = set(places)
+        for place in self._doors.keys() - wanted:
+            self._doors.pop(place).close()
+        refused = {}
+        for place in sorted(wanted - self._doors.keys(), key=str):
+            try:
+                self._doors[place] = self._open(place)
+            except OSError as error:
+                _log.warning("cannot answer names at %s port %d: %s", *place, error)
+                refused[place] = error
+        return refused
+
+    async def close(self) -> None:
+        """Listen nowhere, and end what is under way."""
+        self.listen(())
+        for task in self._tasks:
+            task.cancel()
+        await self._desk.close()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _open(self, place: Place) -> _Doors:
+        datagrams = DatagramDoor(place, self._desk, self._spawn)
+        try:
+            return _Doors(datagrams, StreamDoor(place, self._desk, self._callers, self._spawn))
+        except OSError:
+            datagrams.close()
+            raise
+
+    def _spawn(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            _log.error("answering a question failed", exc_info=error)
