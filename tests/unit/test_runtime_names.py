@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_address
 from pathlib import Path
 
 from glassbridge.model.container_flags import CAPABILITIES
 from glassbridge.runtime.capabilities import NUMBERS
-from glassbridge.runtime.name_files import render_hosts, render_resolv_conf
+from glassbridge.runtime.name_files import render_asking, render_hosts, render_resolv_conf
 
 HOST = """\
 # made by a resolver
@@ -44,6 +45,25 @@ def test_asked_for_nameservers_replace_the_hosts() -> None:
         "nameserver 2620:fe::fe",
         "options edns0 trust-ad",
         "search example.org",
+    ]
+
+
+def test_our_servers_take_the_hosts_place_and_bare_names_go_first() -> None:
+    servers = (ip_address("172.17.0.1"), ip_address("fd00::1"))
+    assert render_asking(HOST, servers).splitlines() == [
+        "nameserver 172.17.0.1",
+        "nameserver fd00::1",
+        "options edns0 trust-ad",
+        "search example.org",
+        "options ndots:0",
+    ]
+
+
+def test_who_says_ndots_keeps_it() -> None:
+    host = "nameserver 192.0.2.53\noptions edns0 ndots:3\n"
+    assert render_asking(host, [ip_address("10.0.0.1")]).splitlines() == [
+        "nameserver 10.0.0.1",
+        "options edns0 ndots:3",
     ]
 
 

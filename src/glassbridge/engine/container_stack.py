@@ -1,6 +1,6 @@
 """The network stack of a container of the runtime: a namespace that we make, and its endpoints."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -8,11 +8,10 @@ from glassbridge.engine.attaching import Attach
 from glassbridge.engine.detaching import Detach
 from glassbridge.engine.jobs import Submit
 from glassbridge.engine.state import State
-from glassbridge.errors import Conflict, InvalidRequest, NotFound
+from glassbridge.errors import Conflict, NotFound
 from glassbridge.kernel.netns import create_netns, delete_netns
 from glassbridge.model.container import Container, ContainerState
-from glassbridge.model.container_flags import HOST_GATEWAY
-from glassbridge.model.endpoint import Endpoint, Sandbox, SandboxId, SandboxKind
+from glassbridge.model.endpoint import Sandbox, SandboxId, SandboxKind
 
 
 class ContainerStacks:
@@ -68,36 +67,6 @@ class ContainerStacks:
         if not self._folder.is_dir():
             return ()
         return tuple(p for p in map(str, self._folder.iterdir()) if p not in known)
-
-    def hosts(self, container: Container) -> dict[str, tuple[str, ...]]:
-        """What /etc/hosts says beside localhost: the container's own addresses, and --add-host."""
-        owner = self._owner(container)
-        name = owner.spec.hostname or owner.id[:12]
-        names = (name,) if name == owner.name else (name, owner.name)
-        lines: dict[str, tuple[str, ...]] = {}
-        endpoints = self._state.endpoints_of(owner.id)
-        for address in (a for e in endpoints for a in e.addresses):
-            lines[str(address)] = names
-        for extra, wished in container.spec.extra_hosts.items():
-            where = self._gateway(endpoints) if wished == HOST_GATEWAY else wished
-            lines[where] = (*lines.get(where, ()), extra)
-        return lines
-
-    def _owner(self, container: Container) -> Container:
-        """The container whose network stack it is: with `container:X`, X."""
-        mode = container.network_mode
-        shared = self._state.containers.get(mode.partition(":")[2])
-        return container if shared is None else self._owner(shared)
-
-    def _gateway(self, endpoints: Iterable[Endpoint]) -> str:
-        """The host as the container reaches it: the address of its bridge."""
-        for endpoint in sorted(endpoints, key=lambda e: not e.is_gateway):
-            for address in self._state.networks[endpoint.network].gateway_interfaces:
-                return str(address.ip)
-        raise InvalidRequest(
-            f"{HOST_GATEWAY} means nothing here: no network of the container has the host on it",
-            hint="name an address instead",
-        )
 
     def _shared(self, owner: SandboxId) -> str | None:
         shared = self._state.containers.get(owner)

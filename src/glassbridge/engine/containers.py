@@ -19,10 +19,12 @@ from glassbridge.engine.container_stack import ContainerStacks, sandbox_of
 from glassbridge.engine.detaching import Disconnect
 from glassbridge.engine.exits import ExitWatcher
 from glassbridge.engine.jobs import Submit
+from glassbridge.engine.name_files import NameFiles
 from glassbridge.engine.records import CreateContainer, ForgetContainer, RecordContainer
 from glassbridge.engine.state import State
 from glassbridge.engine.views import sandbox_view
-from glassbridge.errors import Conflict, GlassbridgeError, InvalidRequest, NotFound, Unavailable
+from glassbridge.engine.wishes import network_mode
+from glassbridge.errors import Conflict, GlassbridgeError, NotFound, Unavailable
 from glassbridge.kernel.netns import delete_netns
 from glassbridge.model.container import Container, ContainerState, NetworkWish
 from glassbridge.model.endpoint import SandboxId
@@ -45,11 +47,13 @@ class Containers:
         submit: Submit,
         stacks: ContainerStacks,
         runtime: Runtime,
+        files: NameFiles,
     ) -> None:
         self._state = state
         self._submit = submit
         self._stacks = stacks
         self._runtime = runtime
+        self._files = files
         self._locks: dict[SandboxId, threading.RLock] = {}
         self._ends: dict[SandboxId, Future[int]] = {}
         self._watcher = ExitWatcher(self._ended)
@@ -152,6 +156,7 @@ class Containers:
             rest = _without(container, network)
             if container.state is ContainerState.RUNNING:
                 self._submit(Connect(network.id, container.id, wish)).result()
+                self._files.write_anew(container)
             elif len(rest) < len(container.networks):
                 raise Conflict(f"{container.name} is already connected to network {network.name}")
             return self._change(container, networks=(*rest, wish))
@@ -164,6 +169,7 @@ class Containers:
             rest = _without(container, network)
             if container.state is ContainerState.RUNNING:
                 self._submit(Disconnect(network.id, container.id)).result()
+                self._files.write_anew(container)
             elif len(rest) == len(container.networks):
                 raise NotFound(f"{container.name} is not connected to network {network.name}")
             return self._change(container, networks=rest)
@@ -183,7 +189,7 @@ class Containers:
             id=SandboxId(new_id(secrets.token_bytes(32))),
             name=check_name(request.name) if request.name else "",
             spec=request.spec,
-            network_mode=self._network_mode(request),
+            network_mode=network_mode(self._state, request),
             networks=self._by_name(request.networks or (NetworkWish(network=DEFAULT_NETWORK),)),
             ports=request.ports,
             created=time.time(),
@@ -193,29 +199,13 @@ class Containers:
     def _by_name(self, wishes: Sequence[NetworkWish]) -> tuple[NetworkWish, ...]:
         return tuple(replace(w, network=self._state.network(w.network).name) for w in wishes)
 
-    def _network_mode(self, request: RunRequest) -> str:
-        mode = request.network_mode
-        if mode == "default":
-            return mode
-        if request.ports:
-            raise InvalidRequest(
-                f"ports cannot be published with --network {mode}",
-                hint="omit -p: the container has no address of its own to publish",
-            )
-        if request.networks:
-            raise InvalidRequest(f"networks cannot be joined with --network {mode}")
-        if mode.startswith("container:"):
-            return f"container:{self._state.container(mode.partition(':')[2]).id}"
-        if mode not in ("none", "host"):
-            raise InvalidRequest(f"unknown network mode {mode!r}")
-        return mode
-
     def _start(self, container: Container) -> None:
         # before anything is made: a misspelt program must not cost an address its rest
         self._runtime.check(container)
         path = self._stacks.make(container)
         try:
-            self._runtime.prepare(container, self._stacks.hosts(container))
+            files = self._files
+            self._runtime.prepare(container, files.hosts(container), files.servers(container))
             process = self._runtime.start(container, path)
             running = replace(
                 container,

@@ -19,6 +19,7 @@ from glassbridge.engine.healing import Healer
 from glassbridge.engine.host import Host
 from glassbridge.engine.jobs import Job
 from glassbridge.engine.loading import load_state, netns_identity
+from glassbridge.engine.name_files import NameFiles
 from glassbridge.engine.names import Names
 from glassbridge.engine.networks import (
     CreateNetwork,
@@ -82,7 +83,8 @@ class Engine:
             raise
         stacks = ContainerStacks(self._state, self._submit, self._realise, run_dir / "netns")
         runtime = Runtime(run_dir)
-        self._containers = Containers(self._state, self._submit, stacks, runtime)
+        files = NameFiles(self._state, runtime, self.names.servers_of)
+        self._containers = Containers(self._state, self._submit, stacks, runtime, files)
         self._healer = Healer(self._state, self._submit, self._host)
         self.attachments = Attachments(
             self._state, self._submit, self._host, lambda: self._healer.failures

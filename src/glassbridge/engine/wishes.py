@@ -7,7 +7,7 @@ from glassbridge.engine.state import State
 from glassbridge.errors import Conflict, InvalidRequest
 from glassbridge.model.endpoint import Sandbox, SandboxId
 from glassbridge.model.names import check_name, new_id, random_name
-from glassbridge.model.requests import AttachRequest
+from glassbridge.model.requests import AttachRequest, RunRequest
 
 
 def foreign_sandbox(request: AttachRequest) -> Sandbox:
@@ -23,6 +23,25 @@ def foreign_sandbox(request: AttachRequest) -> Sandbox:
         pid=request.pid,
         created=time.time(),
     )
+
+
+def network_mode(state: State, request: RunRequest) -> str:
+    """How a container is to be on the network; raises InvalidRequest where flags contradict it."""
+    mode = request.network_mode
+    if mode == "default":
+        return mode
+    if request.ports:
+        raise InvalidRequest(
+            f"ports cannot be published with --network {mode}",
+            hint="omit -p: the container has no address of its own to publish",
+        )
+    if request.networks:
+        raise InvalidRequest(f"networks cannot be joined with --network {mode}")
+    if mode.startswith("container:"):
+        return f"container:{state.container(mode.partition(':')[2]).id}"
+    if mode not in ("none", "host"):
+        raise InvalidRequest(f"unknown network mode {mode!r}")
+    return mode
 
 
 def choose_name(state: State, asked: str) -> str:

@@ -18,9 +18,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from glassbridge.errors import Conflict, NotFound, PermissionRefused, Unavailable
+from glassbridge.model.address import IPAddress
 from glassbridge.model.container import Container
 from glassbridge.runtime.capabilities import capability_mask, kept_capabilities
-from glassbridge.runtime.name_files import render_hosts, render_resolv_conf
+from glassbridge.runtime.name_files import render_hosts, resolv_conf
 from glassbridge.runtime.preflight import (
     bubblewrap,
     check_container,
@@ -36,7 +37,6 @@ from glassbridge.runtime.seccomp import seccomp_program
 from glassbridge.runtime.spawn import SHELL, Streams, bubblewrap_command, launch_command, spawn
 
 _START_SECONDS = 10.0
-_RESOLVED = Path("/run/systemd/resolve/resolv.conf")
 _POLL_SECONDS = 0.001
 _KILLED = 128 + signal.SIGKILL
 
@@ -51,14 +51,19 @@ class Runtime:
         """Raise if it cannot start: rootfs, program, user, mounts, capabilities, bubblewrap."""
         check_container(container)
 
-    def prepare(self, container: Container, hosts: Mapping[str, Sequence[str]]) -> None:
-        """Make its folder and mount points; `hosts` maps addresses to names."""
+    def prepare(
+        self,
+        container: Container,
+        hosts: Mapping[str, Sequence[str]],
+        servers: Sequence[IPAddress] = (),
+    ) -> None:
+        """Make its folder and mount points, and write what its files say of names."""
         folder = self.folder(container)
         identity = check_container(container)
         folder.mkdir(mode=0o711, parents=True, exist_ok=True)
         _write_public(folder / "hostname", f"{hostname_of(container)}\n")
-        _write_public(folder / "resolv.conf", _resolv_conf(container))
         self.write_hosts(container, hosts)
+        self.write_resolv_conf(container, servers)
         if not shares_host_files(container.spec.rootfs):
             _make_mount_points(container)
         options = sandbox_arguments(container, identity, folder)
@@ -69,9 +74,15 @@ class Runtime:
             os.mkfifo(folder / "stdin", 0o600)
 
     def write_hosts(self, container: Container, hosts: Mapping[str, Sequence[str]]) -> None:
-        """Set its /etc/hosts, running or not."""
+        """Set its /etc/hosts, running or not; `hosts` maps addresses to names."""
         own = _read(Path("/etc/hosts")) if container.network_mode == "host" else ""
         _write_public(self.folder(container) / "hosts", render_hosts(hosts, own))
+
+    def write_resolv_conf(self, container: Container, servers: Sequence[IPAddress]) -> None:
+        """Set its /etc/resolv.conf, running or not: `servers` ask those of --dns by themselves."""
+        _write_public(
+            self.folder(container) / "resolv.conf", resolv_conf(container, servers, _read)
+        )
 
     def start(self, container: Container, netns: str | None) -> Process:
         """Start it in a network namespace, None for the host's; returns the one to wait for.
@@ -240,17 +251,6 @@ def _streams(container: Container, folder: Path) -> Streams:
     if spec.interactive and not spec.stdin:
         return Streams(str(folder / "stdin"), log, is_endless=True)
     return Streams(spec.stdin or "/dev/null", log)
-
-
-def _resolv_conf(container: Container) -> str:
-    text = _read(Path("/etc/resolv.conf"))
-    dns = container.spec.dns
-    if container.network_mode == "host" and not dns:
-        return text
-    rendered = render_resolv_conf(text, dns)
-    if "nameserver" not in rendered:  # only a stub resolver: what it asks itself
-        rendered = render_resolv_conf(_read(_RESOLVED), dns) or rendered
-    return rendered
 
 
 def _filter_for(container: Container, identity: Identity) -> bytes:
