@@ -9,6 +9,8 @@ import socket
 import sys
 from contextlib import suppress
 
+from starlette.types import ASGIApp, Receive, Scope, Send
+
 from glassbridge import __version__
 from glassbridge.app.docker_plugin import DockerPlugin
 from glassbridge.app.http_server import Server, configuration, listen
@@ -20,6 +22,8 @@ from glassbridge.errors import GlassbridgeError, PermissionRefused
 from glassbridge.frontends.api.bodies import FailureAnswer
 from glassbridge.frontends.api.failures import describe_failure
 from glassbridge.frontends.api.server import application, refuse_everything
+from glassbridge.frontends.cni import server as cni
+from glassbridge.frontends.netavark import server as netavark
 from glassbridge.model.address import to_json
 
 _NEW_OBJECTS = 700
@@ -77,7 +81,7 @@ async def _answer(
     # what start-up made lives as long as we do: the collector need not look at it again and again
     gc.freeze()
     gc.set_threshold(_NEW_OBJECTS)
-    server = Server(configuration(application(engine, plugin), refuse_everything))
+    server = Server(configuration(_front_ends(engine, plugin), refuse_everything))
     await plugin.start(server)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -87,6 +91,20 @@ async def _answer(
     notify(f"READY=1\nMAINPID={os.getpid()}")
     await server.serve(sockets=[listener])
     _log.info("stopped; networks and containers stay as they are")
+
+
+def _front_ends(engine: Engine, plugin: DockerPlugin) -> ASGIApp:
+    """What our own socket serves: the API, and what the plugins of CNI and netavark post."""
+    api = application(engine, plugin)
+    by_path = {
+        cni.PATH: cni.application(engine.attachments),
+        netavark.PATH: netavark.application(engine.attachments),
+    }
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        await by_path.get(scope["path"], api)(scope, receive, send)
+
+    return answer
 
 
 def _stop(server: Server) -> None:
