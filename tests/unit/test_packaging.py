@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from glassbridge.app.paths import DOCKER_SOCKET
+from glassbridge.app.systemd import API, DOCKER
 from glassbridge.model.kernel_names import DEFAULT_BRIDGE, bridge_name, host_end_name
 
 PACKAGING = Path(__file__).parents[2] / "packaging"
@@ -53,4 +55,15 @@ def test_the_units_fit_the_daemon() -> None:
     assert service["ExecStart"].endswith("glassbridge daemon")
     listener = read("systemd/glassbridge.socket")["Socket"]
     assert listener["ListenStream"] == "/run/glassbridge/glassbridge.sock"
+    assert listener["FileDescriptorName"] == API
     assert listener["SocketMode"] == "0600"
+
+
+def test_docker_s_socket_is_there_before_docker() -> None:
+    unit = read("systemd/glassbridge-docker.socket")
+    assert unit["Socket"]["ListenStream"] == str(DOCKER_SOCKET)
+    assert unit["Socket"]["FileDescriptorName"] == DOCKER
+    assert unit["Socket"]["Service"] == "glassbridge.service"
+    assert unit["Socket"]["SocketMode"] == "0600"
+    assert unit["Unit"]["Before"] == "docker.service"
+    assert read("systemd/glassbridge.service")["Unit"]["Before"] == "docker.service"
