@@ -15,6 +15,7 @@ from tests.unit.api_server import serving
 from tests.unit.engine_stand_in import EngineStandIn
 
 from glassbridge import errors
+from glassbridge.app import everybody
 from glassbridge.app.cli import exits
 from glassbridge.app.cli.main import COMMANDS, glassbridge, run_command_line
 from glassbridge.app.cli.shown import Shown, ShownGroup
@@ -26,6 +27,7 @@ ROOT = Path(__file__).parents[2]
 @pytest.fixture
 def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[EngineStandIn]:
     monkeypatch.setenv("GLASSBRIDGE_RUN_DIR", str(tmp_path))
+    monkeypatch.setattr(everybody, "is_other_engine_here", lambda: False)
     engine = EngineStandIn()
     with serving(engine, tmp_path / "glassbridge.sock"):
         yield engine

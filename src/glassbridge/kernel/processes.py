@@ -1,7 +1,11 @@
 """Processes as /proc shows them: their namespaces, names, and the sockets that they hold."""
 
 import os
+import time
 from collections.abc import Collection, Iterable, Iterator
+
+_STARTED = 19
+"""Field `starttime` of proc_pid_stat(5), counted from the one behind the name."""
 
 
 def all_pids() -> list[int]:
@@ -29,6 +33,18 @@ def name_of(pid: int) -> str:
             return file.read().rstrip("\n")
     except OSError:
         return ""
+
+
+def seconds_up(pid: int) -> float | None:
+    """For how long a process has been there; None if it is gone."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:  # noqa: PTH123 - hot
+            # the name may hold anything, brackets too: what follows the last one is plain
+            fields = file.read().rpartition(")")[2].split()
+    except OSError:
+        return None
+    started = int(fields[_STARTED]) / os.sysconf("SC_CLK_TCK")
+    return time.clock_gettime(time.CLOCK_BOOTTIME) - started
 
 
 def holders_of(sockets: Collection[int], pids: Iterable[int]) -> dict[int, int]:

@@ -1,42 +1,70 @@
 """Commands about containers that exist: ps, port, ports, logs, inspect, start, stop, rm."""
 
+from collections.abc import Sequence
 from ipaddress import IPv6Address
 
 import click
 
-from glassbridge.app.cli.flags import Sandbox, as_json
+from glassbridge.app.cli.flags import AnyContainer, Sandbox, as_json
+from glassbridge.app.cli.others_containers import ours_only
 from glassbridge.app.cli.printing import print_json, published, state_of
 from glassbridge.app.cli.shown import Shown
 from glassbridge.app.cli.table import Cell, shorten, table
 from glassbridge.app.client import Client, ref_in_path
+from glassbridge.app.everybody import (
+    all_containers,
+    container_called,
+    network_called,
+)
 from glassbridge.app.paths import Paths
 from glassbridge.app.service import connect
+from glassbridge.engine.foreign_names import is_anothers
 from glassbridge.errors import NotFound
 from glassbridge.frontends.api.bodies import DEFAULT_STOP_TIMEOUT, StopRequest
 from glassbridge.model.container import ContainerState
+from glassbridge.model.endpoint import PublishedPort
 from glassbridge.model.views import NetworkView, SandboxView
 
 _NAMES = click.argument("names", nargs=-1, required=True, type=Sandbox(), metavar="NAME...")
-_SANDBOXES = tuple[SandboxView, ...]
 
 
 @click.command(cls=Shown, example=["glassbridge ps -a"])
-@click.option("--all", "-a", "show_all", is_flag=True, help="Also containers that have ended.")
-@click.option("--quiet", "-q", is_flag=True, help="Only names.")
+@click.option("--all", "-a", "show_all", is_flag=True, help="Also ours that have ended.")
+@click.option(
+    "--quiet", "-q", is_flag=True, help="Only names, and only ours: what other commands take."
+)
 @as_json
 def ps(show_all: bool, quiet: bool, as_json: bool) -> None:
-    """List containers and attached namespaces."""
-    with connect() as daemon:
-        views = daemon.get("/v1/sandboxes", _SANDBOXES)
+    """List containers and attached namespaces, and the running containers of other engines."""
+    views = _everybody()
     shown = [v for v in views if show_all or _is_up(v)]
     if as_json:
         print_json(shown)
     elif quiet:
-        click.echo("".join(f"{v.sandbox.name}\n" for v in shown), nl=False)
+        ours = (v for v in shown if not is_anothers(v))
+        click.echo("".join(f"{v.sandbox.name}\n" for v in ours), nl=False)
     else:
-        headings = ("NAME", "NETWORK", "ADDRESS", "MAC", "HOST END", "PUBLISHED", "STATE")
+        headings = ("NETWORK", "ADDRESS", "MAC", "HOST END", "PUBLISHED", "STATE")
         names = {str(v.sandbox.id): v.sandbox.name for v in views}
-        click.echo(table(headings, (_ps_row(view, names) for view in shown)))
+        rows = [(*_name(v, shown), *_ps_row(v, names)) for v in shown]
+        click.echo(table((*_name_headings(shown), *headings), rows))
+
+
+def _everybody() -> tuple[SandboxView, ...]:
+    views, why_not_ours = all_containers()
+    if why_not_ours is not None:
+        click.echo(f"note: containers of glassbridge's own are not shown: {why_not_ours}", err=True)
+    return views
+
+
+def _name_headings(shown: Sequence[SandboxView]) -> tuple[str, ...]:
+    return ("NAME", "ENGINE") if any(map(is_anothers, shown)) else ("NAME",)
+
+
+def _name(view: SandboxView, shown: Sequence[SandboxView]) -> tuple[str, ...]:
+    """With its engine, as soon as there is more than ours."""
+    name = shorten(view.sandbox.name, 24)
+    return (name, str(view.engine)) if any(map(is_anothers, shown)) else (name,)
 
 
 def _is_up(view: SandboxView) -> bool:
@@ -53,15 +81,14 @@ def _ps_row(view: SandboxView, names: dict[str, str]) -> tuple[Cell, ...]:
         networks += [shorten(member.network, 16), *rest]
         addresses += [str(a) for a in endpoint.addresses] or ["-"]
         macs += [endpoint.mac, *rest]
-        host_ends += [endpoint.host_end, *rest]
+        host_ends += [endpoint.host_end or "-", *rest]
     if not view.endpoints:
-        mode = view.container.network_mode if view.container is not None else "none"
+        mode = _network_mode(view)
         kind, _, shared = mode.partition(":")
         if shared:
             kind = f"of {names.get(shared, shared)}"
         networks = ["-" if mode == "default" else shorten(kind, 16)]
     return (
-        shorten(view.sandbox.name, 24),
         tuple(networks),
         tuple(addresses) or "-",
         tuple(macs) or "-",
@@ -71,8 +98,14 @@ def _ps_row(view: SandboxView, names: dict[str, str]) -> tuple[Cell, ...]:
     )
 
 
+def _network_mode(view: SandboxView) -> str:
+    if view.container is not None:
+        return view.container.network_mode
+    return "host" if is_anothers(view) and not view.sandbox.netns else "none"
+
+
 @click.command(cls=Shown, example=["glassbridge port web", "glassbridge port web 80/tcp"])
-@click.argument("name", type=Sandbox())
+@click.argument("name", type=AnyContainer())
 @click.argument("private", required=False, metavar="[PORT[/PROTOCOL]]")
 @as_json
 def port(name: str, private: str | None, as_json: bool) -> None:
@@ -108,22 +141,28 @@ def ports(as_json: bool) -> None:
     It is a port of the host, but in a network of gateway mode routed: there no port of the host
     leads to a container, whose own address and port are shown instead.
     """
-    with connect() as daemon:
-        views = daemon.get("/v1/sandboxes", _SANDBOXES)
+    views = [v for v in _everybody() if v.ports]
     if as_json:
-        print_json({v.sandbox.name: v.ports for v in views if v.ports})
+        told: dict[str, tuple[PublishedPort, ...]] = {}
+        for view in views:
+            told[view.sandbox.name] = (*told.get(view.sandbox.name, ()), *view.ports)
+        print_json(told)
         return
-    rows = sorted(
-        (e.host_port, e.protocol, str(e.host_address), v.sandbox.name, e.container_port)
-        for v in views
-        for e in v.ports
-    )
-    click.echo(
-        table(
-            ("PORT", "ON", "CONTAINER", "CONTAINER PORT"),
-            [(f"{h}/{p}", on, shorten(who), str(c)) for h, p, on, who, c in rows],
+    found = [(port, view) for view in views for port in view.ports]
+    found.sort(key=lambda f: (f[0].host_port, f[0].protocol, str(f[0].host_address)))
+    is_mixed = any(map(is_anothers, views))
+    rows = [
+        (
+            f"{port.host_port}/{port.protocol}",
+            str(port.host_address),
+            shorten(view.sandbox.name),
+            *((str(view.engine),) if is_mixed else ()),
+            str(port.container_port),
         )
-    )
+        for port, view in found
+    ]
+    engine = ("ENGINE",) if is_mixed else ()
+    click.echo(table(("PORT", "ON", "CONTAINER", *engine, "CONTAINER PORT"), rows))
 
 
 @click.command(cls=Shown, example=["glassbridge logs -f web"])
@@ -135,7 +174,7 @@ def logs(name: str, follow: bool, tail: str) -> None:
     from glassbridge.app.cli.logs import show_log  # noqa: PLC0415 - `ps` needs none of it
     from glassbridge.runtime.runtime import Runtime  # noqa: PLC0415 - `ps` needs none of it
 
-    with connect() as daemon:
+    with connect() as daemon, ours_only(daemon, name, "logs"):
         container = daemon.get(_path(name), SandboxView).container
     assert container is not None  # that path knows containers only
     log = Runtime(Paths.here().run_dir).log_path(container)
@@ -143,7 +182,7 @@ def logs(name: str, follow: bool, tail: str) -> None:
 
 
 @click.command(cls=Shown, example=["glassbridge inspect web"])
-@click.argument("names", nargs=-1, required=True, type=Sandbox(), metavar="NAME...")
+@click.argument("names", nargs=-1, required=True, type=AnyContainer(), metavar="NAME...")
 @click.option("--json", "as_json", is_flag=True, hidden=True)
 def inspect(names: tuple[str, ...], as_json: bool) -> None:  # noqa: ARG001 - it is always JSON
     """Show all that is known about containers, attached namespaces or networks, as JSON."""
@@ -156,7 +195,7 @@ def _anything(daemon: Client, name: str) -> SandboxView | NetworkView:
         return _sandbox(daemon, name)
     except NotFound as no_sandbox:
         try:
-            return daemon.get(f"/v1/networks/{ref_in_path(name, 'network')}", NetworkView)
+            return network_called(daemon, name)
         except NotFound:
             raise no_sandbox from None
 
@@ -167,7 +206,8 @@ def start(names: tuple[str, ...]) -> None:
     """Start containers that have ended, with the network that they had asked for."""
     with connect() as daemon:
         for name in names:
-            view = daemon.post(f"{_path(name)}/start", None, SandboxView)
+            with ours_only(daemon, name, "start"):
+                view = daemon.post(f"{_path(name)}/start", None, SandboxView)
             click.echo(view.sandbox.name)
 
 
@@ -188,7 +228,9 @@ def stop(names: tuple[str, ...], timeout: float) -> None:  # fmt: skip
     """Stop containers; they stay, with their log, until `rm`."""
     with connect() as daemon:
         for name in names:
-            view = daemon.post(f"{_path(name)}/stop", StopRequest(timeout=timeout), SandboxView)
+            asked = StopRequest(timeout=timeout)
+            with ours_only(daemon, name, "stop"):
+                view = daemon.post(f"{_path(name)}/stop", asked, SandboxView)
             click.echo(view.sandbox.name)
 
 
@@ -200,12 +242,17 @@ def rm(names: tuple[str, ...], force: bool) -> None:
     with connect() as daemon:
         for name in names:
             query = "?force=true" if force else ""
-            view = daemon.delete(f"{_path(name)}{query}", SandboxView)
+            with ours_only(daemon, name, "rm"):
+                view = daemon.delete(f"{_path(name)}{query}", SandboxView)
             click.echo(view.sandbox.name)
 
 
 def _sandbox(daemon: Client, name: str) -> SandboxView:
-    return daemon.get(f"/v1/sandboxes/{ref_in_path(name, 'container')}", SandboxView)
+    """By our own names first, then by those of other engines."""
+    try:
+        return daemon.get(f"/v1/sandboxes/{ref_in_path(name, 'container')}", SandboxView)
+    except NotFound as unknown:
+        return container_called(daemon, name, unknown)
 
 
 def _path(name: str) -> str:

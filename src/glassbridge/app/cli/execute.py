@@ -4,6 +4,7 @@ import click
 
 from glassbridge.app.cli.exits import CommandEnded
 from glassbridge.app.cli.flags import Sandbox, refused
+from glassbridge.app.cli.others_containers import ours_only
 from glassbridge.app.cli.shown import Shown
 from glassbridge.app.cli.wishes import environment
 from glassbridge.app.client import ref_in_path
@@ -63,7 +64,7 @@ def execute(
     from glassbridge.runtime.runtime import Runtime  # noqa: PLC0415 - see main.py
 
     def run_it() -> int:
-        with connect() as daemon:
+        with connect() as daemon, ours_only(daemon, name, "exec"):
             path = f"/v1/containers/{ref_in_path(name, 'container')}"
             container = daemon.get(path, SandboxView).container
         assert container is not None  # that path knows containers only

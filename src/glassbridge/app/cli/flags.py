@@ -26,6 +26,19 @@ class Sandbox(click.ParamType[str]):
         return [CompletionItem(name) for name in names if name.startswith(incomplete)]
 
 
+class AnyContainer(Sandbox):
+    """The same, or a container of another engine."""
+
+    def shell_complete(
+        self, _ctx: click.Context, _param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """Names of every engine; no daemon is started for them."""
+        from glassbridge.app.everybody import containers_if_known  # noqa: PLC0415 - see main.py
+
+        names = dict.fromkeys(view.sandbox.name for view in containers_if_known())
+        return [CompletionItem(name) for name in names if name.startswith(incomplete)]
+
+
 class NetworkName(click.ParamType[str]):
     """A network, by name or id."""
 
@@ -35,9 +48,9 @@ class NetworkName(click.ParamType[str]):
         self, _ctx: click.Context, _param: click.Parameter, incomplete: str
     ) -> list[CompletionItem]:
         """Names that the daemon knows, if it runs."""
-        from glassbridge.app.naming import networks_if_known  # noqa: PLC0415 - see main.py
+        from glassbridge.app.everybody import known_networks  # noqa: PLC0415 - see main.py
 
-        names = (view.network.name for view in networks_if_known())
+        names = (view.network.name for view in known_networks())
         return [CompletionItem(name) for name in names if name.startswith(incomplete)]
 
 

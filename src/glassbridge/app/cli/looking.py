@@ -2,7 +2,7 @@
 
 import click
 
-from glassbridge.app.cli.flags import Sandbox, as_json
+from glassbridge.app.cli.flags import AnyContainer, as_json
 from glassbridge.app.cli.printing import print_json
 from glassbridge.app.cli.shown import Shown
 from glassbridge.app.cli.state import state_flag, survey_of, tell_state
@@ -14,7 +14,7 @@ from glassbridge.errors import NotFound
     cls=Shown,
     example=["glassbridge stack web", "glassbridge stack pid:4242", "glassbridge stack host"],
 )
-@click.argument("target", type=Sandbox(), metavar="NAME|pid:N|netns:PATH|host")
+@click.argument("target", type=AnyContainer(), metavar="NAME|pid:N|netns:PATH|host")
 @click.option("--rules", "all_rules", is_flag=True, help="Every firewall rule, however many.")
 @state_flag
 @as_json

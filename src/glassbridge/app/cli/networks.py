@@ -5,9 +5,10 @@ import click
 from glassbridge.app.cli.flags import NetworkName, Sandbox, as_json, refused
 from glassbridge.app.cli.printing import print_json
 from glassbridge.app.cli.shown import Shown, ShownGroup
-from glassbridge.app.cli.table import shorten, table
+from glassbridge.app.cli.table import Cell, shorten, table
 from glassbridge.app.cli.wishes import gateway_priority, key_values, subnet_wishes
-from glassbridge.app.client import ref_in_path
+from glassbridge.app.client import Client, ref_in_path
+from glassbridge.app.everybody import network_called, network_ref, networks_as_known
 from glassbridge.app.service import connect
 from glassbridge.errors import Unsupported
 from glassbridge.frontends.api.bodies import DisconnectRequest
@@ -137,27 +138,28 @@ def create(
 def list_networks(as_json: bool) -> None:
     """List networks."""
     with connect() as daemon:
-        views = daemon.get("/v1/networks", tuple[NetworkView, ...])
+        views = networks_as_known(daemon)
     if as_json:
         print_json(views)
         return
-    click.echo(
-        table(
-            ("NAME", "ID", "BRIDGE", "SUBNET", "GATEWAY", "MEMBERS", "KIND"),
-            [
-                (
-                    shorten(view.network.name, 24),
-                    view.network.id[:_SHORT_ID],
-                    view.network.bridge,
-                    tuple(str(s.prefix) for s in view.network.subnets),
-                    tuple(str(s.gateway or "-") for s in view.network.subnets),
-                    str(len(view.endpoints)),
-                    _kind(view.network),
-                )
-                for view in views
-            ],
-        )
+    is_mixed = any(view.network.managed for view in views)
+    headings = ("NAME", "ID", "BRIDGE", "SUBNET", "GATEWAY", "MEMBERS", "KIND")
+    rows = (_row(view, with_manager=is_mixed) for view in views)
+    click.echo(table((*headings, "MANAGER") if is_mixed else headings, rows))
+
+
+def _row(view: NetworkView, *, with_manager: bool) -> tuple[Cell, ...]:
+    made = view.network
+    row: tuple[Cell, ...] = (
+        shorten(made.name, 24),
+        made.id[:_SHORT_ID],
+        made.bridge,
+        tuple(str(s.prefix) for s in made.subnets),
+        tuple(str(s.gateway or "-") for s in made.subnets),
+        str(len(view.endpoints)),
+        _kind(made),
     )
+    return (*row, str(made.managed.by) if made.managed else "-") if with_manager else row
 
 
 @network.command("inspect", cls=Shown, example=["glassbridge network inspect bridge"])
@@ -166,9 +168,7 @@ def list_networks(as_json: bool) -> None:
 def inspect_network(names: tuple[str, ...], as_json: bool) -> None:  # noqa: ARG001 - it is always JSON
     """Show all that is known about networks, as JSON."""
     with connect() as daemon:
-        views = [
-            daemon.get(f"/v1/networks/{ref_in_path(n, 'network')}", NetworkView) for n in names
-        ]
+        views = [network_called(daemon, name) for name in names]
     print_json(views)
 
 
@@ -178,7 +178,7 @@ def remove_network(names: tuple[str, ...]) -> None:
     """Remove networks that nobody is on, and their bridges."""
     with connect() as daemon:
         for name in names:
-            gone = daemon.delete(f"/v1/networks/{ref_in_path(name, 'network')}", Network)
+            gone = daemon.delete(_path(daemon, name), Network)
             click.echo(gone.name)
 
 
@@ -241,7 +241,7 @@ def connect_network(
         gateway_priority=gateway_priority(gw_priority),
     )
     with connect() as daemon:
-        path = f"/v1/networks/{ref_in_path(name, 'network')}/connect"
+        path = f"{_path(daemon, name)}/connect"
         view = daemon.post(path, ConnectRequest(container=container, wish=wish), SandboxView)
     for member in view.endpoints:
         if name in {member.network, member.endpoint.network}:
@@ -259,9 +259,13 @@ def connect_network(
 def disconnect_network(name: str, container: str) -> None:
     """Take a container's interface on this network away."""
     with connect() as daemon:
-        path = f"/v1/networks/{ref_in_path(name, 'network')}/disconnect"
+        path = f"{_path(daemon, name)}/disconnect"
         view = daemon.post(path, DisconnectRequest(container=container), SandboxView)
     click.echo(f"{view.sandbox.name} has left {name}")
+
+
+def _path(daemon: Client, name: str) -> str:
+    return f"/v1/networks/{ref_in_path(network_ref(daemon, name), 'network')}"
 
 
 def _prefixes(made: Network) -> str:

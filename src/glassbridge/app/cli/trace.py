@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from glassbridge.app.cli.answering import Answering
 from glassbridge.app.cli.exits import TRACE_EXIT_CODES, CommandEnded
-from glassbridge.app.cli.flags import F, Sandbox
+from glassbridge.app.cli.flags import AnyContainer, F
 from glassbridge.app.cli.state import survey_of
 from glassbridge.app.naming import ask_for_networks, ask_for_sandboxes
 from glassbridge.errors import InvalidRequest, Unavailable
@@ -124,8 +124,8 @@ def _output_flags(command: F) -> F:
 
 
 @click.command(cls=Answering, example=_EXAMPLES, exit_codes=TRACE_EXIT_CODES)
-@click.argument("source", type=Sandbox(), metavar="SRC")
-@click.argument("destination", type=Sandbox(), metavar="DST[:PORT]")
+@click.argument("source", type=AnyContainer(), metavar="SRC")
+@click.argument("destination", type=AnyContainer(), metavar="DST[:PORT]")
 @_flow_flags
 @_way_flags
 @_output_flags
