@@ -1,10 +1,11 @@
 """Questions over UDP at one place: as many as wait are answered in one go of the event loop."""
 
 import asyncio
+import socket
 
 from glassbridge.dns.answering import Forward
 from glassbridge.frontends.dns.desk import Desk, Spawn
-from glassbridge.frontends.dns.sockets import Place, udp_listener
+from glassbridge.frontends.dns.sockets import Place
 
 _IN_ONE_GO = 64
 """Then others in the loop have their turn."""
@@ -16,12 +17,12 @@ _Address = tuple[str, int] | tuple[str, int, int, int]
 
 
 class DatagramDoor:
-    """Open from its making to `close`; raises OSError when the place is taken."""
+    """Open from its making to `close`; the socket becomes its own."""
 
-    def __init__(self, place: Place, desk: Desk, spawn: Spawn) -> None:
+    def __init__(self, place: Place, opened: socket.socket, desk: Desk, spawn: Spawn) -> None:
         self._desk, self._spawn = desk, spawn
         self._asked_at = str(place.address)
-        self._socket = udp_listener(place)
+        self._socket = opened
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(self._socket, self._answer_waiting)
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import socket
 from collections.abc import Coroutine, Iterable
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from msgspec import Struct
 from glassbridge.frontends.dns.datagrams import DatagramDoor
 from glassbridge.frontends.dns.desk import Desk
 from glassbridge.frontends.dns.name_source import NameSource
-from glassbridge.frontends.dns.sockets import Place
+from glassbridge.frontends.dns.sockets import Place, tcp_listener, udp_listener
 from glassbridge.frontends.dns.streams import Callers, StreamDoor
 
 RESOLV_CONF = Path("/etc/resolv.conf")
@@ -60,11 +61,23 @@ class NameServer:
         refused = {}
         for place in sorted(wanted - self._doors.keys(), key=str):
             try:
-                self._doors[place] = self._open(place)
+                self.adopt(place, *_opened(place))
             except OSError as error:
                 _log.warning("cannot answer names at %s port %d: %s", *place, error)
                 refused[place] = error
         return refused
+
+    def adopt(self, place: Place, udp: socket.socket, tcp: socket.socket) -> None:
+        """Listen there too, at sockets that are open already: what waits in them is answered."""
+        datagrams = DatagramDoor(place, udp, self._desk, self._spawn)
+        streams = StreamDoor(place, tcp, self._desk, self._callers, self._spawn)
+        self._doors[place] = _Doors(datagrams, streams)
+
+    def leave(self, place: Place) -> None:
+        """Listen there no more; done already is success."""
+        doors = self._doors.pop(place, None)
+        if doors is not None:
+            doors.close()
 
     async def close(self) -> None:
         """Listen nowhere, and end what is under way."""
@@ -73,14 +86,6 @@ class NameServer:
             task.cancel()
         await self._desk.close()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    def _open(self, place: Place) -> _Doors:
-        datagrams = DatagramDoor(place, self._desk, self._spawn)
-        try:
-            return _Doors(datagrams, StreamDoor(place, self._desk, self._callers, self._spawn))
-        except OSError:
-            datagrams.close()
-            raise
 
     def _spawn(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
@@ -91,3 +96,12 @@ class NameServer:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()):
             _log.error("answering a question failed", exc_info=error)
+
+
+def _opened(place: Place) -> tuple[socket.socket, socket.socket]:
+    udp = udp_listener(place)
+    try:
+        return udp, tcp_listener(place)
+    except OSError:
+        udp.close()
+        raise

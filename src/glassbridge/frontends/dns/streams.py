@@ -6,7 +6,7 @@ from collections import Counter
 
 from glassbridge.dns.answering import Forward
 from glassbridge.frontends.dns.desk import Desk, Spawn
-from glassbridge.frontends.dns.sockets import Place, tcp_listener
+from glassbridge.frontends.dns.sockets import Place
 
 _IDLE_SECONDS = 5.0
 """For a whole question to come, and for an answer to be taken."""
@@ -38,12 +38,14 @@ class Callers:
 
 
 class StreamDoor:
-    """Open from its making to `close`; raises OSError when the place is taken."""
+    """Open from its making to `close`; the socket becomes its own."""
 
-    def __init__(self, place: Place, desk: Desk, callers: Callers, spawn: Spawn) -> None:
+    def __init__(
+        self, place: Place, opened: socket.socket, desk: Desk, callers: Callers, spawn: Spawn
+    ) -> None:
         self._desk, self._callers, self._spawn = desk, callers, spawn
         self._asked_at = str(place.address)
-        self._socket = tcp_listener(place)
+        self._socket = opened
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(self._socket, self._accept)
 
