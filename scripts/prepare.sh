@@ -34,7 +34,7 @@ test_needs="
 engine_needs="
     dockerd:docker.io containerd:containerd runc:runc podman:podman crun:crun
     file:/usr/lib/podman/netavark:netavark file:/usr/lib/cni/bridge:containernetworking-plugins
-    busybox:busybox-static
+    busybox:busybox-static docker-compose:docker-compose
 "
 policy=/usr/sbin/policy-rc.d
 
