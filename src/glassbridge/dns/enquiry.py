@@ -67,7 +67,8 @@ class Enquiry:
         rcode = flags & RCODE
         # a server that could not read the question need not repeat it
         refused = rcode and not questions
-        if not flags & RESPONSE or not (refused or self._repeats_the_question(message)):
+        answers = refused or (questions == 1 and self._repeats_the_question(message))
+        if not flags & RESPONSE or not answers:
             return Heard.NOTHING
         self.heard_from.add(attempt.server)
         troubled = refused or rcode in {Rcode.SERVFAIL, Rcode.REFUSED}
