@@ -157,11 +157,12 @@ class Configuration(Bandwidth, frozen=True, kw_only=True):
 
     def previous(self) -> Result | None:
         """What the chain made so far; raises BadJson."""
-        if not isinstance(self.prev_result, dict) or not self.prev_result:
+        if self.prev_result is None or self.prev_result == {}:
             return None
+        said = self.prev_result
         # a runtime may keep a result in the version of the plugin that made it
-        version = self.prev_result.get("cniVersion", self.cni_version)
-        return parse_result(self.prev_result, str(version), "prevResult")
+        version = said.get("cniVersion") if isinstance(said, dict) else None
+        return parse_result(said, str(version or self.cni_version), "prevResult")
 
 
 def decode(stdin: bytes) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import msgspec
 from msgspec import Struct, field
 
 from glassbridge.frontends.cni.failures import BadJson
-from glassbridge.frontends.cni.versions import at_least
+from glassbridge.frontends.cni.versions import at_least, check_version
 from glassbridge.model.address import IPAddress, IPInterface, IPNetwork, to_builtins
 
 
@@ -73,7 +73,8 @@ class _OldResult(Struct, frozen=True, kw_only=True):
 
 
 def parse_result(said: object, version: str, what: str) -> Result:
-    """Read a result, without nulls, of a supported version; raises BadJson naming `what`."""
+    """Read a result, without nulls; raises IncompatibleVersion, or BadJson naming `what`."""
+    check_version(version, what)
     try:
         if at_least(version, "0.3.0"):
             result = msgspec.convert(said, Result, dec_hook=parse_text)
