@@ -30,13 +30,13 @@ At = tuple[NetworkId, IPAddress, int]
 
 
 class NameServing(Protocol):
-    """Who answers; told on the writer's thread, and must not block it."""
+    """Who answers; told on the writer's thread."""
 
     def opened(self, sockets: NameSockets) -> None:
         """Answer at these from now on; they are yours."""
 
     def closed(self, sockets: NameSockets) -> None:
-        """Answer no more there, and close them."""
+        """Answer no more there; returns when they are closed, for the next may need the port."""
 
 
 @dataclass(slots=True)
