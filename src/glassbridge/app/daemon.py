@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from glassbridge import __version__
 from glassbridge.app.docker_plugin import DockerPlugin
 from glassbridge.app.http_server import Server, configuration, listen
+from glassbridge.app.name_service import NameService
 from glassbridge.app.paths import Paths
 from glassbridge.app.service import READY
 from glassbridge.app.systemd import API, DOCKER, inherited_sockets, notify
@@ -86,10 +87,13 @@ async def _answer(
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, lambda: _stop(server))
+    names = NameService(engine.names)
+    await names.start()
     _log.info("glassbridge %s serves as pid %d", __version__, os.getpid())
     _tell(ready_fd, READY)
     notify(f"READY=1\nMAINPID={os.getpid()}")
     await server.serve(sockets=[listener])
+    await names.stop()
     _log.info("stopped; networks and containers stay as they are")
 
 
