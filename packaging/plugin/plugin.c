@@ -130,11 +130,13 @@ static int reach_daemon(void) {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     char why[512];
     find_socket(&address);
-    int daemon = connect_to(&address);
-    if (daemon < 0 && (errno == ENOENT || errno == ECONNREFUSED) && !start_daemon())
+    int daemon = connect_to(&address), reason = errno;
+    if (daemon < 0 && (reason == ENOENT || reason == ECONNREFUSED) && !start_daemon()) {
         daemon = connect_to(&address);
+        reason = errno;
+    }
     if (daemon >= 0) return daemon;
-    snprintf(why, sizeof why, "%s: %s", address.sun_path, strerror(errno));
+    snprintf(why, sizeof why, "%s: %s", address.sun_path, strerror(reason));
     if (is_rootless())
         fail("glassbridge serves no rootless containers: it changes the host's network", why);
     fail("no glassbridge daemon answers; start it (systemctl enable --now glassbridge.socket, "

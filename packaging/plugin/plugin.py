@@ -110,15 +110,15 @@ def answer(daemon: socket) -> int:
         got = read_all(daemon.fileno())
     except OSError as error:
         got, why = b"", str(error).encode()
-    head, _, body = got.partition(b"\r\n\r\n")
-    headers = dict([line.split(b": ", 1) for line in head.split(b"\r\n")[1:]])
+    head, end, body = got.partition(b"\r\n\r\n")
+    headers = dict([line.split(b": ", 1) for line in head.split(b"\r\n")[1:]] if end else ())
     if headers.get(b"content-length") != b"%d" % len(body):
         raise Failed(b"the glassbridge daemon ended before it had answered; try again", why)
     if b"stderr-length" not in headers:
         raise Failed(b"the glassbridge daemon refused", body)
-    end = len(body) - int(headers[b"stderr-length"])
-    write_all(1, body[:end])
-    write_all(2, body[end:])
+    said = len(body) - int(headers[b"stderr-length"])
+    write_all(1, body[:said])
+    write_all(2, body[said:])
     return int(headers[b"exit-code"])
 
 
