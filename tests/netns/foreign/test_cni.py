@@ -61,3 +61,15 @@ def test_topology_has_cni_s_names(cni: CniHost) -> None:
         "gamma",
         "delta",
     }
+
+
+def test_ps_has_containerd_s_containers(cni: CniHost) -> None:
+    told = {v["sandbox"]["name"]: v for v in cni.machine.look("ps")}
+    assert told.keys() == {"alpha", "beta"}  # what has a namespace of `ip netns` is no container
+    for view in told.values():
+        (member,) = view["endpoints"]
+        assert view["engine"] == "containerd"
+        assert (member["network"], member["bridge"]) == (NETWORK, BRIDGE)
+        assert member["endpoint"]["ipv4"].startswith("10.7.0.")
+        port = cni.machine("ip", "-o", "link", "show", "dev", member["endpoint"]["host_end"])
+        assert f"master {BRIDGE} " in port

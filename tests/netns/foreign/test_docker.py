@@ -154,6 +154,49 @@ def test_stack_and_bridge_have_docker_s_names(docker: DockerHost) -> None:
     assert {row[2] for row in map(str.split, ports) if row[0].isdecimal()} == {"web", "client"}
 
 
+def test_ps_and_ports_have_docker_s_containers(docker: DockerHost) -> None:
+    rows = {row[0]: row for row in map(str.split, docker.machine.screen("ps").splitlines())}
+    assert rows["NAME"][1] == "ENGINE"
+    ends = docker.machine.look("bridge", "docker0")[0]["cables"]
+    (host_end,) = (c["ifname"] for c in ends if c["place"] == "web")
+    address = docker.address("web", "bridge")
+    assert rows["web"][1:4] == ["Docker", "bridge", address]
+    assert rows["web"][5:8] == [host_end, "8080->80", "up"]
+    told = {v["sandbox"]["name"]: v for v in docker.machine.look("ps")}
+    assert {n for n in CONTAINERS if told[n]["engine"] == "Docker"} == CONTAINERS.keys()
+    for name, (network, *_) in CONTAINERS.items():
+        (member,) = told[name]["endpoints"]
+        assert (member["network"], member["bridge"]) == (network, _bridge(docker, network))
+        assert member["endpoint"]["ipv4"].partition("/")[0] == docker.address(name, network)
+        known = docker.inspect(name)
+        assert told[name]["sandbox"]["id"] == known["Id"]
+        assert (
+            member["endpoint"]["mac"] == known["NetworkSettings"]["Networks"][network]["MacAddress"]
+        )
+    assert docker.machine.screen("ps", "-q") == ""
+    ports = [line.split() for line in docker.machine.screen("ports").splitlines()[1:]]
+    assert ports[0] == ["8080/tcp", "0.0.0.0", "web", "Docker", "80"]
+    assert docker.machine.screen("port", "web", "80").splitlines()[0] == "0.0.0.0:8080"
+    (shown,) = docker.machine.look("inspect", "web")
+    assert shown == told["web"] | {"sandbox": shown["sandbox"]}
+
+
+@pytest.mark.parametrize("verb", ["stop", "start", "rm", "logs", "exec"])
+def test_what_docker_runs_is_left_to_docker(docker: DockerHost, verb: str) -> None:
+    words = ("exec", "db", "true") if verb == "exec" else (verb, "db")
+    done = docker.machine.glassbridge(*words)
+    assert done.stderr.splitlines() == [
+        f"error: db is a container of Docker's: glassbridge cannot {verb} it",
+        f"hint:  docker {verb} db",
+    ]
+    assert done.returncode in {4, 125}
+    assert docker.inspect("db")["State"]["Running"]
+
+
+def _bridge(docker: DockerHost, network: str) -> str:
+    return "docker0" if network == "bridge" else docker.bridge(network)
+
+
 def test_a_container_is_found_by_its_id(docker: DockerHost) -> None:
     known = docker.inspect("db")["Id"]
     report = docker.machine.trace("host", known[:12], "--no-probe")

@@ -92,3 +92,23 @@ def test_a_stopped_container_is_started_with_podman(podman: PodmanHost) -> None:
         "hint:  start it: podman start brief",
     ]
     podman.machine("podman", "rm", "brief")
+
+
+def test_ps_and_ports_have_podman_s_containers(podman: PodmanHost) -> None:
+    told = {v["sandbox"]["name"]: v for v in podman.machine.look("ps")}
+    for name, (network, *_) in CONTAINERS.items():
+        (member,) = told[name]["endpoints"]
+        assert told[name]["engine"] == "Podman"
+        assert told[name]["sandbox"]["id"] == podman.inspect(name)["Id"]
+        assert (member["network"], member["bridge"]) == (network, podman.bridge(network))
+        assert member["endpoint"]["ipv4"].partition("/")[0] == podman.address(name, network)
+    ports = [line.split() for line in podman.machine.screen("ports").splitlines()[1:]]
+    assert ["8080/tcp", "0.0.0.0", "web", "Podman", "80"] in ports
+
+
+def test_what_podman_runs_is_left_to_podman(podman: PodmanHost) -> None:
+    done = podman.machine.glassbridge("stop", "web")
+    assert done.stderr.splitlines() == [
+        "error: web is a container of Podman's: glassbridge cannot stop it",
+        "hint:  podman stop web",
+    ]
