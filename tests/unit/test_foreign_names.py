@@ -11,7 +11,6 @@ from msgspec.structs import replace
 from tests.unit.engine_stand_in import BRIDGE, endpoint_of
 
 from glassbridge.engine.foreign_names import (
-    is_anothers,
     networks_as_called,
     sandboxes_as_called,
 )
@@ -87,7 +86,7 @@ def test_what_was_attached_by_hand_keeps_its_name() -> None:
     sandbox = Sandbox(id=SandboxId("a" * 64), name="mine", netns="/x", netns_cookie=7)
     view = SandboxView(sandbox=sandbox)
     alpha = FoundContainer(name="alpha", origin=Origin.CONTAINERD, id="alpha", pid=9)
-    assert not is_anothers(view)
+    assert not view.is_anothers
     assert sandboxes_as_called([view], [alpha], {7: alpha}) == (view,)
 
 

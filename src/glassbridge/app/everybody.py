@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from glassbridge.app.client import Client, ref_in_path
 from glassbridge.app.naming import networks_if_known, sandboxes_if_known
 from glassbridge.app.service import connect
-from glassbridge.engine.foreign_names import is_anothers
 from glassbridge.errors import GlassbridgeError, NotFound
 from glassbridge.kernel.engines.presence import is_other_engine_here
 from glassbridge.model.names import resolve
@@ -45,7 +44,7 @@ def containers_beside(daemon: Client) -> tuple[SandboxView, ...]:
 
 def container_called(daemon: Client, name: str, unknown: NotFound) -> SandboxView:
     """A container that our daemon does not know by that name; raises `unknown`, or Conflict."""
-    others = tuple(filter(is_anothers, containers_beside(daemon)))
+    others = tuple(v for v in containers_beside(daemon) if v.is_anothers)
     exact = [v for v in others if v.sandbox.name == name]
     if len(exact) == 1:
         return exact[0]

@@ -6,13 +6,7 @@ from msgspec.structs import replace
 
 from glassbridge.model.found import FoundContainer
 from glassbridge.model.network import Manager, Network
-from glassbridge.model.ruleset import Origin
 from glassbridge.model.views import NetworkView, SandboxView
-
-
-def is_anothers(view: SandboxView) -> bool:
-    """Whether another engine made it, and has a name for it."""
-    return view.engine is not Origin.GLASSBRIDGE
 
 
 def sandboxes_as_called(
@@ -30,7 +24,7 @@ def sandboxes_as_called(
         netns, own = view.sandbox.netns_cookie, str(view.sandbox.id)
         container = by_endpoint.get(own) or (by_netns.get(netns) if netns else None)
         called = view
-        if container is not None and is_anothers(view):
+        if container is not None and view.is_anothers:
             called = _called(view, container)
         first = merged.get(called.sandbox.id)
         if first is not None:

@@ -14,7 +14,6 @@ from contextlib import nullcontext, suppress
 from msgspec.structs import replace
 
 from glassbridge.engine.foreign_names import (
-    is_anothers,
     networks_as_called,
     sandboxes_as_called,
 )
@@ -58,7 +57,7 @@ class Roster:
         self._first: dict[int, int] = {}
         self._files: Findings | None = None
         self._asked_engines = self._searched = False
-        if any(map(is_anothers, known)) or any(n.network.managed for n in networks):
+        if any(view.is_anothers for view in known) or any(n.network.managed for n in networks):
             known, networks = self._as_called(known, networks)
         self.known, self.our_networks = tuple(known), tuple(networks)
         """What our daemon told, under the names that each engine uses."""

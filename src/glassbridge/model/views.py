@@ -42,6 +42,11 @@ class SandboxView(Struct, frozen=True, kw_only=True):
     """Who made the container, or the namespace; its network may be ours all the same."""
 
     @property
+    def is_anothers(self) -> bool:
+        """Whether another engine made it, and has a name for it."""
+        return self.engine is not Origin.GLASSBRIDGE
+
+    @property
     def ports(self) -> tuple[PublishedPort, ...]:
         """Where every published port of the sandbox is reached."""
         return tuple(p for e in self.endpoints for p in e.ports)

@@ -18,7 +18,6 @@ from glassbridge.app.everybody import (
 )
 from glassbridge.app.paths import Paths
 from glassbridge.app.service import connect
-from glassbridge.engine.foreign_names import is_anothers
 from glassbridge.errors import NotFound
 from glassbridge.frontends.api.bodies import DEFAULT_STOP_TIMEOUT, StopRequest
 from glassbridge.model.container import ContainerState
@@ -41,7 +40,7 @@ def ps(show_all: bool, quiet: bool, as_json: bool) -> None:
     if as_json:
         print_json(shown)
     elif quiet:
-        ours = (v for v in shown if not is_anothers(v))
+        ours = (v for v in shown if not v.is_anothers)
         click.echo("".join(f"{v.sandbox.name}\n" for v in ours), nl=False)
     else:
         headings = ("NETWORK", "ADDRESS", "MAC", "HOST END", "PUBLISHED", "STATE")
@@ -58,13 +57,13 @@ def _everybody() -> tuple[SandboxView, ...]:
 
 
 def _name_headings(shown: Sequence[SandboxView]) -> tuple[str, ...]:
-    return ("NAME", "ENGINE") if any(map(is_anothers, shown)) else ("NAME",)
+    return ("NAME", "ENGINE") if any(v.is_anothers for v in shown) else ("NAME",)
 
 
 def _name(view: SandboxView, shown: Sequence[SandboxView]) -> tuple[str, ...]:
     """With its engine, as soon as there is more than ours."""
     name = shorten(view.sandbox.name, 24)
-    return (name, str(view.engine)) if any(map(is_anothers, shown)) else (name,)
+    return (name, str(view.engine)) if any(v.is_anothers for v in shown) else (name,)
 
 
 def _is_up(view: SandboxView) -> bool:
@@ -101,7 +100,7 @@ def _ps_row(view: SandboxView, names: dict[str, str]) -> tuple[Cell, ...]:
 def _network_mode(view: SandboxView) -> str:
     if view.container is not None:
         return view.container.network_mode
-    return "host" if is_anothers(view) and not view.sandbox.netns else "none"
+    return "host" if view.is_anothers and not view.sandbox.netns else "none"
 
 
 @click.command(cls=Shown, example=["glassbridge port web", "glassbridge port web 80/tcp"])
@@ -150,7 +149,7 @@ def ports(as_json: bool) -> None:
         return
     found = [(port, view) for view in views for port in view.ports]
     found.sort(key=lambda f: (f[0].host_port, f[0].protocol, str(f[0].host_address)))
-    is_mixed = any(map(is_anothers, views))
+    is_mixed = any(v.is_anothers for v in views)
     rows = [
         (
             f"{port.host_port}/{port.protocol}",

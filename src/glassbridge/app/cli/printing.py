@@ -10,7 +10,6 @@ from glassbridge.model.address import to_json
 from glassbridge.model.container import ContainerState
 from glassbridge.model.endpoint import PublishedPort
 from glassbridge.model.names import SHORT_ID
-from glassbridge.model.ruleset import Origin
 from glassbridge.model.views import SandboxView
 
 
@@ -22,7 +21,7 @@ def print_json(value: object) -> None:
 def state_of(view: SandboxView) -> str:
     """`up 3 min`, `exited (0) 2 min ago`, `created`, `attached 5 min`."""
     now = time.time()
-    if view.engine is not Origin.GLASSBRIDGE and view.sandbox.pid is not None:
+    if view.is_anothers and view.sandbox.pid is not None:
         return f"up {duration(now - view.sandbox.created)}" if view.sandbox.created else "up"
     if view.container is None:
         return f"attached {duration(now - view.sandbox.created)}"
