@@ -18,9 +18,10 @@ from glassbridge.model.container import NetworkWish
 from glassbridge.model.endpoint import Endpoint, EndpointState, PortWish, Sandbox
 from glassbridge.model.network import Network
 from glassbridge.model.views import SandboxView
-from glassbridge.plan.endpoint import LOOPBACK, plan_attach, plan_gateway_move
+from glassbridge.plan.endpoint import plan_attach, plan_gateway_move
 from glassbridge.plan.gateway import choose_gateway
 from glassbridge.plan.operations import BringUp, Operation
+from glassbridge.plan.sandbox_end import LOOPBACK
 from glassbridge.store.store import Store
 
 

@@ -18,8 +18,9 @@ from glassbridge.model.attachment import Attachment, AttachmentRequest
 from glassbridge.model.endpoint import Endpoint, EndpointState, Sandbox, SandboxId
 from glassbridge.model.names import check_name, new_id
 from glassbridge.model.network import Network
-from glassbridge.plan.endpoint import leaves_traces, plan_attach
+from glassbridge.plan.endpoint import plan_attach
 from glassbridge.plan.operations import Operation
+from glassbridge.plan.sandbox_end import leaves_traces
 from glassbridge.store.store import Store
 
 
@@ -47,7 +48,7 @@ class Plug(Job[Attachment]):
         leases = Leases(state, time.monotonic())
         try:
             chosen = KeyedEndpoint(state, executor, leases, network, sandbox, request)
-            endpoint = chosen.choose()
+            endpoint, found = chosen.choose(), chosen.found()
             ports = publish(state, executor, network, endpoint, request.ports)
         except BaseException:
             leases.give_back()
@@ -58,7 +59,11 @@ class Plug(Job[Attachment]):
             state.put_sandbox(sandbox)
         state.put_endpoint(endpoint)
         return plan_attach(
-            network, endpoint, request.netns, announce=state.mac_may_have_changed(endpoint)
+            network,
+            endpoint,
+            request.netns,
+            announce=state.mac_may_have_changed(endpoint),
+            found=found,
         )
 
     def intend(self, state: State, store: Store) -> None:

@@ -48,6 +48,7 @@ class State:
         self._by_cookie: dict[int, SandboxId] = {}
         self._by_key: dict[tuple[NetworkId, str, Ifname], EndpointId] = {}
         self._managed: dict[Managed, NetworkId] = {}
+        self._by_address: dict[IPAddress, EndpointId] = {}
         self._last_mac: dict[tuple[NetworkId, IPAddress], Mac] = {}
 
     def add_network(self, network: Network) -> None:
@@ -108,6 +109,8 @@ class State:
             self._by_host_end[endpoint.host_end] = endpoint.id
             if endpoint.container:
                 self._by_key[_key_of(endpoint)] = endpoint.id
+            for address in endpoint.addresses:
+                self._by_address[address] = endpoint.id
         else:
             self._unpublish(self.endpoints[endpoint.id])
         for port in endpoint.ports:
@@ -129,6 +132,9 @@ class State:
         self._unpublish(known)
         self._by_host_end.pop(endpoint.host_end, None)
         self._by_key.pop(_key_of(endpoint), None)
+        for address in endpoint.addresses:
+            if self._by_address.get(address) == endpoint.id:
+                del self._by_address[address]
         held = tuple(e for e in self._by_sandbox.get(endpoint.sandbox, ()) if e != endpoint.id)
         if held:
             self._by_sandbox[endpoint.sandbox] = held
@@ -165,6 +171,11 @@ class State:
     def keyed(self, network: NetworkId, container: str, ifname: Ifname) -> Endpoint | None:
         """The endpoint that CNI or netavark names so."""
         found = self._by_key.get((network, container, ifname))
+        return None if found is None else self.endpoints.get(found)
+
+    def holder(self, address: IPAddress) -> Endpoint | None:
+        """An endpoint that has this address, on whatever network."""
+        found = self._by_address.get(address)
         return None if found is None else self.endpoints.get(found)
 
     def members(self, network: NetworkId) -> tuple[Endpoint, ...]:

@@ -6,8 +6,9 @@ from glassbridge.errors import GlassbridgeError
 from glassbridge.kernel.executor import Executor
 from glassbridge.model.attachment import Attachment, AttachmentKey
 from glassbridge.model.endpoint import Endpoint, EndpointState, Sandbox
-from glassbridge.plan.endpoint import plan_detach, plan_remove_routes, plan_unwind
+from glassbridge.plan.endpoint import plan_detach, plan_unwind
 from glassbridge.plan.operations import DoomLink, Operation
+from glassbridge.plan.sandbox_end import plan_remove_routes
 from glassbridge.store.store import Store
 
 

@@ -4,6 +4,15 @@ from collections.abc import Mapping
 from enum import Enum, auto
 from typing import Final
 
+from glassbridge.plan.interface_operations import (
+    CreateShaper,
+    LimitRate,
+    RedirectIngress,
+    SetSandboxSysctl,
+    TuneLink,
+    UnlimitRate,
+    UnredirectIngress,
+)
 from glassbridge.plan.operations import (
     AddAddress,
     AddElements,
@@ -38,9 +47,11 @@ class Channel(Enum):
 
     HOST_LINKS = auto()
     SANDBOX_LINKS = auto()
+    SHAPING = auto()
     FIREWALL = auto()
     FOREIGN_FIREWALL = auto()
     SYSCTL = auto()
+    SANDBOX_SYSCTL = auto()
     PORTS = auto()
     FLOWS = auto()
     ANNOUNCEMENTS = auto()
@@ -52,6 +63,7 @@ CHANNELS: Final[Mapping[type[Operation], Channel]] = {
     CreateVeth: Channel.HOST_LINKS,
     PlugPort: Channel.HOST_LINKS,
     SetPortFlags: Channel.HOST_LINKS,
+    CreateShaper: Channel.HOST_LINKS,
     DeleteLink: Channel.HOST_LINKS,
     DoomLink: Channel.HOST_LINKS,
     SpareLink: Channel.HOST_LINKS,
@@ -61,6 +73,12 @@ CHANNELS: Final[Mapping[type[Operation], Channel]] = {
     RemoveAddress: Channel.SANDBOX_LINKS,
     AddRoute: Channel.SANDBOX_LINKS,
     RemoveRoute: Channel.SANDBOX_LINKS,
+    TuneLink: Channel.SANDBOX_LINKS,
+    # behind the links' door: these name a link by its index, which must exist by then
+    LimitRate: Channel.SHAPING,
+    UnlimitRate: Channel.SHAPING,
+    RedirectIngress: Channel.SHAPING,
+    UnredirectIngress: Channel.SHAPING,
     LoadRuleset: Channel.FIREWALL,
     DeleteRuleset: Channel.FIREWALL,
     AddElements: Channel.FIREWALL,
@@ -68,6 +86,7 @@ CHANNELS: Final[Mapping[type[Operation], Channel]] = {
     OpenPath: Channel.FOREIGN_FIREWALL,
     ClosePath: Channel.FOREIGN_FIREWALL,
     SetSysctl: Channel.SYSCTL,
+    SetSandboxSysctl: Channel.SANDBOX_SYSCTL,
     HoldPort: Channel.PORTS,
     ReleasePort: Channel.PORTS,
     ForgetFlows: Channel.FLOWS,

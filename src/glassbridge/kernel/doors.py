@@ -3,47 +3,42 @@
 Each `perform` takes one run of operations per plan and answers per operation: None, or the error.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 
 from glassbridge.errors import Conflict, GlassbridgeError, KernelRefused, NotFound
 from glassbridge.kernel import announce, sysctl
 from glassbridge.kernel.channels import Channel, netns_of
 from glassbridge.kernel.conntrack import Conntrack
+from glassbridge.kernel.end_settings import read_settings
+from glassbridge.kernel.firewall_door import change_of, judge_firewall, script_of
 from glassbridge.kernel.foreign_firewall import close_path, open_path
 from glassbridge.kernel.link_requests import requests_of
 from glassbridge.kernel.nft import Nft
-from glassbridge.kernel.nft_elements import Change
 from glassbridge.kernel.ports import PortHolder
 from glassbridge.kernel.rtnetlink import RouteSocket
 from glassbridge.kernel.sandbox import OpenSandbox
 from glassbridge.kernel.snapshot import read_addresses, read_link
 from glassbridge.model.address import IPInterface
-from glassbridge.model.firewall import Element
+from glassbridge.model.endpoint import LinkSettings
 from glassbridge.model.topology import Link
 from glassbridge.plan.descriptions import describe
-from glassbridge.plan.firewall import tables
-from glassbridge.plan.nft_script import (
-    add_script,
-    delete_tables_script,
-    remove_script,
-    ruleset_script,
+from glassbridge.plan.interface_operations import (
+    SetSandboxSysctl,
+    UnlimitRate,
+    UnredirectIngress,
 )
 from glassbridge.plan.operations import (
-    AddElements,
     Announce,
     ClosePath,
     DeleteLink,
-    DeleteRuleset,
     DoomLink,
     ForgetFlows,
     HoldPort,
-    LoadRuleset,
     OpenPath,
     Operation,
     ReleasePort,
     RemoveAddress,
-    RemoveElements,
     RemoveRoute,
     SetSysctl,
 )
@@ -53,8 +48,8 @@ Run = Sequence[Operation]
 Outcome = GlassbridgeError | None
 
 _ENOENT, _ENODEV, _ESRCH, _EEXIST, _EADDRNOTAVAIL = 2, 19, 3, 17, 99
-_GONE = (_ENODEV, _ESRCH, _EADDRNOTAVAIL)
-_REMOVALS = DeleteLink | DoomLink | RemoveAddress | RemoveRoute
+_GONE = (_ENODEV, _ESRCH, _EADDRNOTAVAIL, _ENOENT)
+_REMOVALS = DeleteLink | DoomLink | RemoveAddress | RemoveRoute | UnlimitRate | UnredirectIngress
 
 
 class Doors:
@@ -70,8 +65,10 @@ class Doors:
         self._performers: dict[Channel, Callable[[Sequence[Run]], list[list[Outcome]]]] = {
             Channel.HOST_LINKS: self._host_links,
             Channel.SANDBOX_LINKS: self._sandbox_links,
+            Channel.SHAPING: self._host_links,
             Channel.FIREWALL: self._firewall,
             Channel.SYSCTL: _each(_set_sysctl),
+            Channel.SANDBOX_SYSCTL: _each(self._set_sandbox_sysctl),
             Channel.FOREIGN_FIREWALL: _each(_open_or_close),
             Channel.PORTS: _each(self._port),
             Channel.FLOWS: self._forget,
@@ -108,9 +105,17 @@ class Doors:
         socket = self.sandbox(netns).links if netns else self._links
         return socket.find_ifindex(ifname) is not None
 
-    def link(self, ifname: str) -> Link:
-        """One link by name; raises NotFound."""
-        return read_link(self._links, ifname)
+    def link(self, ifname: str, netns: str = "") -> Link:
+        """One link by name, here or in a sandbox; raises NotFound."""
+        return read_link(self.sandbox(netns).links if netns else self._links, ifname)
+
+    def settings(self, ifname: str, netns: str) -> LinkSettings:
+        """What a client may order of a sandbox's link, as it is; raises NotFound."""
+        return read_settings(self.sandbox(netns).links, ifname)
+
+    def sysctls(self, keys: Iterable[str], netns: str) -> dict[str, str]:
+        """Values of a sandbox; those that the kernel lacks are left out."""
+        return sysctl.read_present(keys, self.sandbox(netns).fd)
 
     def addresses_of(self, ifname: str) -> frozenset[IPInterface]:
         """The addresses of a link; raises NotFound."""
@@ -170,16 +175,20 @@ class Doors:
             self._transact([o for run in runs for o in run])
         except GlassbridgeError as error:
             if len(runs) == 1:
-                return [[_judge_firewall(o, error) for o in runs[0]]]
+                return [[judge_firewall(o, error) for o in runs[0]]]
             return [self._firewall([run])[0] for run in runs]
         return [[None] * len(run) for run in runs]
 
     def _transact(self, operations: Sequence[Operation]) -> None:
-        changes = [c for o in operations if (c := _change(o)) is not None]
+        changes = [c for o in operations if (c := change_of(o)) is not None]
         if len(changes) == len(operations):
             self._nft.change(changes)
         else:
-            self._nft.run("".join(map(_script, operations)))
+            self._nft.run("".join(map(script_of, operations)))
+
+    def _set_sandbox_sysctl(self, operation: Operation) -> None:
+        if isinstance(operation, SetSandboxSysctl):
+            sysctl.write(operation.key, operation.value, self.sandbox(operation.netns).fd)
 
     def _port(self, operation: Operation) -> None:
         match operation:
@@ -242,20 +251,6 @@ def _open_or_close(operation: Operation) -> None:
             close_path(chain)
 
 
-def _script(operation: Operation) -> str:
-    match operation:
-        case LoadRuleset(elements):
-            return ruleset_script(tables(), elements)
-        case DeleteRuleset():
-            return delete_tables_script()
-        case AddElements(elements):
-            return add_script(elements)
-        case RemoveElements(elements):
-            return remove_script(elements)
-        case _:
-            raise TypeError(f"{type(operation).__name__} is not about the firewall")
-
-
 def _judge(operation: Operation, replies: Sequence[Refusal | None]) -> Outcome:
     """The first refusal of an operation's requests; taking away what is gone is a success."""
     refusal = next((r for r in replies if r is not None), None)
@@ -266,22 +261,3 @@ def _judge(operation: Operation, replies: Sequence[Refusal | None]) -> Outcome:
     if refusal.errno == _EEXIST:
         return Conflict(f"{describe(operation)}: it exists already")
     return KernelRefused(describe(operation), refusal.errno, refusal.text)
-
-
-def _change(operation: Operation) -> tuple[Change, Sequence[Element]] | None:
-    match operation:
-        case AddElements(elements):
-            return Change.ADD, elements
-        case RemoveElements(elements):
-            return Change.REMOVE, elements
-        case _:
-            return None
-
-
-def _judge_firewall(operation: Operation, error: GlassbridgeError) -> Outcome:
-    """Elements of a table that somebody flushed are gone already; the healer brings the table."""
-    if isinstance(error, KernelRefused):
-        if error.errno == _ENOENT and isinstance(operation, RemoveElements):
-            return None
-        return KernelRefused(describe(operation), error.errno, error.kernel_message)
-    return error

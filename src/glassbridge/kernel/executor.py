@@ -13,6 +13,8 @@ from glassbridge.kernel.channels import Channel, channel_of
 from glassbridge.kernel.doors import Doors
 from glassbridge.kernel.ports import PortHolder
 from glassbridge.model.address import IPInterface
+from glassbridge.model.endpoint import LinkSettings
+from glassbridge.model.topology import Link
 from glassbridge.plan.descriptions import describe
 from glassbridge.plan.inverses import inverse
 from glassbridge.plan.operations import Operation
@@ -123,6 +125,18 @@ class Executor:
     def addresses_of(self, ifname: str) -> frozenset[IPInterface]:
         """The addresses of a link; raises NotFound."""
         return self._doors.addresses_of(ifname)
+
+    def link(self, ifname: str, netns: str = "") -> Link:
+        """One link, here or in a sandbox; raises NotFound."""
+        return self._doors.link(ifname, netns)
+
+    def settings(self, ifname: str, netns: str) -> LinkSettings:
+        """What a client may order of a sandbox's link, as it is, without sysctls."""
+        return self._doors.settings(ifname, netns)
+
+    def sysctls(self, keys: Iterable[str], netns: str) -> dict[str, str]:
+        """Values of a sandbox; those that the kernel lacks are left out."""
+        return self._doors.sysctls(keys, netns)
 
     @property
     def ports(self) -> PortHolder:

@@ -5,6 +5,14 @@ from collections.abc import Callable
 from glassbridge.model.address import mac_octets
 from glassbridge.model.endpoint import RouteKind, StaticRoute
 from glassbridge.model.kernel_names import DOOMED_GROUP, LINK_GROUP
+from glassbridge.plan.interface_operations import (
+    CreateShaper,
+    LimitRate,
+    RedirectIngress,
+    TuneLink,
+    UnlimitRate,
+    UnredirectIngress,
+)
 from glassbridge.plan.operations import (
     AddAddress,
     AddRoute,
@@ -21,7 +29,7 @@ from glassbridge.plan.operations import (
     SetPortFlags,
     SpareLink,
 )
-from glassbridge.wire import addresses, links, routes
+from glassbridge.wire import addresses, links, qdiscs, routes
 from glassbridge.wire.netlink import Request
 
 Ifindex = Callable[[str], int]
@@ -45,7 +53,8 @@ def requests_of(  # noqa: C901, PLR0911, PLR0912 - one arm each
                 links.set_link(ifname, alias=alias, mtu=mtu),
             )
         case CreateVeth():
-            return (_create_veth(operation, netns_fd(operation.netns)),)
+            netns = netns_fd(operation.netns) if operation.netns else None
+            return (_create_veth(operation, netns),)
         case DisableLinkLocal(ifname):
             return (links.disable_link_local(ifname),)
         case PlugPort(host_end, bridge, alias):
@@ -62,6 +71,23 @@ def requests_of(  # noqa: C901, PLR0911, PLR0912 - one arm each
             return (_add_route(route, ifindex(ifname) if ifname else None),)
         case RemoveRoute(route, ifname):
             return (_remove_route(route, ifindex(ifname) if ifname else None),)
+        case TuneLink():
+            return (_tune_link(operation),)
+        case CreateShaper(ifname, alias):
+            return (
+                links.create_ifb(ifname, LINK_GROUP),
+                links.disable_link_local(ifname),
+                links.set_link(ifname, up=True, alias=alias),
+            )
+        case LimitRate(ifname, rate, burst):
+            return (qdiscs.limit_rate(ifindex(ifname), rate, burst),)
+        case UnlimitRate(ifname):
+            return (qdiscs.unlimit_rate(ifindex(ifname)),)
+        case RedirectIngress(ifname, into):
+            here = ifindex(ifname)
+            return qdiscs.catch_ingress(here), qdiscs.redirect_ingress(here, ifindex(into))
+        case UnredirectIngress(ifname):
+            return (qdiscs.release_ingress(ifindex(ifname)),)
         case DeleteLink(ifname):
             return (links.delete_link(ifname),)
         case DoomLink(host_end):
@@ -72,7 +98,7 @@ def requests_of(  # noqa: C901, PLR0911, PLR0912 - one arm each
             raise TypeError(f"{type(operation).__name__} is not about links")
 
 
-def _create_veth(operation: CreateVeth, netns_fd: int) -> Request:
+def _create_veth(operation: CreateVeth, netns_fd: int | None) -> Request:
     return links.create_veth(
         operation.host_end,
         mac_octets(operation.host_mac),
@@ -81,6 +107,18 @@ def _create_veth(operation: CreateVeth, netns_fd: int) -> Request:
         peer_name=operation.sandbox_end,
         peer_mac=mac_octets(operation.sandbox_mac),
         netns=netns_fd,
+    )
+
+
+def _tune_link(operation: TuneLink) -> Request:
+    wish = operation.wish
+    return links.tune_link(
+        operation.ifname,
+        mac=None if operation.mac is None else mac_octets(operation.mac),
+        mtu=wish.mtu,
+        queue_length=wish.queue_length,
+        promiscuous=wish.promiscuous,
+        all_multicast=wish.all_multicast,
     )
 
 

@@ -180,6 +180,11 @@ class Endpoint(Struct, frozen=True, kw_only=True):
         return replace(self, ports=(), is_gateway=False)
 
     @property
+    def has_shaper(self) -> bool:
+        """Whether what it sends passes an ifb device of its own (model.kernel_names)."""
+        return self.shaping is not None and self.shaping.egress_rate > 0
+
+    @property
     def alias(self) -> str:
         """What `ip link` shows for the host end: how leftovers are known as ours."""
         return f"glassbridge:{self.id[:12]}"

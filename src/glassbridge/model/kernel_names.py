@@ -28,8 +28,21 @@ def bridge_name(network_id: str) -> Ifname:
     return Ifname(f"gb-{network_id[:8]}")
 
 
+def shaper_name(endpoint_id: str) -> Ifname:
+    """`gbifb` + 10 hex digits: the ifb device through which an endpoint's egress is shaped."""
+    return Ifname(f"gbifb{endpoint_id[:10]}")
+
+
 def host_end_name(endpoint_id: str) -> Ifname:
     """`veth` + 7 hex digits: NetworkManager and udev leave names in `veth*` alone."""
     import hashlib  # noqa: PLC0415 - it loads OpenSSL, and only who attaches needs it
 
     return Ifname(f"veth{hashlib.blake2s(endpoint_id.encode()).hexdigest()[:7]}")
+
+
+def waiting_end_name(host_end: Ifname) -> Ifname:
+    """The sandbox end while it is in the host's namespace, which dockerd moves it out of.
+
+    It needs no mark of ours: with its host end it comes and goes.
+    """
+    return Ifname(f"{host_end}s")

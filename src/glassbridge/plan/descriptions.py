@@ -2,9 +2,19 @@
 
 from typing import assert_never
 
-from glassbridge.model.endpoint import RouteKind, StaticRoute
+from glassbridge.model.address import Mac
+from glassbridge.model.endpoint import LinkSettings, RouteKind, StaticRoute
 from glassbridge.model.firewall import Element
 from glassbridge.model.network import Ifname
+from glassbridge.plan.interface_operations import (
+    CreateShaper,
+    LimitRate,
+    RedirectIngress,
+    SetSandboxSysctl,
+    TuneLink,
+    UnlimitRate,
+    UnredirectIngress,
+)
 from glassbridge.plan.operations import (
     AddAddress,
     AddElements,
@@ -61,6 +71,20 @@ def describe(operation: Operation) -> str:  # noqa: C901, PLR0911, PLR0912 - one
             return f"add route {_way(route, ifname)}{_in(netns)}"
         case RemoveRoute(route, ifname, netns):
             return f"remove route {_way(route, ifname)}{_in(netns)}"
+        case TuneLink(ifname, netns, wish, mac):
+            return f"set {ifname}{_in(netns)}: {_settings(wish, mac)}"
+        case SetSandboxSysctl(key, value, netns):
+            return f"set sysctl {key} = {value}{_in(netns)}"
+        case CreateShaper(ifname=ifname):
+            return f"create ifb {ifname}"
+        case LimitRate(ifname, rate, burst):
+            return f"limit {ifname} to {rate * 8} bit/s, {burst * 8} bits at once"
+        case UnlimitRate(ifname):
+            return f"lift the limit of {ifname}"
+        case RedirectIngress(ifname, into):
+            return f"redirect what comes in by {ifname} into {into}"
+        case UnredirectIngress(ifname, into):
+            return f"redirect what comes in by {ifname} into {into} no more"
         case DeleteLink(ifname):
             return f"delete link {ifname}"
         case DoomLink(host_end):
@@ -118,3 +142,14 @@ def _way(route: StaticRoute, ifname: Ifname) -> str:
     }
     rest = "".join(f" {word} {value}" for word, value in words.items() if value not in (None, ""))
     return f"{kind}{to}{rest}"
+
+
+def _settings(wish: LinkSettings, mac: Mac | None) -> str:
+    words = {
+        "address": mac,
+        "mtu": wish.mtu,
+        "txqueuelen": wish.queue_length,
+        "promisc": None if wish.promiscuous is None else _on(wish.promiscuous),
+        "allmulticast": None if wish.all_multicast is None else _on(wish.all_multicast),
+    }
+    return ", ".join(f"{word} {value}" for word, value in words.items() if value is not None)

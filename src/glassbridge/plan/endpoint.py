@@ -1,27 +1,16 @@
 """An endpoint's veth pair: what plugs a sandbox into its network, and what pulls it out."""
 
-from collections.abc import Iterable, Mapping
-from ipaddress import IPv4Network, IPv6Network
-from typing import Final
+from collections.abc import Iterable
 
-from glassbridge.model.address import IPNetwork
-from glassbridge.model.endpoint import (
-    Endpoint,
-    Protocol,
-    PublishedPort,
-    RouteKind,
-    StaticRoute,
-)
+from glassbridge.model.endpoint import Endpoint, Protocol, PublishedPort
 from glassbridge.model.firewall import Element
-from glassbridge.model.network import GatewayMode, Ifname, Network
+from glassbridge.model.network import GatewayMode, Network
 from glassbridge.plan.firewall import endpoint_elements
 from glassbridge.plan.network import is_isolated_port, needs_hairpin
 from glassbridge.plan.operations import (
-    AddAddress,
     AddElements,
     AddRoute,
     Announce,
-    BringUp,
     CreateVeth,
     DisableLinkLocal,
     DoomLink,
@@ -34,20 +23,30 @@ from glassbridge.plan.operations import (
     RemoveRoute,
     SetPortFlags,
 )
-
-LOOPBACK = Ifname("lo")
-EVERYWHERE: Final[Mapping[int, IPNetwork]] = {4: IPv4Network("0.0.0.0/0"), 6: IPv6Network("::/0")}
+from glassbridge.plan.sandbox_end import (
+    NOTHING,
+    Found,
+    default_routes,
+    plan_routes,
+    plan_sandbox_end,
+    plan_settings,
+)
+from glassbridge.plan.shaping import plan_shaping, plan_unshape
 
 
 def plan_attach(
-    network: Network, endpoint: Endpoint, netns: str, *, announce: bool = False
+    network: Network,
+    endpoint: Endpoint,
+    netns: str,
+    *,
+    announce: bool = False,
+    found: Found = NOTHING,
 ) -> tuple[Operation, ...]:
     """Plug a sandbox in: ports held and firewall in place before the first frame can flow."""
     return (
         *(HoldPort(p) for p in held_ports(network, endpoint)),
         AddElements(endpoint_elements(network, endpoint)),
-        *_cable(network, endpoint, netns),
-        *_stack(network, endpoint, netns),
+        *_connect(network, endpoint, netns, found),
         *_forget_udp(endpoint),
         *((_announce(endpoint, netns),) if announce else ()),
     )
@@ -56,8 +55,7 @@ def plan_attach(
 def plan_cable(network: Network, endpoint: Endpoint, netns: str) -> tuple[Operation, ...]:
     """Make a cable again that vanished; ports and firewall elements stand all the while."""
     return (
-        *_cable(network, endpoint, netns),
-        *_stack(network, endpoint, netns),
+        *_connect(network, endpoint, netns, NOTHING),
         _announce(endpoint, netns),
     )
 
@@ -87,23 +85,14 @@ def plan_detach(network: Network, endpoint: Endpoint) -> tuple[Operation, ...]:
     return (
         RemoveElements(endpoint_elements(network, endpoint)),
         *(ReleasePort(p) for p in held_ports(network, endpoint)),
-        DoomLink(endpoint.host_end),
+        *plan_unwind(endpoint),
     )
 
 
 def plan_unwind(endpoint: Endpoint) -> tuple[Operation, ...]:
-    """Take the links of an endpoint that a crash left half made or half taken away."""
-    return (DoomLink(endpoint.host_end),)
-
-
-def plan_remove_routes(endpoint: Endpoint, netns: str) -> tuple[Operation, ...]:
-    """Remove the routes that do not go with the link."""
-    return tuple(RemoveRoute(r, Ifname(""), netns) for r in endpoint.routes if not _leads(r))
-
-
-def leaves_traces(endpoint: Endpoint) -> bool:
-    """Whether something of an endpoint would stay when its links are swept."""
-    return endpoint.has_foreign_cable or not all(map(_leads, endpoint.routes))
+    """Take the links of an endpoint, and what it has on a cable that is not ours."""
+    own = () if endpoint.has_foreign_cable else (DoomLink(endpoint.host_end),)
+    return (*plan_unshape(endpoint), *own)
 
 
 def plan_forget(endpoint: Endpoint) -> tuple[Operation, ...]:
@@ -137,7 +126,7 @@ def plan_gateway_move(
     operations: list[Operation] = []
     if leaving is not None:
         network, before = leaving
-        operations += [RemoveRoute(r, before.ifname, netns) for r in _default_routes(*leaving)]
+        operations += [RemoveRoute(r, before.ifname, netns) for r in default_routes(*leaving)]
         if not again:
             after = before.without_ports()
             operations.append(RemoveElements(_difference(network, before, after)))
@@ -150,61 +139,31 @@ def plan_gateway_move(
         if not again:
             operations.append(AddElements(_difference(network, after, before)))
         operations += _hairpin_change(network, before, after)
-        for route in _default_routes(*arriving):
+        for route in default_routes(*arriving):
             if again:
                 operations.append(RemoveRoute(route, after.ifname, netns))
             operations.append(AddRoute(route, after.ifname, netns))
     return tuple(o for o in operations if not _is_empty(o))
 
 
+def _connect(network: Network, endpoint: Endpoint, netns: str, found: Found) -> Iterable[Operation]:
+    if not endpoint.has_foreign_cable:
+        yield from _cable(network, endpoint, netns)
+    yield from plan_shaping(endpoint)
+    if endpoint.has_foreign_cable:
+        yield from plan_settings(endpoint, netns, found)
+        yield from plan_routes(network, endpoint, netns)
+    else:
+        yield from plan_sandbox_end(network, endpoint, netns, found)
+
+
 def _cable(network: Network, endpoint: Endpoint, netns: str) -> Iterable[Operation]:
     host_end = endpoint.host_end
-    yield CreateVeth(
-        host_end, endpoint.host_mac, endpoint.ifname, endpoint.mac, network.options.mtu, netns
-    )
+    mtu = (endpoint.settings and endpoint.settings.mtu) or network.options.mtu
+    yield CreateVeth(host_end, endpoint.host_mac, endpoint.ifname, endpoint.mac, mtu, netns)
     # a bridge port has no IP stack of its own to use a link-local address
     yield DisableLinkLocal(host_end)
     yield from plan_plug(network, endpoint)
-
-
-def _stack(network: Network, endpoint: Endpoint, netns: str) -> Iterable[Operation]:
-    ifname = endpoint.ifname
-    if endpoint.ipv6 is None:
-        yield DisableLinkLocal(ifname, netns)
-    yield BringUp(LOOPBACK, netns)
-    yield BringUp(ifname, netns)
-    for address in endpoint.interfaces:
-        yield AddAddress(ifname, address, netns)
-    yield from _routes(network, endpoint, netns)
-
-
-def _routes(network: Network, endpoint: Endpoint, netns: str) -> Iterable[Operation]:
-    """What is reached on the link comes first: a gateway may be there."""
-    for route in sorted(endpoint.routes, key=lambda r: r.gateway is not None):
-        yield AddRoute(route, _link_of(route, endpoint), netns)
-    if endpoint.is_gateway:
-        for route in _default_routes(network, endpoint):
-            yield AddRoute(route, endpoint.ifname, netns)
-
-
-def _link_of(route: StaticRoute, endpoint: Endpoint) -> Ifname:
-    return endpoint.ifname if _leads(route) else Ifname("")
-
-
-def _leads(route: StaticRoute) -> bool:
-    return route.kind is RouteKind.UNICAST
-
-
-def _default_routes(network: Network, endpoint: Endpoint) -> tuple[StaticRoute, ...]:
-    """To the network's next hops; an internal network has none."""
-    if network.internal:
-        return ()
-    held = {a.version for a in endpoint.addresses}
-    return tuple(
-        StaticRoute(destination=EVERYWHERE[g.version], gateway=g)
-        for g in network.next_hops
-        if g.version in held
-    )
 
 
 def _announce(endpoint: Endpoint, netns: str) -> Operation:

@@ -2,6 +2,15 @@
 
 from typing import assert_never
 
+from glassbridge.plan.interface_operations import (
+    CreateShaper,
+    LimitRate,
+    RedirectIngress,
+    SetSandboxSysctl,
+    TuneLink,
+    UnlimitRate,
+    UnredirectIngress,
+)
 from glassbridge.plan.operations import (
     AddAddress,
     AddElements,
@@ -58,6 +67,20 @@ def inverse(operation: Operation) -> Operation | None:  # noqa: C901, PLR0911, P
             return RemoveRoute(route, ifname, netns)
         case RemoveRoute(route, ifname, netns):
             return AddRoute(route, ifname, netns)
+        case TuneLink(ifname, netns, wish, mac, old, old_mac):
+            return None if old is None else TuneLink(ifname, netns, old, old_mac, wish, mac)
+        case SetSandboxSysctl(key, value, netns, old):
+            return None if old is None else SetSandboxSysctl(key, old, netns, value)
+        case CreateShaper(ifname=ifname):
+            return DeleteLink(ifname)
+        case LimitRate(ifname, rate, burst):
+            return UnlimitRate(ifname, rate, burst)
+        case UnlimitRate(ifname, rate, burst):
+            return LimitRate(ifname, rate, burst)
+        case RedirectIngress(ifname, into):
+            return UnredirectIngress(ifname, into)
+        case UnredirectIngress(ifname, into):
+            return RedirectIngress(ifname, into)
         case SetSysctl(key, value, old):
             return None if old is None else SetSysctl(key, old, value)
         case LoadRuleset():

@@ -13,6 +13,7 @@ from glassbridge.model.endpoint import PublishedPort, StaticRoute
 from glassbridge.model.firewall import Element
 from glassbridge.model.network import Ifname
 from glassbridge.plan.foreign_firewall import ForeignChain
+from glassbridge.plan.interface_operations import InterfaceOperation
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,6 +227,7 @@ Operation = (
     | RemoveAddress
     | AddRoute
     | RemoveRoute
+    | InterfaceOperation
     | DeleteLink
     | DoomLink
     | SpareLink

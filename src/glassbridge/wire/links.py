@@ -16,10 +16,10 @@ from glassbridge.wire.netlink import (
 
 RTM_NEWLINK, RTM_DELLINK, RTM_GETLINK, RTM_SETLINK = 16, 17, 18, 19
 
-IFF_UP = 0x1
+IFF_UP, IFF_PROMISC, IFF_ALLMULTI = 0x1, 0x100, 0x200
 
 IFLA_ADDRESS, IFLA_IFNAME, IFLA_MTU = 1, 3, 4
-IFLA_MASTER, IFLA_LINKINFO, IFLA_NET_NS_FD = 10, 18, 28
+IFLA_MASTER, IFLA_TXQLEN, IFLA_LINKINFO, IFLA_NET_NS_FD = 10, 13, 18, 28
 IFLA_IFALIAS, IFLA_AF_SPEC, IFLA_GROUP = 20, 26, 27
 IFLA_INFO_KIND, IFLA_INFO_DATA, IFLA_INFO_SLAVE_KIND, IFLA_INFO_SLAVE_DATA = 1, 2, 4, 5
 IFLA_BRPORT_MODE, IFLA_BRPORT_ISOLATED = 4, 33
@@ -68,9 +68,9 @@ def create_veth(
     group: int,
     peer_name: str,
     peer_mac: bytes,
-    netns: int,
+    netns: int | None,
 ) -> Request:
-    """A veth pair, both ends down, the peer born in the namespace of descriptor `netns`.
+    """A veth pair, both ends down, the peer born in the namespace of descriptor `netns`, or here.
 
     The peer cannot be created up: veth_open answers ENOTCONN before the pair is joined.
     """
@@ -79,7 +79,7 @@ def create_veth(
         + attribute_text(IFLA_IFNAME, peer_name)
         + attribute(IFLA_ADDRESS, peer_mac)
         + attribute_u32(IFLA_MTU, mtu)
-        + attribute_u32(IFLA_NET_NS_FD, netns)
+        + (b"" if netns is None else attribute_u32(IFLA_NET_NS_FD, netns))
     )
     return Request(
         RTM_NEWLINK,
@@ -94,6 +94,18 @@ def create_veth(
             attribute_text(IFLA_INFO_KIND, "veth"),
             nest(IFLA_INFO_DATA, attribute(VETH_INFO_PEER, peer)),
         ),
+    )
+
+
+def create_ifb(ifname: str, group: int) -> Request:
+    """A device that only queues: what is redirected into it comes out again, shaped."""
+    return Request(
+        RTM_NEWLINK,
+        NLM_F_CREATE | NLM_F_EXCL,
+        link_header.pack(0, 0, 0, 0, 0)
+        + attribute_text(IFLA_IFNAME, ifname)
+        + attribute_u32(IFLA_GROUP, group)
+        + nest(IFLA_LINKINFO, attribute_text(IFLA_INFO_KIND, "ifb")),
     )
 
 
@@ -132,6 +144,28 @@ def set_link(
         body += attribute(IFLA_IFALIAS, alias.encode())
     if group is not None:
         body += attribute_u32(IFLA_GROUP, group)
+    return Request(RTM_SETLINK, 0, body)
+
+
+def tune_link(
+    link: int | str,
+    *,
+    mac: bytes | None = None,
+    mtu: int | None = None,
+    queue_length: int | None = None,
+    promiscuous: bool | None = None,
+    all_multicast: bool | None = None,
+) -> Request:
+    """Change what is given of a link's other settings."""
+    wished = {IFF_PROMISC: promiscuous, IFF_ALLMULTI: all_multicast}
+    change = sum(bit for bit, on in wished.items() if on is not None)
+    body = _header(link, sum(bit for bit, on in wished.items() if on), change)
+    if mac is not None:
+        body += attribute(IFLA_ADDRESS, mac)
+    if mtu is not None:
+        body += attribute_u32(IFLA_MTU, mtu)
+    if queue_length is not None:
+        body += attribute_u32(IFLA_TXQLEN, queue_length)
     return Request(RTM_SETLINK, 0, body)
 
 

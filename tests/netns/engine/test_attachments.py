@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Callable
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_interface, ip_network
 from typing import Any
 
 import pytest
@@ -14,15 +14,42 @@ from tests.netns.engine.consistency import check_consistency
 
 from glassbridge.engine.engine import Engine
 from glassbridge.errors import Conflict
-from glassbridge.model.endpoint import PortWish
+from glassbridge.model.endpoint import (
+    LinkSettings,
+    PortWish,
+    RouteKind,
+    Shaping,
+    StaticRoute,
+)
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 Make = Callable[[str], str]
+
+SHAPING = Shaping(
+    ingress_rate=8_000_000,
+    ingress_burst=320_000,
+    egress_rate=16_000_000,
+    egress_burst=640_000,
+)
 
 
 def shown(inside: Run, netns: str, *words: str) -> Any:
     """What `ip -j` says in a namespace."""
     return json.loads(inside(netns, "ip", "-j", *words).stdout or "[]")
+
+
+def host_links() -> Any:
+    return json.loads(subprocess.run(["ip", "-j", "link"], check=True, capture_output=True).stdout)
+
+
+def tc(*words: str) -> Any:
+    return json.loads(subprocess.run(["tc", "-j", *words], check=True, capture_output=True).stdout)
+
+
+def bandwidth(link: str) -> tuple[int, int]:
+    """Bits per second, and bytes at once, of the token bucket of a link."""
+    (root,) = [q for q in tc("qdisc", "show", "dev", link) if q.get("root")]
+    return root["options"]["rate"] * 8, root["options"]["burst"]
 
 
 def test_an_interface_comes_and_goes(engine: Engine, make_netns: Make, inside: Run) -> None:
@@ -73,3 +100,84 @@ def test_a_key_names_one_interface(engine: Engine, make_netns: Make) -> None:
     assert [v.sandbox.id for v in engine.sandboxes()] == ["c1"]
     engine.attachments.delete(key_of("c1", "eth1"))
     assert engine.sandboxes() == ()
+
+
+def test_everything_that_may_be_ordered(engine: Engine, make_netns: Make, inside: Run) -> None:
+    """Addresses, routes, link settings and bandwidth: as `ip` and `tc` tell them."""
+    netns = make_netns("one")
+    engine.attachments.define(pods(subnets=()))
+    engine.attachments.add(
+        request(
+            "c1",
+            netns,
+            given=(
+                ip_interface("10.5.0.7/24"),
+                ip_interface("10.5.0.8/24"),
+                ip_interface("fd00:5::7/64"),
+            ),
+            mac="02:00:00:00:00:07",
+            host_end="podveth",
+            routes=(
+                StaticRoute(
+                    destination=ip_network("10.6.0.0/16"),
+                    gateway=ip_address("10.5.0.1"),
+                    metric=7,
+                    table=1000,
+                    mtu=1400,
+                    advmss=1200,
+                ),
+                StaticRoute(destination=ip_network("10.9.9.9/32"), scope=253),
+                StaticRoute(destination=ip_network("10.7.0.0/16"), kind=RouteKind.BLACKHOLE),
+                StaticRoute(destination=ip_network("fd00:7::/64"), kind=RouteKind.PROHIBIT),
+            ),
+            settings=LinkSettings(
+                mtu=1450,
+                queue_length=77,
+                promiscuous=True,
+                all_multicast=True,
+                sysctls={
+                    "net.ipv4.conf.eth0.arp_filter": "1",
+                    "net.core.somaxconn": "511",
+                },
+            ),
+            shaping=SHAPING,
+        )
+    )
+    (link,) = shown(inside, netns, "link", "show", "eth0")
+    assert (link["mtu"], link["txqlen"], link["address"]) == (1450, 77, "02:00:00:00:00:07")
+    assert {"PROMISC", "ALLMULTI", "UP"} <= set(link["flags"])
+    addresses = shown(inside, netns, "addr", "show", "eth0")[0]["addr_info"]
+    assert {(a["local"], a["prefixlen"]) for a in addresses if a["scope"] == "global"} == {
+        ("10.5.0.7", 24),
+        ("10.5.0.8", 24),
+        ("fd00:5::7", 64),
+    }
+    (far,) = shown(inside, netns, "route", "show", "table", "1000")
+    assert (far["dst"], far["gateway"], far["metric"]) == ("10.6.0.0/16", "10.5.0.1", 7)
+    assert far["metrics"] == [{"mtu": 1400, "advmss": 1200}]
+    routes = {r["dst"]: r for r in shown(inside, netns, "-d", "route")}
+    assert routes["10.7.0.0/16"]["type"] == "blackhole"
+    assert routes["10.9.9.9"]["scope"] == "link"
+    routes6 = {r["dst"]: r for r in shown(inside, netns, "-d", "-6", "route")}
+    assert routes6["fd00:7::/64"]["type"] == "prohibit"
+    assert inside(netns, "sysctl", "-n", "net.ipv4.conf.eth0.arp_filter").stdout == "1\n"
+    assert inside(netns, "sysctl", "-n", "net.core.somaxconn").stdout == "511\n"
+    assert bandwidth("podveth") == (8_000_000, 40_000)
+    (shaper,) = [k["ifname"] for k in host_links() if k["ifname"].startswith("gbifb")]
+    assert bandwidth(shaper) == (16_000_000, 80_000)
+
+    engine.attachments.delete(key_of("c1"))
+    assert [k["ifname"] for k in shown(inside, netns, "link")] == ["lo"]
+    assert shown(inside, netns, "route") == []
+    assert not [k for k in host_links() if k["ifname"].startswith(("gbifb", "podveth"))]
+    check_consistency(engine)
+
+
+def test_shaped_traffic_flows_and_is_limited(engine: Engine, make_netns: Make, inside: Run) -> None:
+    netns = make_netns("one")
+    engine.attachments.define(pods())
+    engine.attachments.add(request("c1", netns, shaping=SHAPING))
+    assert inside(netns, "ping", "-c3", "-i0.2", "-W2", "10.88.0.1").returncode == 0
+    (shaper,) = [k["ifname"] for k in host_links() if k["ifname"].startswith("gbifb")]
+    (root,) = tc("-s", "qdisc", "show", "dev", shaper)
+    assert root["packets"] >= 3

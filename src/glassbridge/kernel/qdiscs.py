@@ -1,0 +1,67 @@
+"""Bandwidth limits as the kernel tells them: token buckets, and redirected ingress."""
+
+from typing import NamedTuple
+
+from glassbridge.kernel.rtnetlink import RouteSocket
+from glassbridge.wire.netlink import attributes, find_attribute, text
+from glassbridge.wire.qdiscs import (
+    ROOT,
+    TCA_ACT_OPTIONS,
+    TCA_KIND,
+    TCA_MIRRED_PARMS,
+    TCA_OPTIONS,
+    TCA_TBF_PARMS,
+    TCA_TBF_RATE64,
+    TCA_U32_ACT,
+    dump_ingress_filters,
+    dump_qdiscs,
+    mirred,
+    rate64,
+    rate_spec,
+    tbf_queue,
+    tc_header,
+)
+
+_NANOSECONDS_PER_TICK = 64
+_SECOND = 1_000_000_000
+
+
+class Limit(NamedTuple):
+    """A token bucket: bytes per second, and bytes at once."""
+
+    rate: int
+    burst: int
+
+
+def read_limit(route: RouteSocket, ifindex: int) -> Limit | None:
+    """The token bucket at the root of a link's way out, if one is there."""
+    for body in route.dump(dump_qdiscs(ifindex), "list queueing disciplines", torn=True):
+        _family, of, _handle, parent, _info = tc_header.unpack_from(body)
+        found = attributes(body, tc_header.size)
+        if of == ifindex and parent == ROOT and text(found[TCA_KIND]) == "tbf":
+            return _decode_limit(found[TCA_OPTIONS])
+    return None
+
+
+def read_redirections(route: RouteSocket, ifindex: int) -> frozenset[int]:
+    """The links into which what comes in by a link is redirected."""
+    request = dump_ingress_filters(ifindex)
+    targets = set()
+    for body in route.dump(request, "list filters", torn=True):
+        options = attributes(body, tc_header.size).get(TCA_OPTIONS, b"")
+        for action in attributes(find_attribute(options, TCA_U32_ACT) or b"").values():
+            inner = find_attribute(action, TCA_ACT_OPTIONS) or b""
+            parameters = find_attribute(inner, TCA_MIRRED_PARMS)
+            if parameters is not None:
+                targets.add(mirred.unpack_from(parameters)[-1])
+    return frozenset(targets)
+
+
+def _decode_limit(options: bytes) -> Limit:
+    found = attributes(options)
+    parameters = found[TCA_TBF_PARMS]
+    rate = rate_spec.unpack_from(parameters)[-1]
+    if TCA_TBF_RATE64 in found:
+        (rate,) = rate64.unpack(found[TCA_TBF_RATE64])
+    _limit, buffer, _mtu = tbf_queue.unpack_from(parameters, 2 * rate_spec.size)
+    return Limit(rate, buffer * _NANOSECONDS_PER_TICK * rate // _SECOND)
