@@ -51,6 +51,7 @@ def networks_of_ours(networks: Iterable[Network]) -> Iterator[NamedNetwork]:
             icc=network.options.icc,
             subnets=tuple(s.prefix for s in network.subnets),
             driver=Origin.UNKNOWN if by is None else Origin.GLASSBRIDGE,
+            name_servers=network.name_servers if network.names_port else (),
         )
 
 

@@ -75,6 +75,8 @@ class NamedNetwork(Struct, frozen=True, kw_only=True):
     subnets: tuple[IPNetwork, ...] = ()
     driver: Origin = Origin.UNKNOWN
     """Who makes its links and rules, where that is not the engine whose network it is."""
+    name_servers: tuple[IPAddress, ...] = ()
+    """The host's own, where its members ask for names."""
 
     @property
     def rules_of(self) -> Origin:

@@ -1,5 +1,7 @@
 """Walks that should arrive: of each container to its sibling, from its router, and to the outside.
 
+And a question for names to a network's gateway.
+
 What engines close on purpose is none: containers of a network without icc, internal networks, one
 network from the other.
 """
@@ -9,8 +11,10 @@ from ipaddress import ip_address
 from itertools import pairwise
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from glassbridge.model.address import IPAddress, IPInterface
+from glassbridge.model.kernel_names import DNS_PORT
 from glassbridge.model.packet import Question, Transport
 from glassbridge.model.ruleset import Origin
 from glassbridge.model.snapshot import NamedNetwork, Published, Snapshot
@@ -98,6 +102,7 @@ def _within(
     for source, to in pairs:
         is_first = to.cookie in firsts or source in firsts
         yield _ping(ground, segment, source, _end_at(ground, to, version), is_first=is_first)
+    yield from _for_names(ground, segment, members, version)
     way = _way_out(ground, segment.router, version)
     if way is None or _is_closed(segment, way):
         return
@@ -105,6 +110,22 @@ def _within(
         if _is_sent_out(ground, segment, member, version):
             is_first = member.cookie in firsts
             yield _ping(ground, segment, member.cookie, way.beyond, is_first=is_first)
+
+
+def _for_names(
+    ground: _Ground, segment: Segment, members: Iterable[Member], version: int
+) -> Iterator[Path]:
+    """One member's: firewalls treat them alike."""
+    network, asker = segment.network, next(iter(members), None)
+    if network is None or asker is None:
+        return
+    for server in (s for s in network.name_servers if s.version == version):
+        ping = _ping(ground, segment, asker.cookie, _End(segment.router, server), is_first=False)
+        yield replace(
+            ping,
+            what=f"{ground.names[asker.cookie]} to the names of {network.name}{_family(version)}",
+            question=replace(ping.question, transport=Transport.UDP, destination_port=DNS_PORT),
+        )
 
 
 def _across(ground: _Ground, one: Segment, other: Segment, version: int) -> Iterator[Path]:
