@@ -119,6 +119,22 @@ def test_a_taken_port_is_refused_with_its_owner(
     holder.hold(published("127.0.0.1", 8080, protocol))
 
 
+def test_a_port_that_a_keeper_has_is_left_to_it(holder: PortHolder) -> None:
+    port = published("0.0.0.0", 8080)
+    with subprocess.Popen(
+        [sys.executable, "-c", SERVER, "tcp", "listen"], stdout=subprocess.PIPE
+    ) as server:
+        assert server.stdout is not None
+        assert server.stdout.readline() == b"ready\n"
+        name = Path(f"/proc/{server.pid}/comm").read_text().strip()
+        with pytest.raises(Conflict):
+            holder.hold(port, ("podman",))
+        holder.hold_all([port], ("podman", name))
+        server.kill()
+    assert refusal("0.0.0.0", 8080) == 0
+    holder.release(port)
+
+
 def test_remains_of_closed_connections_are_no_obstacle(holder: PortHolder) -> None:
     with socket.create_server(("127.0.0.1", 8080)) as server:
         client = socket.create_connection(("127.0.0.1", 8080))

@@ -54,9 +54,10 @@ def write_sqlite(folder: Path) -> None:
     with closing(sqlite3.connect(folder / "db.sql")) as store, store:
         store.execute("CREATE TABLE ContainerConfig(ID TEXT, Name TEXT, PodID TEXT, JSON TEXT)")
         store.execute("CREATE TABLE ContainerState(ID TEXT, State INTEGER, JSON TEXT)")
-        config = (ID, "web", None, json.dumps(CONFIG))
+        # the columns are text, and Podman writes blobs into them
+        config = (ID, "web", None, json.dumps(CONFIG).encode())
         store.execute("INSERT INTO ContainerConfig VALUES (?, ?, ?, ?)", config)
-        store.execute("INSERT INTO ContainerState VALUES (?, 3, ?)", (ID, json.dumps(STATE)))
+        store.execute("INSERT INTO ContainerState VALUES (?, 3, ?)", (ID, json.dumps(STATE).encode()))
 
 
 @pytest.mark.parametrize("write", [write_bbolt, write_sqlite])

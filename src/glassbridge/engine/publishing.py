@@ -16,6 +16,8 @@ from glassbridge.plan.endpoint import held_ports
 
 _ANY6 = IPv6Address("::")
 _ROUTED = GatewayMode.ROUTED
+_PODMAN = ("podman", "conmon")
+"""It binds what it publishes before it calls a plugin, and conmon has it from then on."""
 
 
 def publish(
@@ -35,6 +37,11 @@ def publish(
             executor.ports.release(port)
         raise
     return tuple(held)
+
+
+def port_keepers(endpoint: Endpoint) -> Sequence[str]:
+    """The programs that may have an endpoint's host ports already, on its behalf."""
+    return _PODMAN if endpoint.container else ()
 
 
 def _publish_one(
@@ -58,7 +65,7 @@ def _publish_one(
         try:
             for port in of_host:
                 _refuse_taken(state, port, mine)
-            executor.ports.hold_all(of_host)
+            executor.ports.hold_all(of_host, port_keepers(endpoint))
         except Conflict as error:
             refusal = error
             continue

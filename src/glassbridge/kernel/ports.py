@@ -9,7 +9,7 @@ import logging
 import os
 import random
 import socket
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from glassbridge.errors import (
     Conflict,
@@ -47,23 +47,24 @@ class PortHolder:
                 held.close()
         self._held.clear()
 
-    def hold(self, port: PublishedPort) -> None:
-        """Hold a port; one that is held already stays so.
+    def hold(self, port: PublishedPort, keepers: Collection[str] = ()) -> None:
+        """Hold a port; one that is held already stays so, and one that a keeper has is left to it.
 
+        `keepers` are programs by name that keep the port for the same container, as Podman does.
         Raises Conflict naming the program that has it, InvalidRequest for an address that is not
         the host's, PermissionRefused, KernelRefused.
         """
         key = _key(port)
         if key not in self._held:
-            self._held[key] = _bind(port)
+            self._held[key] = _bind(port, keepers)
 
-    def hold_all(self, ports: Iterable[PublishedPort]) -> None:
+    def hold_all(self, ports: Iterable[PublishedPort], keepers: Collection[str] = ()) -> None:
         """Hold all of them, or none and raise as `hold` does."""
         new: list[PublishedPort] = []
         try:
             for port in ports:
                 if _key(port) not in self._held:
-                    self.hold(port)
+                    self.hold(port, keepers)
                     new.append(port)
         except GlassbridgeError:
             for port in new:
@@ -103,7 +104,7 @@ def _key(port: PublishedPort) -> Key:
     return (port.host_address, port.host_port, port.protocol)
 
 
-def _bind(port: PublishedPort) -> socket.socket | None:
+def _bind(port: PublishedPort, keepers: Collection[str]) -> socket.socket | None:
     try:
         held = _new_socket(port)
     except OSError as error:
@@ -122,6 +123,8 @@ def _bind(port: PublishedPort) -> socket.socket | None:
             held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)
     except OSError as error:
         held.close()
+        if error.errno == errno.EADDRINUSE and _owner(port).partition(" ")[0] in keepers:
+            return None
         raise _refused(port, error) from error
     return held
 
@@ -149,17 +152,19 @@ def _may_be_shared(port: PublishedPort, error: OSError) -> bool:
     )
 
 
+def _owner(port: PublishedPort) -> str:
+    if port.protocol is Protocol.SCTP:
+        return ""
+    return owner_of_port(SocketProtocol(port.protocol), port.host_address, port.host_port)
+
+
 def _refused(port: PublishedPort, error: OSError) -> GlassbridgeError:
     what = f"host port {port.host_port}/{port.protocol}"
     code = error.errno or 0
     match code:
         case errno.EADDRINUSE:
-            owner = "another program"
-            if port.protocol is not Protocol.SCTP:
-                protocol = SocketProtocol(port.protocol)
-                owner = owner_of_port(protocol, port.host_address, port.host_port) or owner
             return Conflict(
-                f"{what} is taken by {owner}",
+                f"{what} is taken by {_owner(port) or 'another program'}",
                 hint=f"choose another, e.g. -p {port.host_port + 1}:{port.container_port}, "
                 "or see: ss -ltunp",
             )

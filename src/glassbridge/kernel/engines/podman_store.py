@@ -114,7 +114,12 @@ def _from_sqlite(reader: Reader, storage: str) -> dict[str, tuple[bytes, bytes]]
     place = f"file:{quote(path)}?mode=ro"
     with closing(sqlite3.connect(place, uri=True, timeout=_PATIENCE)) as store:
         rows = store.execute(_QUERY).fetchall()
-    return {str(number): (config.encode(), state.encode()) for number, config, state in rows}
+    return {str(number): (_octets(config), _octets(state)) for number, config, state in rows}
+
+
+def _octets(value: str | bytes) -> bytes:
+    """Podman writes its documents as blobs, whatever the column's type."""
+    return value.encode() if isinstance(value, str) else value
 
 
 def _from_bbolt(reader: Reader, storage: str) -> dict[str, tuple[bytes, bytes]]:
