@@ -115,17 +115,16 @@ def _within(
 def _for_names(
     ground: _Ground, segment: Segment, members: Iterable[Member], version: int
 ) -> Iterator[Path]:
-    """One member's: firewalls treat them alike."""
+    """One member's: firewalls treat them alike. Long answers are asked for over TCP."""
     network, asker = segment.network, next(iter(members), None)
     if network is None or asker is None:
         return
     for server in (s for s in network.name_servers if s.version == version):
         ping = _ping(ground, segment, asker.cookie, _End(segment.router, server), is_first=False)
-        yield replace(
-            ping,
-            what=f"{ground.names[asker.cookie]} to the names of {network.name}{_family(version)}",
-            question=replace(ping.question, transport=Transport.UDP, destination_port=DNS_PORT),
-        )
+        what = f"{ground.names[asker.cookie]} to the names of {network.name}{_family(version)}"
+        for transport, by in ((Transport.UDP, ""), (Transport.TCP, " over TCP")):
+            asked = replace(ping.question, transport=transport, destination_port=DNS_PORT)
+            yield replace(ping, what=f"{what}{by}", question=asked)
 
 
 def _across(ground: _Ground, one: Segment, other: Segment, version: int) -> Iterator[Path]:

@@ -5,7 +5,7 @@ import shlex
 from glassbridge.model.cause import Cause
 from glassbridge.model.ruleset import Backend, Decide, Origin, RuleRef
 from glassbridge.model.step_details import Entered, HookPassed, NeighbourFound, RouteChosen
-from glassbridge.walk.fixes.flow_words import iptables_flow, nft_flow
+from glassbridge.walk.fixes.flow_words import iptables_flow, iptables_service, nft_flow, nft_service
 from glassbridge.walk.fixes.listed import listed_rule, table_of, takes_answers
 from glassbridge.walk.fixes.mending import Case, Mending, command
 from glassbridge.walk.fixes.networks import connect
@@ -201,6 +201,8 @@ def _in_general(case: Case, *, is_nft: bool) -> str:
     Empty where that is not asked for, or where there is no such thing.
     """
     came, _ = ways(case)
+    if case.is_for_all and _hook(case) == "input" and came and case.packet.destination_port:
+        return (nft_service if is_nft else iptables_service)(case.packet, came)
     if not case.is_for_all or _hook(case) != "forward":
         return ""
     if isinstance(case.walk.steps[0].detail, Entered):

@@ -31,6 +31,16 @@ def iptables_flow(packet: Packet, *, is_back: bool = False, from_anyone: bool = 
     return f"{ends} -p {packet.transport.value} {port} {packet.destination_port}"
 
 
+def nft_service(packet: Packet, link: str) -> str:
+    """`iifname "gb0" udp dport 53`: the same from whoever is behind that link."""
+    return f'iifname "{link}" {packet.transport.value} dport {packet.destination_port}'
+
+
+def iptables_service(packet: Packet, link: str) -> str:
+    """`-i gb0 -p udp --dport 53`."""
+    return f"-i {link} -p {packet.transport.value} --dport {packet.destination_port}"
+
+
 def _ends(packet: Packet, *, is_back: bool) -> tuple[IPAddress, IPAddress]:
     if is_back:
         return packet.destination, packet.source
