@@ -28,7 +28,7 @@ demo_needs="
 test_needs="
     gcc:gcc file:/usr/include/stdio.h:libc6-dev file:/usr/include/linux/if_link.h:linux-libc-dev
     iptables:iptables conntrack:conntrack tcpdump:tcpdump socat:socat nc:netcat-openbsd tshark:tshark
-    shellcheck:shellcheck
+    shellcheck:shellcheck dnsmasq:dnsmasq-base
 "
 # engines that tests start in namespaces of their own, to look at networks that we did not make
 engine_needs="
