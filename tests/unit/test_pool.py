@@ -13,16 +13,21 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from glassbridge.errors import Conflict, InvalidRequest, PoolExhausted
 from glassbridge.ipam.pool import REST_SECONDS, Pool
 from glassbridge.model.address import IPAddress
-from glassbridge.model.network import Subnet
+from glassbridge.model.network import AddressRange, Subnet
 
 
 def subnet(
-    prefix: str, gateway: str = "", ip_range: str = "", reserved: dict[str, str] | None = None
+    prefix: str,
+    gateway: str = "",
+    ip_range: str = "",
+    reserved: dict[str, str] | None = None,
+    ranges: tuple[tuple[str, str], ...] = (),
 ) -> Subnet:
     return Subnet(
         prefix=ip_network(prefix),
         gateway=ip_address(gateway) if gateway else None,
         ip_range=ip_network(ip_range) if ip_range else None,
+        ranges=tuple(AddressRange(first=ip_address(a), last=ip_address(b)) for a, b in ranges),
         reserved={name: ip_address(text) for name, text in (reserved or {}).items()},
     )
 
@@ -35,6 +40,8 @@ SMALL = (
     subnet("10.0.0.7/32"),
     subnet("fd00::/125", "fd00::1", "", {"DefaultGatewayIPv6": "fd00::7"}),
     subnet("fd00::/127"),
+    subnet("10.0.0.0/28", "10.0.0.1", ranges=(("10.0.0.9", "10.0.0.10"), ("10.0.0.1", "10.0.0.3"))),
+    subnet("fd00::/124", "fd00::5", ranges=(("fd00::4", "fd00::6"), ("fd00::8", "fd00::8"))),
 )
 
 
@@ -55,7 +62,10 @@ class PoolMachine(RuleBasedStateMachine):
             if isinstance(prefix, IPv4Network):
                 never.add(prefix.broadcast_address)
         self.usable = [a for a in prefix if a not in never]
-        self.automatic = [a for a in self.usable if a in chosen.pool]
+        ranges = [(int(r.first), int(r.last)) for r in chosen.ranges]
+        self.automatic = [
+            a for first, last in ranges for a in self.usable if first <= int(a) <= last
+        ] or [a for a in self.usable if a in chosen.pool]
         self.serial = 0
 
     def holder(self) -> str:

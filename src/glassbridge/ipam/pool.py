@@ -5,8 +5,9 @@ old holder (caches, connections, people) does not meet the new one. When nothing
 longest-rested one is given rather than none.
 
         first               frontier                    last
-          |  leased or freed   |  never leased            |      automatic choice: ip_range
-    ------+--------------------+--------------------------+---   static wishes: whole subnet
+          |  leased or freed   |  never leased            |      automatic choice: ip_range, or
+    ------+--------------------+--------------------------+---   its ranges, one after the other
+                                                                 static wishes: whole subnet
 
 Nothing is materialised: a pool costs memory for its held and freed addresses only, and a lease is
 O(log n) of the freed ones (amortised: the frontier passes each static address once).
@@ -32,22 +33,30 @@ class Pool:
         self._rest_seconds = rest_seconds
         self._family: type[IPAddress] = type(subnet.prefix.network_address)
         self._never = _never_leased(subnet)
-        self._first = int(subnet.pool.network_address)
-        self._last = int(subnet.pool.broadcast_address)
-        self._frontier = self._first
+        self._ranges = _ranges_of(subnet)
+        self._current = 0
+        """In which range the frontier is; behind the last one there is nothing left to find."""
+        self._frontier = self._ranges[0].start
         self._holders: dict[int, str] = {}
         self._held_in_range = 0
         self._resting: OrderedDict[int, float] = OrderedDict()
         """When each freed address of the range was released, oldest first."""
-        self._rested: list[int] = []
-        """A heap of addresses below the frontier; one may have been wished for since: see lease."""
+        self._rested: list[tuple[int, int]] = []
+        """A heap of addresses behind the frontier, each with the place of its range.
+
+        One may have been wished for since: see lease.
+        """
         self._in_heap: set[int] = set()
 
     @property
     def capacity(self) -> int:
         """How many addresses can be leased without being asked for by number."""
-        unusable = sum(self._first <= number <= self._last for number in self._never)
-        return self._last - self._first + 1 - unusable
+        return sum(map(_length, self._ranges)) - sum(map(self._is_in_range, self._never))
+
+    @property
+    def is_exhausted(self) -> bool:
+        """Whether the next lease would be refused."""
+        return self._held_in_range >= self.capacity
 
     @property
     def held(self) -> int:
@@ -109,21 +118,21 @@ class Pool:
 
     def _hold(self, number: int, holder: str) -> None:
         self._holders[number] = holder
-        self._held_in_range += self._first <= number <= self._last
+        self._held_in_range += self._is_in_range(number)
 
     def _drop(self, address: IPAddress) -> bool:
         """Forget a holder; whether the address may now be leased again without being asked for."""
         number = int(address)
         if address not in self.subnet.prefix or self._holders.pop(number, None) is None:
             return False
-        in_range = self._first <= number <= self._last
+        in_range = self._is_in_range(number)
         self._held_in_range -= in_range
         return in_range
 
     def _offer(self, number: int) -> None:
-        # above the frontier it is found without the heap
-        if number < self._frontier and number not in self._in_heap:
-            heappush(self._rested, number)
+        # ahead of the frontier it is found without the heap
+        if self._is_passed(number) and number not in self._in_heap:
+            heappush(self._rested, (self._range_of(number), number))
             self._in_heap.add(number)
 
     def _wake(self, now: float) -> None:
@@ -136,7 +145,7 @@ class Pool:
 
     def _lowest_rested(self) -> int | None:
         while self._rested:
-            number = heappop(self._rested)
+            _place, number = heappop(self._rested)
             self._in_heap.discard(number)
             # a static wish took it out of turn; it comes back when released and rested
             if number not in self._holders and number not in self._resting:
@@ -144,16 +153,44 @@ class Pool:
         return None
 
     def _advance(self) -> int | None:
-        while self._frontier <= self._last:
-            number = self._frontier
-            self._frontier += 1
-            if (
-                number not in self._holders
-                and number not in self._resting
-                and number not in self._never
-            ):
-                return number
+        while self._current < len(self._ranges):
+            while self._frontier < self._ranges[self._current].stop:
+                number = self._frontier
+                self._frontier += 1
+                if (
+                    number not in self._holders
+                    and number not in self._resting
+                    and number not in self._never
+                ):
+                    return number
+            self._current += 1
+            if self._current < len(self._ranges):
+                self._frontier = self._ranges[self._current].start
         return None
+
+    def _is_in_range(self, number: int) -> bool:
+        return self._range_of(number) < len(self._ranges)
+
+    def _range_of(self, number: int) -> int:
+        """The place of an address's range among them; one past the last for none."""
+        for place, numbers in enumerate(self._ranges):
+            if number in numbers:
+                return place
+        return len(self._ranges)
+
+    def _is_passed(self, number: int) -> bool:
+        return (self._range_of(number), number) < (self._current, self._frontier)
+
+
+def _ranges_of(subnet: Subnet) -> tuple[range, ...]:
+    if subnet.ranges:
+        return tuple(range(int(r.first), int(r.last) + 1) for r in subnet.ranges)
+    return (range(int(subnet.pool.network_address), int(subnet.pool.broadcast_address) + 1),)
+
+
+def _length(numbers: range) -> int:
+    """`len` refuses what is more than a word has."""
+    return numbers.stop - numbers.start
 
 
 def _never_leased(subnet: Subnet) -> dict[int, str]:

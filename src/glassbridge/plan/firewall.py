@@ -17,9 +17,16 @@ from glassbridge.model.firewall import (
     Word,
 )
 from glassbridge.model.kernel_names import DNS_PORT, NFT_TABLE
-from glassbridge.model.network import GatewayMode, Ifname, Network, SourceGuard, Subnet
+from glassbridge.model.network import (
+    GatewayMode,
+    Ifname,
+    Ingress,
+    Network,
+    SourceGuard,
+    Subnet,
+)
 from glassbridge.plan import firewall_sets as sets
-from glassbridge.plan.firewall_bridge import NOT_A_ROUTER, STRICT, bridge_chains
+from glassbridge.plan.firewall_bridge import NOT_A_ROUTER, OWNER, STRICT, bridge_chains
 from glassbridge.plan.firewall_inet import PUBLISHED_ONLY, ROUTED, inet_chains
 
 _NATTED = (GatewayMode.NAT, GatewayMode.NAT_UNPROTECTED)
@@ -29,6 +36,9 @@ _GUARDS = {
     SourceGuard.STRICT: Goto(STRICT),
     SourceGuard.OFF: Goto(NOT_A_ROUTER),
 }
+_FOREIGN_GUARDS = {**_GUARDS, SourceGuard.OWNER: Goto(OWNER), SourceGuard.OFF: None}
+"""Ports of others are not in our link group: what holds for that must be asked for by name."""
+_VERSIONS = (4, 6)
 
 
 def tables() -> tuple[Table, ...]:
@@ -47,12 +57,14 @@ def network_elements(network: Network) -> tuple[Element, ...]:
         _inet(sets.BRIDGES, bridge),
         _inet(sets.WITHIN, bridge, bridge, value=within),
         *((_inet(sets.CLOSED, bridge),) if network.internal else ()),
+        *((_inet(sets.OPENED, bridge),) if _is_open(network) else ()),
         *(
             ()
             if network.internal
             else (_inet(sets.TRUSTED, link, bridge) for link in options.trusted_interfaces)
         ),
         *(e for s in network.subnets for e in _subnet_elements(network, s)),
+        *(e for version in _VERSIONS for e in _entrance(network, version)),
         *name_elements(network),
         *_claims(
             Ifname(""),
@@ -78,18 +90,22 @@ def endpoint_elements(network: Network, endpoint: Endpoint) -> tuple[Element, ..
     """What an endpoint adds: its addresses as its own, and its published ports."""
     port, addresses = endpoint.host_end, endpoint.addresses
     has_ipv6 = endpoint.ipv6 is not None
-    guard = _GUARDS[network.options.source_guard]
+    guards = _FOREIGN_GUARDS if endpoint.has_foreign_cable else _GUARDS
+    guard = guards[network.options.source_guard]
     # two host ports may lead to one container port, which is open only once
     published = dict.fromkeys(
         e for p in endpoint.ports for e in _port_elements(network, endpoint, p)
     )
     # the subnet of an adopted bridge may be the LAN's: only our containers are translated
-    own = addresses if network.adopted else ()
+    strangers = tuple(a for a in addresses if not _is_inside(network, a))
+    own = addresses if network.adopted else strangers
     translation = (e for address in own for e in _translation(network, ip_network(address)))
+    homes = (_home(ip_network(a), network.bridge) for a in strangers)
     return (
         *((_bridge(sets.GUARD, port, value=guard),) if guard is not None else ()),
         *_claims(port, endpoint.mac, addresses, has_ipv6=has_ipv6),
         *((_bridge(sets.WITH_IPV6, port),) if has_ipv6 else ()),
+        *homes,
         *translation,
         *published,
     )
@@ -111,18 +127,22 @@ def _bridge(into: Set, *key: Atom, value: Verdict | None = None) -> Element:
     return Element(Family.BRIDGE, into.name, key, value)
 
 
+def _home(prefix: IPNetwork, bridge: Ifname) -> Element:
+    return _inet(sets.HOME6 if isinstance(prefix, IPv6Network) else sets.HOME4, prefix, bridge)
+
+
+def _is_inside(network: Network, address: IPAddress) -> bool:
+    """Whether an address is of the network's own subnets; a foreign IPAM's may not be."""
+    return any(address in s.prefix for s in network.subnets)
+
+
 def _subnet_elements(network: Network, subnet: Subnet) -> Iterator[Element]:
-    bridge, options, prefix = network.bridge, network.options, subnet.prefix
+    options, prefix = network.options, subnet.prefix
     is6 = isinstance(prefix, IPv6Network)
-    yield _inet(sets.HOME6 if is6 else sets.HOME4, prefix, bridge)
+    yield _home(prefix, network.bridge)
     mode = network.gateway_mode(prefix.network_address)
     if network.internal or mode is GatewayMode.ISOLATED:
         return
-    version = Word.IPV6 if is6 else Word.IPV4
-    if mode is GatewayMode.ROUTED:
-        yield _inet(sets.ENTER, version, bridge, value=Goto(ROUTED))
-    elif mode is GatewayMode.NAT_UNPROTECTED:
-        yield _inet(sets.ENTER, version, bridge, value=Accept())
     if mode is GatewayMode.NAT:
         for link in options.trusted_interfaces:
             yield _inet(sets.TRUSTED6 if is6 else sets.TRUSTED4, prefix, link)
@@ -142,6 +162,26 @@ def _name_server(
     )
 
 
+def _entrance(network: Network, version: int) -> Iterator[Element]:
+    """Who may enter; without a subnet of its own a network may still have others' addresses."""
+    subnets = network.subnets
+    if network.internal or not (
+        _is_open(network) or not subnets or any(s.prefix.version == version for s in subnets)
+    ):
+        return
+    options = network.options
+    mode = options.gateway_mode4 if version == _VERSIONS[0] else options.gateway_mode6
+    family = Word.IPV4 if version == _VERSIONS[0] else Word.IPV6
+    if _is_open(network) or mode is GatewayMode.NAT_UNPROTECTED:
+        yield _inet(sets.ENTER, family, network.bridge, value=Accept())
+    elif mode is GatewayMode.ROUTED:
+        yield _inet(sets.ENTER, family, network.bridge, value=Goto(ROUTED))
+
+
+def _is_open(network: Network) -> bool:
+    return network.options.ingress is Ingress.OPEN and not network.internal
+
+
 def _translation(network: Network, prefix: IPNetwork) -> Iterator[Element]:
     """Which addresses leave under another, and are hidden for that reason.
 
@@ -156,7 +196,7 @@ def _translation(network: Network, prefix: IPNetwork) -> Iterator[Element]:
     host = options.host_ipv6 if is6 else options.host_ipv4
     if host is not None:
         yield _inet(sets.SNAT6 if is6 else sets.SNAT4, prefix, value=(host,))
-    if mode is GatewayMode.NAT:
+    if mode is GatewayMode.NAT and not _is_open(network):
         yield _inet(sets.PROTECTED6 if is6 else sets.PROTECTED4, prefix)
 
 

@@ -206,6 +206,7 @@ def _foreign_bridge(kind: Field, theirs: Field, ours: Field) -> tuple[Match, ...
         InSet((theirs,), sets.BRIDGES.name, negated=True),
         InSet((theirs,), sets.UPLINKS.name, negated=True),
         InSet((theirs, ours), sets.TRUSTED.name, negated=True),
+        InSet((ours,), sets.OPENED.name, negated=True),
     )
 
 

@@ -11,6 +11,9 @@ _PROTOCOL = KeyType.L4_PROTOCOL
 # table inet
 BRIDGES: Final = Set("bridges", (_LINK,), comment="our bridges")
 CLOSED: Final = Set("closed", (_LINK,), comment="bridges of internal networks")
+OPENED: Final = Set(
+    "opened", (_LINK,), comment="bridges that containers on bridges of others may enter, and leave"
+)
 UPLINKS: Final = Set("uplinks", (_LINK,), comment="bridges that lead outside, adopted or not")
 TRUSTED: Final = Set(
     "trusted", (_LINK, _LINK), comment="links that may reach a bridge's published ports directly"
@@ -121,6 +124,7 @@ WITH_IPV6: Final = Set("with_ipv6", (_LINK,), comment="bridge ports whose endpoi
 INET_SETS: Final = (
     BRIDGES,
     CLOSED,
+    OPENED,
     UPLINKS,
     TRUSTED,
     WITHIN,
