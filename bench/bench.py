@@ -1,4 +1,4 @@
-"""Measure attach and detach against the kernel's own floor, and trace against ten tools by hand.
+"""Measure attach against the kernel's own floor, trace against ten tools, names against dnsmasq.
 
 All in a world of its own: the host is left first, for a network and a mount namespace that end with
 this process; `bench.session` takes over there.

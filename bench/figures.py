@@ -72,6 +72,56 @@ class TrafficRow:
 
 
 @dataclass(frozen=True, slots=True)
+class Window:
+    """Answers of one server in a stretch of time."""
+
+    answers: int
+    seconds: float
+    cpu_seconds: float
+    """The server's own, the kernel's work for it included."""
+
+
+@dataclass(frozen=True, slots=True)
+class NameRow:
+    """A name server that is asked as fast as it answers."""
+
+    label: str
+    names: int
+    n: int
+    per_second: float
+    """Median of the windows."""
+    per_cpu_second: float
+    of_peer: float
+    """per_second by that of the peer, in windows in between."""
+
+
+@dataclass(frozen=True, slots=True)
+class PeerRow:
+    """One program at one piece of work, with so many containers there already."""
+
+    label: str
+    what: str
+    present: int
+    n: int
+    p50_ms: float
+    worst_ms: float
+    of_ours: float
+    """p50 by that of ours at the same work, in the same rounds."""
+
+
+@dataclass(frozen=True, slots=True)
+class BurstRow:
+    """Many at once."""
+
+    label: str
+    what: str
+    n: int
+    workers: int
+    failed: int
+    per_second: float
+
+
+@dataclass(frozen=True, slots=True)
 class Aim:
     """One target: at most `limit`, or at least."""
 
@@ -158,4 +208,18 @@ def traffic_row(
         per_second=rate,
         of_quiet_p50=p50 / quantile(calm, 0.5),
         of_quiet_rate=rate / (len(calm) / len(quiet) / seconds),
+    )
+
+
+def name_row(label: str, names: int, windows: Sequence[Window], peer: Sequence[Window]) -> NameRow:
+    """Condense windows; those of the peer lay in between them."""
+    rate, peer_rate = (quantile([w.answers / w.seconds for w in s], 0.5) for s in (windows, peer))
+    answers = sum(w.answers for w in windows)
+    return NameRow(
+        label=label,
+        names=names,
+        n=answers,
+        per_second=rate,
+        per_cpu_second=answers / sum(w.cpu_seconds for w in windows),
+        of_peer=rate / peer_rate,
     )

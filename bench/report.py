@@ -6,7 +6,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench.figures import Check, CommandRow, Row, TrafficRow
+from bench.figures import Check, CommandRow, NameRow, Row, TrafficRow
 from bench.world import BUSY_WITH_OTHERS, Machine
 
 _WIDTH = 34
@@ -70,6 +70,45 @@ def print_traffic(rows: Sequence[TrafficRow]) -> None:
         )
 
 
+def print_names(rows: Sequence[NameRow]) -> None:
+    if not rows:
+        return
+    print(
+        f"\n{'answers to names, over UDP':{_WIDTH}}{'names':>8}{'n':>9}{'per s':>9}"
+        f"{'per CPU s':>11}{'x dnsmasq':>11}"
+    )
+    for row in rows:
+        print(
+            f"{row.label:{_WIDTH}}{row.names:>8}{row.n:>9}{row.per_second:>9.0f}"
+            f"{row.per_cpu_second:>11.0f}{row.of_peer:>11.2f}"
+        )
+
+
+def print_peers(rows: Sequence[PeerRow]) -> None:
+    what = ""
+    for row in rows:
+        if row.what != what:
+            print(
+                f"\n{row.what:{_WIDTH}}{'present':>8}{'n':>4}{'p50 ms':>9}{'worst':>8}{'x ours':>8}"
+            )
+            what = row.what
+        print(
+            f"{row.label:{_WIDTH}}{row.present:>8}{row.n:>4}{row.p50_ms:>9.1f}"
+            f"{row.worst_ms:>8.1f}{row.of_ours:>8.2f}"
+        )
+
+
+def print_bursts(rows: Sequence[BurstRow]) -> None:
+    if not rows:
+        return
+    print(f"\n{'in a burst':{_WIDTH}}{'':12}{'n':>5}{'at once':>9}{'failed':>8}{'per s':>8}")
+    for row in rows:
+        print(
+            f"{row.label:{_WIDTH}}{row.what:12}{row.n:>5}{row.workers:>9}{row.failed:>8}"
+            f"{row.per_second:>8.1f}"
+        )
+
+
 def print_checks(checks: Sequence[Check]) -> None:
     print(f"\n{'':{_WIDTH}}{'measured':>12}{'target':>16}")
     for check in checks:
@@ -86,6 +125,7 @@ def write_json(
     rows: Sequence[Row],
     commands: Sequence[CommandRow],
     traffic: Sequence[TrafficRow],
+    names: Sequence[NameRow],
     checks: Sequence[Check],
 ) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -96,6 +136,7 @@ def write_json(
         "rows": [asdict(row) for row in rows],
         "commands": [asdict(row) for row in commands],
         "traffic": [asdict(row) for row in traffic],
+        "names": [asdict(row) for row in names],
         "targets": [{**asdict(check), "met": check.is_met} for check in checks],
     }
     path.write_text(json.dumps(document, indent=2) + "\n")

@@ -7,12 +7,14 @@ import argparse
 from pathlib import Path
 
 from bench.attaches import measure_attaches
-from bench.figures import Check, CommandRow, Row, TrafficRow
+from bench.figures import Check, CommandRow, NameRow, Row, TrafficRow
+from bench.names import measure_names
 from bench.report import (
     print_checks,
     print_commands,
     print_disturbance,
     print_machine,
+    print_names,
     print_rows,
     print_traffic,
     write_json,
@@ -22,13 +24,13 @@ from bench.world import DEFAULT, QUICK, Stopwatch, furnish, machine, wait_until_
 
 RESULT, QUICK_RESULT = Path(".cache/bench/latest.json"), Path(".cache/bench/quick.json")
 """Figures of one machine are no part of the project; `make clean` takes them."""
-ATTACH, TRACE = "attach", "trace"
+ATTACH, TRACE, NAMES = PARTS = "attach", "trace", "names"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a smoke run: figures mean nothing")
-    parser.add_argument("--only", choices=(ATTACH, TRACE), help="one part instead of both")
+    parser.add_argument("--only", choices=PARTS, help="one part instead of all")
     parser.add_argument("--json", type=Path, metavar="FILE", help=f"instead of {RESULT}")
     asked = parser.parse_args()
     extent = QUICK if asked.quick else DEFAULT
@@ -42,19 +44,24 @@ def main() -> None:
     rows: list[Row] = []
     commands: list[CommandRow] = []
     traffic: list[TrafficRow] = []
+    names: list[NameRow] = []
     checks: list[Check] = []
-    if asked.only != TRACE:
+    if asked.only in {None, ATTACH}:
         rows, checks = measure_attaches(extent)
-    if asked.only != ATTACH:
+    if asked.only in {None, TRACE}:
         commands, traffic, more = measure_traces(extent)
+        checks += more
+    if asked.only in {None, NAMES}:
+        names, more = measure_names(extent)
         checks += more
     others_share = stopwatch.others_share()
     print_rows(rows)
     print_commands(commands)
     print_traffic(traffic)
+    print_names(names)
     print_checks(checks)
     print_disturbance(others_share)
-    write_json(result, here, others_share, rows, commands, traffic, checks)
+    write_json(result, here, others_share, rows, commands, traffic, names, checks)
 
 
 if __name__ == "__main__":

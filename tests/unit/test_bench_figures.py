@@ -4,7 +4,17 @@ from statistics import fmean, median_low
 
 import pytest
 from bench.commands import Run
-from bench.figures import Aim, Series, command_row, growth, quantile, row, traffic_row
+from bench.figures import (
+    Aim,
+    Series,
+    Window,
+    command_row,
+    growth,
+    name_row,
+    quantile,
+    row,
+    traffic_row,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -83,3 +93,12 @@ def test_a_target_is_met_on_its_own_side_of_the_limit() -> None:
     at_most, at_least = Aim("p50", 2, "x"), Aim("rate", 500, "/s", at_least=True)
     assert [at_most.is_met(v) for v in (1.9, 2.0, 2.1)] == [True, True, False]
     assert [at_least.is_met(v) for v in (499.0, 500.0, 501.0)] == [False, True, True]
+
+
+def test_a_row_of_names_is_compared_with_the_peer_of_its_own_run() -> None:
+    windows = [Window(100, 1.0, 0.5), Window(300, 1.0, 0.5), Window(200, 1.0, 1.0)]
+    row_of_ours = name_row("ours", 1000, windows, [Window(50, 0.5, 0.1), Window(10, 1.0, 0.1)])
+    assert row_of_ours.n == 600
+    assert row_of_ours.per_second == 200.0
+    assert row_of_ours.per_cpu_second == 300.0
+    assert row_of_ours.of_peer == 20.0
