@@ -135,6 +135,7 @@ class KeyedEndpoint:
             routes=(*request.routes, *self._default_routes()),
             settings=request.settings,
             shaping=request.shaping,
+            hairpin=request.hairpin,
             has_foreign_cable=request.cable is not None,
             container=request.key.container,
             state=EndpointState.ATTACHING,

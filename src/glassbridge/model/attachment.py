@@ -47,6 +47,7 @@ class AttachmentRequest(Struct, frozen=True, kw_only=True):
     """Addresses that a foreign IPAM leased: taken as they are, and nothing is leased here."""
     mac: str = ""
     host_end: str = ""
+    hairpin: bool = False
     ports: tuple[PortWish, ...] = ()
     default_routes: tuple[IPAddress, ...] = ()
     """Next hops; empty: no default route."""

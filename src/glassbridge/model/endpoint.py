@@ -158,6 +158,8 @@ class Endpoint(Struct, frozen=True, kw_only=True):
     """Routes that its client asked for; a default route of the gateway's kind is not among them."""
     settings: LinkSettings | None = None
     shaping: Shaping | None = None
+    hairpin: bool = False
+    """Its frames may leave by the port that they came from, also where it publishes nothing."""
     has_foreign_cable: bool = False
     """An earlier plugin of a CNI chain made the veth pair: only firewall and shaping are ours."""
     container: str = ""

@@ -108,9 +108,10 @@ def needs_hairpin(endpoint: Endpoint) -> bool:
     """Whether a frame may have to leave by the port that it came from.
 
     Under br_netfilter DNAT happens inside the bridge, so a container that asks for its own
-    published port comes back on its own port (net/bridge/br_netfilter_hooks.c, bridged DNAT).
+    published port comes back on its own port (net/bridge/br_netfilter_hooks.c, bridged DNAT);
+    one that asks for a service of its own, when its client wants it.
     """
-    return bool(endpoint.ports)
+    return endpoint.hairpin or bool(endpoint.ports)
 
 
 def _all_elements(network: Network, members: Collection[Endpoint]) -> dict[Element, None]:
