@@ -23,7 +23,10 @@ def answer(
     by_address = {ip.address: ip.gateway for ip in plan.given or ()}
     return Result(
         interfaces=(
-            Interface(name=network.bridge, mac=network.bridge_mac, mtu=mtu),
+            # an adopted bridge has a MAC of its own, which may follow its ports
+            Interface(
+                name=network.bridge, mac="" if network.adopted else network.bridge_mac, mtu=mtu
+            ),
             Interface(name=endpoint.host_end, mac=endpoint.host_mac, mtu=mtu),
             Interface(name=endpoint.ifname, mac=endpoint.mac, mtu=mtu, sandbox=invocation.netns),
         ),

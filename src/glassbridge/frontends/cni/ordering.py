@@ -16,7 +16,7 @@ from glassbridge.frontends.cni.results import Route
 from glassbridge.model.address import IPAddress
 from glassbridge.model.attachment import AttachmentKey, AttachmentRequest, ForeignCable
 from glassbridge.model.endpoint import LinkSettings, PortWish, Protocol, Shaping, StaticRoute
-from glassbridge.model.network import GatewayMode, Managed, Manager, SourceGuard
+from glassbridge.model.network import GatewayMode, Ingress, Managed, Manager, SourceGuard
 from glassbridge.model.options import BRIDGE_NAME
 from glassbridge.model.ports import PORT_MAX
 from glassbridge.model.requests import NetworkRequest
@@ -43,11 +43,12 @@ def network_request(
     """The network; CNI's defaults, not Docker's: nothing is guarded but what was asked for."""
     c = configuration
     ingress, icc = ingress_of(c)
+    mode = GatewayMode.NAT_UNPROTECTED if ingress is Ingress.OPEN else GatewayMode.NAT
     options = {
         "com.docker.network.bridge.enable_ip_masquerade": _flag(c.ip_masq),
         "com.docker.network.bridge.enable_icc": _flag(icc),
-        "com.docker.network.bridge.gateway_mode_ipv4": str(GatewayMode.NAT_UNPROTECTED),
-        "com.docker.network.bridge.gateway_mode_ipv6": str(GatewayMode.NAT_UNPROTECTED),
+        "com.docker.network.bridge.gateway_mode_ipv4": str(mode),
+        "com.docker.network.bridge.gateway_mode_ipv6": str(mode),
         "glassbridge.source_guard": str(SourceGuard.STRICT if c.macspoofchk else SourceGuard.OFF),
         "glassbridge.ingress": str(ingress),
     }
@@ -91,6 +92,7 @@ def attachment_request(
         wishes=() if cable or given is not None else _wishes(invocation, c),
         given=None if given is None else tuple(ip.address for ip in given),
         mac=_mac(invocation, c),
+        hairpin=c.hairpin_mode,
         ports=_ports(c, set(held)),
         default_routes=default_routes,
         default_metric=metric,
