@@ -60,6 +60,8 @@ SECTIONS: Mapping[str, Mapping[str, Entry]] = {
     },
     "Other engines": {
         "docker": Entry("docker", "docker", "Be a network driver of Docker's."),
+        "cni": Entry("cni", "cni", "Be a CNI plugin, for containerd and Kubernetes."),
+        "netavark": Entry("netavark", "netavark", "Be a network driver of Podman's."),
     },
     "Look inside": {
         "stack": Entry("looking", "stack", "One whole network stack, on one screen."),

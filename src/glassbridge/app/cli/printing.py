@@ -1,6 +1,7 @@
 """JSON for programs, and the words for containers that several screens share."""
 
 import time
+from pathlib import Path
 
 import click
 import msgspec
@@ -16,6 +17,11 @@ from glassbridge.model.views import SandboxView
 def print_json(value: object) -> None:
     """Write a model value as indented JSON."""
     click.echo(msgspec.json.format(to_json(value), indent=2).decode())
+
+
+def say_removed(path: Path, was_there: bool) -> None:
+    """One line about a file that is gone."""
+    click.echo(f"{path} is {'removed' if was_there else 'not there'}")
 
 
 def state_of(view: SandboxView) -> str:
