@@ -124,6 +124,16 @@ unpack_demo_files() {
     scripts/demo-rootfs.sh .cache/demo-rootfs
 }
 
+# Podman calls plugins from 4.6 on
+unpack_later_podman() {
+    case $(podman --version) in
+        "podman version "[1-4].*)
+            scripts/later-podman.sh .cache/later-podman ||
+                say "without it the tests of Podman's plugin do not run"
+            ;;
+    esac
+}
+
 make_environment() {
     stamp=$(cat requirements.lock pyproject.toml | sha256sum | cut -c1-64)
     if [ -x .venv/bin/glassbridge ] && [ "$(cat .venv/prepared 2>/dev/null)" = "$stamp" ]; then
@@ -154,4 +164,5 @@ fi
 test -n "$python" || fail "Python 3.11 or newer with its venv module is needed" \
     "(name it with PYTHON=/path/to/python)"
 unpack_demo_files
+test "$purpose" = demo || unpack_later_podman
 make_environment "$python"
