@@ -56,7 +56,6 @@ class DockerPlugin:
             socket=str(DOCKER_SOCKET),
             serving=self._inherited is not None or self._listener is not None,
             by_systemd=self._inherited is not None,
-            networks=self._networks(),
         )
 
     def enable_plugin(self) -> PluginAnswer:

@@ -1,20 +1,26 @@
 """`glassbridge docker ...`: be a network driver of Docker's, or be one no longer."""
 
-from collections.abc import Iterator
-
 import click
+from msgspec import Struct
 
 from glassbridge.app.cli.flags import as_json
 from glassbridge.app.cli.printing import print_json
 from glassbridge.app.cli.shown import Shown, ShownGroup
 from glassbridge.app.cli.table import sheet, table
-from glassbridge.app.cli.words import counted
+from glassbridge.app.everybody import networks_as_known
 from glassbridge.app.paths import DOCKER_SOCKET, Paths
 from glassbridge.app.service import connect, connect_if_running
 from glassbridge.frontends.api.bodies import PluginAnswer, PluginRequest
+from glassbridge.model.network import Manager
 from glassbridge.model.views import NetworkView
 
-_SHORT_ID = 12
+
+class DockerStatus(Struct, frozen=True, kw_only=True):
+    """`docker status`."""
+
+    plugin: PluginAnswer
+    networks: tuple[NetworkView, ...] = ()
+    """Docker's networks of ours, and who is on them, by the names that Docker uses."""
 
 
 @click.group(
@@ -61,25 +67,34 @@ def status(as_json: bool) -> None:
     daemon = connect_if_running()
     if daemon is None:
         enabled = Paths.here().docker_enabled.exists()
-        answer = PluginAnswer(enabled=enabled, socket=str(DOCKER_SOCKET), serving=False)
+        found = DockerStatus(
+            plugin=PluginAnswer(enabled=enabled, socket=str(DOCKER_SOCKET), serving=False)
+        )
     else:
         with daemon:
-            answer = daemon.get("/v1/docker", PluginAnswer)
+            found = DockerStatus(
+                plugin=daemon.get("/v1/docker", PluginAnswer),
+                networks=tuple(v for v in networks_as_known(daemon) if _is_docker_s(v)),
+            )
     if as_json:
-        print_json(answer)
+        print_json(found)
         return
-    click.echo(sheet([("plugin", _state(answer)), ("socket", answer.socket), *_counts(answer)]))
-    if answer.networks:
+    click.echo(sheet([("plugin", _state(found.plugin)), ("socket", found.plugin.socket)]))
+    if found.networks:
         click.echo()
-        click.echo(table(("NETWORK", "BRIDGE", "SUBNETS", "ENDPOINTS"), map(_row, answer.networks)))
+        click.echo(table(("NETWORK", "BRIDGE", "SUBNET", "MEMBERS"), map(_row, found.networks)))
 
 
-def _state(answer: PluginAnswer) -> tuple[str, ...]:
-    if answer.serving:
+def _is_docker_s(view: NetworkView) -> bool:
+    return view.network.managed is not None and view.network.managed.by is Manager.DOCKER
+
+
+def _state(plugin: PluginAnswer) -> tuple[str, ...]:
+    if plugin.serving:
         return (
-            "enabled: Docker finds us" + (", by systemd's socket" if answer.by_systemd else ""),
+            "enabled: Docker finds us" + (", by systemd's socket" if plugin.by_systemd else ""),
         )
-    if answer.enabled:
+    if plugin.enabled:
         return (
             "enabled, but nobody serves it: Docker waits 15 s, and gives up",
             "serve it with: glassbridge docker enable",
@@ -87,24 +102,13 @@ def _state(answer: PluginAnswer) -> tuple[str, ...]:
     return ("not enabled", "enable it with: glassbridge docker enable")
 
 
-def _counts(answer: PluginAnswer) -> Iterator[tuple[str, str]]:
-    if answer.serving:
-        endpoints = sum(len(view.endpoints) for view in answer.networks)
-        networks = counted(len(answer.networks), "network")
-        yield "has", f"{networks}, {counted(endpoints, 'endpoint')}"
-
-
 def _row(view: NetworkView) -> tuple[str, str, tuple[str, ...], tuple[str, ...]]:
     network = view.network
     members = tuple(
-        f"{plugged.endpoint.id[:_SHORT_ID]}  {'  '.join(map(str, plugged.endpoint.addresses))}"
+        f"{sandbox.sandbox.name}  {'  '.join(map(str, plugged.endpoint.addresses))}"
         for sandbox in view.endpoints
         for plugged in sandbox.endpoints
         if plugged.endpoint.network == network.id
     )
-    return (
-        network.name,
-        network.bridge,
-        tuple(str(s.prefix) for s in network.subnets),
-        members or ("-",),
-    )
+    subnets = tuple(str(s.prefix) for s in network.subnets)
+    return network.name, network.bridge, subnets, members or ("-",)

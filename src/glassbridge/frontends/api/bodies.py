@@ -2,8 +2,6 @@
 
 from msgspec import Struct
 
-from glassbridge.model.views import NetworkView
-
 DEFAULT_STOP_TIMEOUT = 10.0
 LONGEST_WAIT = 30.0
 """Seconds after which a `wait` is answered without a code, and asked again."""
@@ -95,5 +93,3 @@ class PluginAnswer(Struct, frozen=True, kw_only=True):
     serving: bool
     by_systemd: bool = False
     """The socket is of a unit, which decides whether it is there."""
-    networks: tuple[NetworkView, ...] = ()
-    """Docker's networks here, and who is on them."""

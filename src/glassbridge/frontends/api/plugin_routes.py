@@ -9,7 +9,7 @@ PLUGIN_ROUTES: tuple[Route[PluginSwitch], ...] = (
         "GET",
         "/v1/docker",
         "getDockerPlugin",
-        "Whether Docker finds us, and its networks here.",
+        "Whether Docker finds us.",
         lambda plugin, _ref, _: plugin.plugin(),
         PluginAnswer,
     ),

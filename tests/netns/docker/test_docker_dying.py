@@ -1,0 +1,68 @@
+"""Our daemon is killed in the middle of each call of Docker's; whoever asked asks again."""
+
+from __future__ import annotations
+
+import subprocess
+
+import pytest
+from tests.netns.docker.driven_host import DrivenHost
+from tests.netns.foreign.machine import HOST
+
+CREATE = ("network", "create", "-d", "glassbridge", "--ipam-driver", "glassbridge", "n1")
+RUN = ("run", "-d", "--name", "web", "--network", "n1", "-p", "8080:80", "page", "httpd", "-f")
+CALLS: dict[str, tuple[str, ...]] = {
+    "IpamDriver.RequestPool": CREATE,
+    "IpamDriver.RequestAddress": CREATE,
+    "NetworkDriver.CreateNetwork": CREATE,
+    "NetworkDriver.CreateEndpoint": RUN,
+    "NetworkDriver.Join": RUN,
+    "NetworkDriver.ProgramExternalConnectivity": RUN,
+    "NetworkDriver.RevokeExternalConnectivity": ("rm", "-f", "web"),
+    "NetworkDriver.Leave": ("rm", "-f", "web"),
+    "NetworkDriver.DeleteEndpoint": ("rm", "-f", "web"),
+    "IpamDriver.ReleaseAddress": ("rm", "-f", "web"),
+    "IpamDriver.ReleasePool": ("network", "rm", "n1"),
+    "NetworkDriver.DeleteNetwork": ("network", "rm", "n1"),
+}
+OPERATING = {
+    "NetworkDriver.CreateNetwork",
+    "NetworkDriver.Join",
+    "NetworkDriver.ProgramExternalConnectivity",
+    "NetworkDriver.RevokeExternalConnectivity",
+    "NetworkDriver.Leave",
+    "NetworkDriver.DeleteNetwork",
+}
+CASES = [
+    (method, moment)
+    for method in CALLS
+    for moment in ("before", "operation", "after")
+    if moment != "operation" or method in OPERATING
+]
+
+
+@pytest.mark.parametrize(("method", "moment"), CASES)
+def test_a_call_that_breaks_off(docker: DrivenHost, method: str, moment: str) -> None:
+    command = CALLS[method]
+    if command is not CREATE:
+        docker.network("n1")
+    if command[0] == "rm":
+        docker(*RUN)
+    docker.kill_daemon()
+    dying = docker.start_dying_daemon(method, moment)
+    asking = subprocess.Popen(
+        docker.machine.command("docker", *command), stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
+    dying.wait(30)
+    docker.start_daemon()
+    told, _ = asking.communicate(timeout=40)
+    assert asking.returncode == 0 or b"broke off" in told, told
+    # whatever it answered: the user asks again, and everything is in order
+    if command is RUN:
+        docker.machine.run("docker", "rm", "-f", "web")
+        docker(*RUN)
+        assert docker.fetches(f"http://{HOST}:8080/")
+    elif command is CREATE and asking.returncode != 0:
+        docker(*CREATE)
+    docker.machine.run("docker", "rm", "-f", "web")
+    if command[:2] != ("network", "rm") or asking.returncode != 0:
+        docker("network", "rm", "n1")

@@ -1,0 +1,135 @@
+"""dockerd and the glassbridge daemon end, die and come back; containers keep their network."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+
+import pytest
+from tests.netns.docker.driven_host import DrivenHost
+from tests.netns.foreign.machine import HOST, wait_until
+
+OUTSIDE = ("ip", "netns", "exec", "outside")
+URL = f"http://{HOST}:8080/"
+
+
+@pytest.fixture
+def two(docker: DrivenHost) -> DrivenHost:
+    """A network of either address manager, and a container on each."""
+    for name, ours in (("mine", True), ("theirs", False)):
+        docker.network(name, ours=ours)
+        docker.run(name, name, "-p", "8080:80" if ours else "8081:80", "--restart=unless-stopped")
+    return docker
+
+
+def serves(docker: DrivenHost) -> bool:
+    return all(docker.fetches(url, *OUTSIDE, patience=1) for url in (URL, f"http://{HOST}:8081/"))
+
+
+def is_usable(docker: DrivenHost) -> bool:
+    """Containers of before answer, and another one can be added and removed."""
+    wait_until("both serve", lambda: serves(docker))
+    for network in ("mine", "theirs"):
+        docker.run("more", network)
+        assert docker.fetches(f"http://{docker.address(network, network)}/", *docker.inside("more"))
+        docker.remove("more")
+    return True
+
+
+def test_dockerd_restarts(two: DrivenHost) -> None:
+    two.stop_docker()
+    two.start_docker()
+    assert is_usable(two)
+
+
+def test_dockerd_restarts_and_containers_live_on(two: DrivenHost) -> None:
+    two.stop_docker()
+    two.start_docker("--live-restore")
+    wait_until("both serve", lambda: serves(two))
+    pids = [two.inspect(name)["State"]["Pid"] for name in ("mine", "theirs")]
+    two.stop_docker()
+    assert serves(two), "nobody needs dockerd for a packet"
+    two.start_docker("--live-restore")
+    assert [two.inspect(name)["State"]["Pid"] for name in ("mine", "theirs")] == pids
+    assert is_usable(two)
+    two.stop_docker(kill=True)
+    assert serves(two)
+    two.start_docker("--live-restore")
+    assert [two.inspect(name)["State"]["Pid"] for name in ("mine", "theirs")] == pids
+    assert is_usable(two)
+    two.remove("mine", "theirs")
+    two("network", "rm", "mine", "theirs")
+    two.stop_docker()
+    two.start_docker()
+
+
+def test_dockerd_is_killed(two: DrivenHost) -> None:
+    """Without live-restore its next start ends every container, and starts those that may."""
+    two.run("brief", "theirs")
+    held = two.address("brief", "theirs")
+    two.stop_docker(kill=True)
+    two.start_docker()
+    assert is_usable(two)
+    two.run("heir", "theirs")
+    assert two.address("heir", "theirs") == held, "Docker never told that brief is gone"
+
+
+def test_our_daemon_restarts(two: DrivenHost) -> None:
+    two.machine("kill", "-15", str(two.daemon))
+    assert serves(two), "nobody needs the daemon for a packet"
+    two.start_daemon()
+    assert is_usable(two)
+    two.kill_daemon()
+    assert serves(two)
+    two.start_daemon()
+    assert is_usable(two)
+
+
+def test_a_container_ends_while_our_daemon_is_away(two: DrivenHost) -> None:
+    two.kill_daemon()
+    command = two.machine.command("docker", "rm", "-f", "mine")
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as removing:
+        time.sleep(0.5)  # the longer it waits, the later Docker asks again
+        two.start_daemon()
+        assert removing.wait(30) == 0
+    assert two("network", "rm", "mine") == "mine"
+    assert two.plugin()["networks"][0]["network"]["name"] == "theirs"
+
+
+def test_docker_starts_without_us(two: DrivenHost) -> None:
+    """Docker waits 15 s for an address manager that is not there; it must not be for ever."""
+    two.stop_docker()
+    two.kill_daemon()
+    begin = time.monotonic()
+    two.start_docker()
+    assert time.monotonic() - begin < 40
+    two.start_daemon()
+    two.stop_docker()
+    two.start_docker()
+    assert is_usable(two)
+
+
+def test_disabled_and_enabled_again(two: DrivenHost) -> None:
+    two.remove("mine", "theirs")
+    two("network", "rm", "mine", "theirs")
+    assert "finds us no longer" in two.machine.screen("docker", "disable")
+    socket = "/run/docker/plugins/glassbridge.sock"
+    assert two.machine.run("ls", socket).returncode != 0
+    two.machine("kill", "-15", str(two.daemon))
+    two.start_daemon()
+    assert two.machine.run("ls", socket).returncode != 0
+    assert "not enabled" in two.machine.screen("docker", "status")
+    two.machine.screen("docker", "enable")
+    two.network("again")
+    two.run("web", "again")
+
+
+def test_docker_s_networks_are_taken_down_by_force(docker: DrivenHost) -> None:
+    docker.network("mine")
+    docker.run("web", "mine", "-p", "8080:80")
+    docker.machine.screen("docker", "disable", "--force")
+    assert docker.plugin()["networks"] == []
+    assert not docker.fetches(URL, patience=0.5)
+    docker.machine.screen("docker", "enable")
+    docker.remove("web")
+    docker("network", "rm", "mine")
