@@ -52,6 +52,8 @@ def shape(result: Any) -> Any:
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize("name", CONFIGURATIONS)
 def test_answer_and_stack(pods: Pods, reference: Reference, version: str, name: str) -> None:
+    if (name, version) == ("layer 2", "0.2.0"):
+        pytest.skip("the reference has no answer without addresses before 0.3.0")
     said = configuration(version, bridge="cni7", **CONFIGURATIONS[name])
     ours = pods.add("ours", said)
     theirs = reference.add("theirs", said)

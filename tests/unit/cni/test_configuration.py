@@ -12,7 +12,7 @@ from tests.unit.cni.test_commands import BOX, MESH
 
 from glassbridge.model.attachment import AttachmentRequest
 from glassbridge.model.endpoint import LinkSettings, PortWish, Protocol, Shaping, StaticRoute
-from glassbridge.model.network import Ingress, NetworkOptions, SourceGuard
+from glassbridge.model.network import GatewayMode, Ingress, NetworkOptions, SourceGuard
 from glassbridge.model.options import parse_options
 from glassbridge.model.requests import NetworkRequest, SubnetWish
 
@@ -71,6 +71,8 @@ def test_bridge_keys(runtime: StandInRuntime) -> None:
     ("keys", "expected"),
     [
         ({"macspoofchk": True}, {"source_guard": SourceGuard.STRICT}),
+        ({}, {"gateway_mode4": GatewayMode.NAT_UNPROTECTED}),
+        ({"ingressPolicy": "same-bridge"}, {"gateway_mode6": GatewayMode.NAT}),
         ({"portIsolation": True}, {"icc": False, "ingress": Ingress.OPEN}),
         ({"ingressPolicy": "open"}, {"icc": True, "ingress": Ingress.OPEN}),
         ({"ingressPolicy": "same-bridge"}, {"icc": True, "ingress": Ingress.SAME_BRIDGE}),
@@ -81,6 +83,10 @@ def test_who_may_reach_whom(
     runtime: StandInRuntime, keys: dict[str, Any], expected: dict[str, Any]
 ) -> None:
     assert attributes(options(runtime, **keys), *expected) == expected
+
+
+def test_hairpin_mode(runtime: StandInRuntime) -> None:
+    assert asked(runtime, configuration(ipam=POOL, hairpinMode=True))[1].hairpin
 
 
 def test_a_default_gateway_is_a_gateway_with_routes(runtime: StandInRuntime) -> None:
