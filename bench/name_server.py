@@ -8,11 +8,12 @@ from pathlib import Path
 from glassbridge.dns.zone import Member, NetworkNames
 from glassbridge.frontends.dns.server import NameServer
 from glassbridge.frontends.dns.sockets import Place
+from glassbridge.kernel.name_sockets import open_name_sockets
 from glassbridge.model.endpoint import SandboxId
 from glassbridge.model.network import NetworkId
 
 GATEWAY, PORT = IPv4Address("10.98.0.1"), 5300
-SUBNET = IPv4Network("10.98.0.0/16")
+NETWORK, SUBNET = NetworkId("0" * 64), IPv4Network("10.98.0.0/16")
 
 
 def container(number: int) -> tuple[str, IPv4Address]:
@@ -28,7 +29,7 @@ class Containers:
     def __init__(self, count: int) -> None:
         self._networks = (
             NetworkNames(
-                id=NetworkId("0" * 64),
+                id=NETWORK,
                 name="bench",
                 gateways=(GATEWAY,),
                 subnets=(SUBNET,),
@@ -47,8 +48,8 @@ class Containers:
 
 async def serve(count: int) -> None:
     server = NameServer(Containers(count), resolv_conf=Path("/nonexistent"))
-    if refused := server.listen([Place(GATEWAY, PORT)]):
-        raise RuntimeError(str(refused))
+    sockets = open_name_sockets(NETWORK, GATEWAY, PORT)
+    server.adopt(Place(GATEWAY, PORT), sockets.udp, sockets.tcp)
     await asyncio.Event().wait()
 
 

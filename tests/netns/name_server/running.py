@@ -32,6 +32,8 @@ from tests.unit.dns.village import (
 from glassbridge.dns.zone import NetworkNames
 from glassbridge.frontends.dns.server import NameServer
 from glassbridge.frontends.dns.sockets import Place
+from glassbridge.kernel.name_sockets import open_name_sockets
+from glassbridge.model.network import NetworkId
 
 PORT = 5300
 PATIENCE = 20.0
@@ -71,7 +73,7 @@ class Running:
     def __enter__(self) -> Self:
         self._thread.start()
         self.server = self.call(lambda: NameServer(self.engine, resolv_conf=self.resolv_conf))
-        assert not self.listen(*PLACES)
+        self.answer_at(*PLACES)
         return self
 
     def __exit__(
@@ -85,8 +87,17 @@ class Running:
         self._thread.join(PATIENCE)
         self._loop.close()
 
-    def listen(self, *places: Place) -> dict[Place, OSError]:
-        return self.call(lambda: self.server.listen(places))
+    def answer_at(self, *places: Place) -> None:
+        """There, and nowhere else; what is open stays so."""
+
+        def there() -> None:
+            for place in self.server.places - set(places):
+                self.server.leave(place)
+            for place in set(places) - self.server.places:
+                sockets = open_name_sockets(NetworkId(""), *place)
+                self.server.adopt(place, sockets.udp, sockets.tcp)
+
+        self.call(there)
 
     def call(self, what: Callable[[], T]) -> T:
         """Do something in the loop's thread."""

@@ -6,7 +6,6 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from ipaddress import ip_address
 
 import dns.message
 import dns.query
@@ -28,7 +27,7 @@ from tests.unit.dns.village import (
     member,
 )
 
-from glassbridge.frontends.dns.sockets import Place
+from glassbridge.kernel.name_sockets import open_name_sockets
 
 
 @contextmanager
@@ -101,9 +100,9 @@ def test_places_come_and_go_and_no_question_is_lost(server: Running) -> None:
     asker.start()
     try:
         for _ in range(40):
-            server.listen(PLACES[0])
+            server.answer_at(PLACES[0])
             assert server.call(lambda: server.server.places) == {PLACES[0]}
-            server.listen(*PLACES)
+            server.answer_at(*PLACES)
             answer = ask("redis", at=RED_GATEWAY, asker=RED)
             assert data_of(answer) == [RED]
     finally:
@@ -122,27 +121,26 @@ def test_what_arrived_before_a_place_closes_is_answered(server: Running) -> None
         def ask_and_close() -> None:  # in the loop's thread: nothing is read in between
             for question in questions:
                 way.sendto(question.to_wire(), (BLUE_GATEWAY, PORT))
-            server.server.listen(())
+            for place in PLACES:
+                server.server.leave(place)
 
         server.call(ask_and_close)
         answers = {dns.message.from_wire(way.recv(512)).id for _ in questions}
     assert answers == {question.id for question in questions}
 
 
-def test_a_place_that_is_taken_is_told_and_tried_again(server: Running) -> None:
-    place = Place(ip_address("127.0.0.1"), 5301)
-    with socket.create_server(("127.0.0.1", 5301)):
-        refused = server.listen(*PLACES, place)
-        assert list(refused) == [place]
-        assert "in use" in str(refused[place])
-        assert data_of(ask("db")) == [DB]
-    assert not server.listen(*PLACES, place)
-
-
-def test_an_address_may_come_later(server: Running) -> None:
-    assert not server.listen(
-        *PLACES, *(Place(ip_address(a), PORT) for a in ("10.9.9.1", "fd99::1"))
-    )
+def test_what_was_asked_before_anybody_answered_is_answered(server: Running) -> None:
+    server.answer_at()
+    sockets = open_name_sockets(BLUE.id, *PLACES[0])
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as way, connected() as stream:
+        way.bind((WEB, 0))
+        way.settimeout(PATIENCE)
+        question = dns.message.make_query("db", "A")
+        way.sendto(question.to_wire(), (BLUE_GATEWAY, PORT))
+        stream.sendall(framed(question))
+        server.call(lambda: server.server.adopt(PLACES[0], sockets.udp, sockets.tcp))
+        assert question.is_response(dns.message.from_wire(way.recv(512)))
+        assert question.is_response(next_answer(stream))
 
 
 def test_questions_in_one_stream_are_all_answered(server: Running) -> None:

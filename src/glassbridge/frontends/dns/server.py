@@ -1,9 +1,9 @@
-"""The name server: it listens wherever it is told to, and answers from what the engine knows."""
+"""The name server: it answers at the sockets that it is given, from what the engine knows."""
 
 import asyncio
 import logging
 import socket
-from collections.abc import Coroutine, Iterable
+from collections.abc import Coroutine
 from pathlib import Path
 
 from msgspec import Struct
@@ -11,7 +11,7 @@ from msgspec import Struct
 from glassbridge.frontends.dns.datagrams import DatagramDoor
 from glassbridge.frontends.dns.desk import Desk
 from glassbridge.frontends.dns.name_source import NameSource
-from glassbridge.frontends.dns.sockets import Place, tcp_listener, udp_listener
+from glassbridge.frontends.dns.sockets import Place
 from glassbridge.frontends.dns.streams import Callers, StreamDoor
 
 RESOLV_CONF = Path("/etc/resolv.conf")
@@ -47,41 +47,25 @@ class NameServer:
 
     @property
     def places(self) -> frozenset[Place]:
-        """Where it listens."""
+        """Where it answers."""
         return frozenset(self._doors)
 
-    def listen(self, places: Iterable[Place]) -> dict[Place, OSError]:
-        """Listen there and nowhere else; tells which places were refused, and why.
-
-        Places that stay are not touched. An address need not be there yet.
-        """
-        wanted = set(places)
-        for place in self._doors.keys() - wanted:
-            self._doors.pop(place).close()
-        refused = {}
-        for place in sorted(wanted - self._doors.keys(), key=str):
-            try:
-                self.adopt(place, *_opened(place))
-            except OSError as error:
-                _log.warning("cannot answer names at %s port %d: %s", *place, error)
-                refused[place] = error
-        return refused
-
     def adopt(self, place: Place, udp: socket.socket, tcp: socket.socket) -> None:
-        """Listen there too, at sockets that are open already: what waits in them is answered."""
+        """Answer there, too; the sockets become its own, with what waits in them."""
         datagrams = DatagramDoor(place, udp, self._desk, self._spawn)
         streams = StreamDoor(place, tcp, self._desk, self._callers, self._spawn)
         self._doors[place] = _Doors(datagrams, streams)
 
     def leave(self, place: Place) -> None:
-        """Listen there no more; done already is success."""
+        """Answer what has arrived there, and no more; done already is success."""
         doors = self._doors.pop(place, None)
         if doors is not None:
             doors.close()
 
     async def close(self) -> None:
-        """Listen nowhere, and end what is under way."""
-        self.listen(())
+        """Leave everywhere, and end what is under way."""
+        for place in self.places:
+            self.leave(place)
         for task in self._tasks:
             task.cancel()
         await self._desk.close()
@@ -96,12 +80,3 @@ class NameServer:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()):
             _log.error("answering a question failed", exc_info=error)
-
-
-def _opened(place: Place) -> tuple[socket.socket, socket.socket]:
-    udp = udp_listener(place)
-    try:
-        return udp, tcp_listener(place)
-    except OSError:
-        udp.close()
-        raise

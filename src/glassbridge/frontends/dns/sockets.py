@@ -7,11 +7,6 @@ from typing import NamedTuple
 from glassbridge.model.address import IPAddress
 
 _IPV6 = 6
-_IPV6_FREEBIND = 78  # linux/in6.h; the socket module has neither
-_IP_FREEBIND = 15
-_BACKLOG = 128
-_RECEIVE_BUFFER = 1 << 20
-"""What a burst of new containers asks at once is not to be dropped."""
 
 
 class Place(NamedTuple):
@@ -19,31 +14,6 @@ class Place(NamedTuple):
 
     address: IPAddress
     port: int
-
-
-def udp_listener(place: Place) -> socket.socket:
-    """Bind without waiting for the address: a gateway may come later, or check for duplicates."""
-    opened = _unbound(place.address, socket.SOCK_DGRAM)
-    try:
-        opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
-        opened.bind(socket_address(*place))
-    except OSError:
-        opened.close()
-        raise
-    return opened
-
-
-def tcp_listener(place: Place) -> socket.socket:
-    """Likewise; connections of a server before us may still be ending."""
-    opened = _unbound(place.address, socket.SOCK_STREAM)
-    try:
-        opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        opened.bind(socket_address(*place))
-        opened.listen(_BACKLOG)
-    except OSError:
-        opened.close()
-        raise
-    return opened
 
 
 def socket_address(address: IPAddress, port: int) -> tuple[str, int] | tuple[str, int, int, int]:
@@ -61,12 +31,3 @@ def unconnected(address: IPAddress, kind: socket.SocketKind) -> socket.socket:
     """Open a socket of an address's family."""
     family = socket.AF_INET6 if address.version == _IPV6 else socket.AF_INET
     return socket.socket(family, kind | socket.SOCK_NONBLOCK)
-
-
-def _unbound(address: IPAddress, kind: socket.SocketKind) -> socket.socket:
-    opened = unconnected(address, kind)
-    if address.version == _IPV6:
-        opened.setsockopt(socket.IPPROTO_IPV6, _IPV6_FREEBIND, 1)
-    else:
-        opened.setsockopt(socket.IPPROTO_IP, _IP_FREEBIND, 1)
-    return opened
