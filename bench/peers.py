@@ -37,6 +37,8 @@ class Words:
     rounds: int
     burst: int = 0
     """How many containers come, and go, in a burst; at most the second crowd."""
+    filling: int = FILLING
+    """How many may be under way at once where nothing is measured."""
 
 
 @dataclass(slots=True)
@@ -61,15 +63,15 @@ def measure_peers(
         for label, peer in peers.items():
             if in_burst:
                 bursts.append(_burst(label, words.attach, peer.attach, in_burst))
-            _each(peer.attach, arriving[len(in_burst) :])
+            _each(peer.attach, arriving[len(in_burst) :], words.filling)
         present = crowd
         wait_until_quiet()
         rows += _take_turns(peers, words, crowd, beside)
     for label, peer in peers.items():
         leaving = range(present - words.burst, present)
-        if leaving:
+        if words.burst:
             bursts.append(_burst(label, words.detach, peer.detach, leaving))
-        _each(peer.detach, range(present - words.burst))
+        _each(peer.detach, range(present - words.burst), words.filling)
     return rows, bursts
 
 
@@ -142,6 +144,6 @@ def _burst(label: str, what: str, do: Callable[[int], float], numbers: range) ->
     )
 
 
-def _each(do: Callable[[int], float], numbers: range) -> None:
-    with ThreadPoolExecutor(FILLING) as pool:
+def _each(do: Callable[[int], float], numbers: range, at_once: int) -> None:
+    with ThreadPoolExecutor(at_once) as pool:
         list(pool.map(do, numbers))

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench.figures import Check, CommandRow, NameRow, Row, TrafficRow
+from bench.figures import BurstRow, Check, CommandRow, NameRow, PeerRow, Row, TrafficRow
 from bench.world import BUSY_WITH_OTHERS, Machine
 
 _WIDTH = 34
@@ -126,6 +126,8 @@ def write_json(
     commands: Sequence[CommandRow],
     traffic: Sequence[TrafficRow],
     names: Sequence[NameRow],
+    peers: Sequence[PeerRow],
+    bursts: Sequence[BurstRow],
     checks: Sequence[Check],
 ) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -137,6 +139,8 @@ def write_json(
         "commands": [asdict(row) for row in commands],
         "traffic": [asdict(row) for row in traffic],
         "names": [asdict(row) for row in names],
+        "peers": [asdict(row) for row in peers],
+        "bursts": [asdict(row) for row in bursts],
         "targets": [{**asdict(check), "met": check.is_met} for check in checks],
     }
     path.write_text(json.dumps(document, indent=2) + "\n")

@@ -7,14 +7,18 @@ import argparse
 from pathlib import Path
 
 from bench.attaches import measure_attaches
-from bench.figures import Check, CommandRow, NameRow, Row, TrafficRow
+from bench.cni_chain import measure_cni
+from bench.figures import BurstRow, Check, CommandRow, NameRow, PeerRow, Row, TrafficRow
 from bench.names import measure_names
+from bench.netavark_runs import measure_netavark
 from bench.report import (
+    print_bursts,
     print_checks,
     print_commands,
     print_disturbance,
     print_machine,
     print_names,
+    print_peers,
     print_rows,
     print_traffic,
     write_json,
@@ -24,7 +28,7 @@ from bench.world import DEFAULT, QUICK, Stopwatch, furnish, machine, wait_until_
 
 RESULT, QUICK_RESULT = Path(".cache/bench/latest.json"), Path(".cache/bench/quick.json")
 """Figures of one machine are no part of the project; `make clean` takes them."""
-ATTACH, TRACE, NAMES = PARTS = "attach", "trace", "names"
+ATTACH, TRACE, NAMES, CNI, NETAVARK = PARTS = "attach", "trace", "names", "cni", "netavark"
 
 
 def main() -> None:
@@ -45,6 +49,8 @@ def main() -> None:
     commands: list[CommandRow] = []
     traffic: list[TrafficRow] = []
     names: list[NameRow] = []
+    peers: list[PeerRow] = []
+    bursts: list[BurstRow] = []
     checks: list[Check] = []
     if asked.only in {None, ATTACH}:
         rows, checks = measure_attaches(extent)
@@ -54,14 +60,22 @@ def main() -> None:
     if asked.only in {None, NAMES}:
         names, more = measure_names(extent)
         checks += more
+    for part, measure in {CNI: measure_cni, NETAVARK: measure_netavark}.items():
+        if asked.only in {None, part}:
+            some_rows, some_bursts, more = measure(extent)
+            peers += some_rows
+            bursts += some_bursts
+            checks += more
     others_share = stopwatch.others_share()
     print_rows(rows)
     print_commands(commands)
     print_traffic(traffic)
     print_names(names)
+    print_peers(peers)
+    print_bursts(bursts)
     print_checks(checks)
     print_disturbance(others_share)
-    write_json(result, here, others_share, rows, commands, traffic, names, checks)
+    write_json(result, here, others_share, rows, commands, traffic, names, peers, bursts, checks)
 
 
 if __name__ == "__main__":

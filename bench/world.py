@@ -34,9 +34,12 @@ class Extent:
     views: int
     windows: int
     """Of traffic, for each thing that it has beside it."""
+    crowds: int
+    """In how many sizes of crowd programs are measured beside ours."""
+    peer_rounds: int
 
 
-DEFAULT, QUICK = Extent(240, 1000, 2, 15, 3, 6), Extent(20, 100, 1, 2, 1, 1)
+DEFAULT, QUICK = Extent(240, 1000, 2, 15, 3, 6, 3, 20), Extent(20, 100, 1, 2, 1, 1, 2, 3)
 
 
 @dataclass(frozen=True, slots=True)
