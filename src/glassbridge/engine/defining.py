@@ -4,12 +4,11 @@ from msgspec.structs import replace
 
 from glassbridge.engine.host import REALISED, Host, encode_realised
 from glassbridge.engine.jobs import Job
-from glassbridge.engine.networks import define_network
+from glassbridge.engine.networks import define_network, registry_name
 from glassbridge.engine.state import State
-from glassbridge.errors import Conflict, GlassbridgeError, InvalidRequest
+from glassbridge.errors import Conflict, GlassbridgeError
 from glassbridge.ipam.subnets import plan_subnets
 from glassbridge.kernel.executor import Executor
-from glassbridge.model.names import check_network_name
 from glassbridge.model.network import GatewayMode, Managed, Network, Subnet
 from glassbridge.model.options import parse_options
 from glassbridge.model.requests import NetworkRequest, SubnetWish
@@ -36,7 +35,8 @@ class DefineNetwork(Job[Network]):
         self._before = before = state.managed(self._managed)
         if before is None:
             name = registry_name(state, self._managed, self._request.name)
-            self._after = define_network(name, self._request, state, executor, self._host)
+            new = define_network(name, self._request, state, executor, self._host)
+            self._after = _as_found(new, executor)
             state.add_network(self._after)
             return ()
         self._was_realised = before.id in state.realised
@@ -73,7 +73,7 @@ class DefineNetwork(Job[Network]):
         if wished != (ipv4, ipv6):
             in_use = self._host.in_use(others, adopted=bridge)
             ipv4, ipv6 = plan_subnets(request, parsed.options, in_use, self._host.global_id)
-        return replace(
+        after = replace(
             before,
             bridge=bridge,
             adopted=adopted,
@@ -82,6 +82,11 @@ class DefineNetwork(Job[Network]):
             internal=request.internal,
             options=parsed.options,
             labels=request.labels,
+        )
+        if not adopted or not self._was_realised or bridge != before.bridge:
+            return _as_found(after, executor)
+        return replace(
+            after, ipv4=_kept(before.ipv4, after.ipv4), ipv6=_kept(before.ipv6, after.ipv6)
         )
 
     def intend(self, state: State, store: Store) -> None:
@@ -107,15 +112,25 @@ class DefineNetwork(Job[Network]):
         return self._after
 
 
-def registry_name(state: State, managed: Managed, wished: str) -> str:
-    """The engine's own name for its network, or one that says whose it is where that is taken."""
-    try:
-        name = check_network_name(wished)
-    except InvalidRequest:
-        name = ""
-    if name and state.networks.named(name) is None:
-        return name
-    return check_network_name(f"{managed.by}-{wished}")
+def _as_found(network: Network, executor: Executor) -> Network:
+    """An address that an adopted bridge has already is its owner's to give and to take."""
+    if not network.adopted:
+        return network
+    held = executor.addresses_of(network.bridge)
+    theirs = {a.version for a in network.gateway_interfaces if a in held}
+    subnets = {
+        f"ipv{s.prefix.version}": replace(s, on_bridge=False)
+        for s in network.subnets
+        if s.prefix.version in theirs
+    }
+    return replace(network, **subnets)
+
+
+def _kept(before: Subnet | None, after: Subnet | None) -> Subnet | None:
+    """The same subnet of a bridge that stands: whose its address is was decided then."""
+    if before is None or after is None or _place(before) != _place(after):
+        return after
+    return replace(after, on_bridge=before.on_bridge and after.on_bridge)
 
 
 def _named_subnets(request: NetworkRequest, before: Network) -> NetworkRequest:

@@ -13,9 +13,11 @@ from glassbridge.errors import GlassbridgeError, NotFound
 from glassbridge.ipam.address_space import InUse, UserKind
 from glassbridge.kernel import sysctl
 from glassbridge.kernel.foreign_firewall import find_dropping_chains, find_opened_chains
+from glassbridge.kernel.promised_subnets import promised_subnets
 from glassbridge.kernel.rtnetlink import RouteSocket
 from glassbridge.kernel.sandbox import OpenSandbox
 from glassbridge.kernel.snapshot import read_addresses, read_links, read_routes
+from glassbridge.model.driven import AddressPool
 from glassbridge.model.endpoint import Sandbox
 from glassbridge.model.firewall import Element
 from glassbridge.model.kernel_names import LINK_GROUP
@@ -52,7 +54,13 @@ class Host:
         """The firewall elements that belong to no network."""
         return uplink_elements(self._uplinks)
 
-    def in_use(self, networks: Iterable[Network], *, adopted: str | None) -> list[InUse]:
+    def in_use(
+        self,
+        networks: Iterable[Network],
+        *,
+        adopted: str | None,
+        pools: Iterable[AddressPool] = (),
+    ) -> list[InUse]:
         """Every prefix that a new subnet must not meet; not those of a bridge that it adopts."""
         names = {k.ifindex: k.ifname for k in self._read_links()}
         found = [
@@ -60,6 +68,7 @@ class Host:
             for n in networks
             for s in n.subnets
         ]
+        found += [InUse(prefix=p.prefix, kind=UserKind.POOL, name="of Docker's") for p in pools]
         ours = {n.bridge for n in networks} | {adopted}
         for address in read_addresses(self._links):
             link = names.get(address.ifindex, "")
@@ -70,7 +79,7 @@ class Host:
             link = "" if route.oif is None else names.get(route.oif, "")
             if link not in ours and route.table != TABLE_LOCAL:
                 found.append(InUse(prefix=route.destination, kind=UserKind.ROUTE, name=link))
-        return [*found, *_nameservers()]
+        return [*found, *_nameservers(), *promised_subnets()]
 
     def prepare(self, state: State, network: Network) -> tuple[Operation, ...]:
         """What the host lacks before this network can be realised."""

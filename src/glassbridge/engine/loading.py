@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 from glassbridge.engine.host import REALISED, decode_realised
+from glassbridge.engine.pool_registry import HOLDER
 from glassbridge.engine.state import State
 from glassbridge.kernel.netns import CURRENT, cookie_of, open_netns
 from glassbridge.store.store import Store
@@ -14,6 +15,7 @@ def load_state(store: Store) -> State:
     state = State()
     for network in store.list_networks():
         state.add_network(network)
+    _load_pools(state, store)
     known = {n.id for n in state.networks}
     state.realised = decode_realised(store.setting(REALISED)) & known
     for sandbox in store.list_sandboxes():
@@ -32,6 +34,17 @@ def load_state(store: Store) -> State:
             if pool is not None and address in pool.subnet.prefix:
                 pool.reserve(address, holder)
     return state
+
+
+def _load_pools(state: State, store: Store) -> None:
+    for pool in store.list_address_pools():
+        state.address_pools.put(pool)
+        for address in pool.lasting:
+            state.address_pools.leases(pool).reserve(address, HOLDER)
+    for lease in store.list_address_leases():
+        known = state.address_pools.get(lease.pool)
+        if known is not None:
+            state.address_pools.leases(known).reserve(lease.address.ip, HOLDER)
 
 
 def netns_identity() -> tuple[str, int, str]:

@@ -1,5 +1,6 @@
 """Use cases about networks: define, realise in the kernel, take away, remove."""
 
+import re
 import secrets
 import time
 from collections.abc import Sequence
@@ -11,9 +12,10 @@ from glassbridge.errors import Conflict, InvalidRequest
 from glassbridge.ipam.subnets import plan_subnets
 from glassbridge.kernel.executor import Executor
 from glassbridge.model.address import format_mac
+from glassbridge.model.driven import AddressPool
 from glassbridge.model.kernel_names import DEFAULT_BRIDGE, DEFAULT_NETWORK, bridge_name
-from glassbridge.model.names import check_network_name, new_id
-from glassbridge.model.network import Ifname, Network, NetworkId
+from glassbridge.model.names import SHORT_ID, check_network_name, new_id
+from glassbridge.model.network import Ifname, Managed, Manager, Network, NetworkId
 from glassbridge.model.options import parse_options
 from glassbridge.model.requests import NetworkRequest
 from glassbridge.plan.network import plan_realise, plan_unrealise
@@ -62,11 +64,16 @@ class CreateNetwork(Job[Network]):
         self._request = request
         self._host = host
         self._network: Network | None = None
+        self._pools: tuple[AddressPool, ...] = ()
 
     def plan(self, state: State, executor: Executor) -> tuple[Operation, ...]:
-        name = check_network_name(self._request.name)
+        name, managed = self._request.name, self._request.managed
+        name = registry_name(state, managed, name) if managed else check_network_name(name)
         self._network = network = define_network(name, self._request, state, executor, self._host)
         state.add_network(network)
+        self._pools = state.address_pools.taken_by(network)
+        for pool in self._pools:
+            state.address_pools.put(pool)
         if not self._realise:
             return ()
         operations = (*self._host.prepare(state, network), *plan_realise(network))
@@ -77,10 +84,13 @@ class CreateNetwork(Job[Network]):
         assert self._network is not None
         self._host.record(store)
         store.put_network(self._network)
+        for pool in self._pools:
+            store.put_address_pool(pool)
         store.set_setting(REALISED, encode_realised(state.realised))
 
     def abandon(self, state: State, store: Store) -> None:
         assert self._network is not None
+        _free_pools(state, store, self._network)
         state.drop_network(self._network)
         store.set_setting(REALISED, encode_realised(state.realised))
         store.delete_network(self._network.id)
@@ -119,6 +129,7 @@ class RemoveNetwork(Job[Network]):
 
     def settle(self, state: State, store: Store) -> None:
         assert self._network is not None
+        _free_pools(state, store, self._network)
         state.drop_network(self._network)
         store.delete_network(self._network.id)
 
@@ -141,12 +152,16 @@ def define_network(
             hint=f"look at it: glassbridge network inspect {name}",
         )
     parsed = parse_options(request.options)
-    network_id = NetworkId(new_id(secrets.token_bytes(32)))
+    network_id = _choose_id(state, request.managed)
     bridge, adopted = choose_bridge(name, network_id, parsed.bridge, known, executor)
     ipv4, ipv6 = plan_subnets(
         request,
         parsed.options,
-        host.in_use(known, adopted=bridge if adopted else None),
+        host.in_use(
+            known,
+            adopted=bridge if adopted else None,
+            pools=state.address_pools.in_the_way(request),
+        ),
         host.global_id,
     )
     return Network(
@@ -164,6 +179,34 @@ def define_network(
         names_port=state.names_port,
         created=time.time(),
     )
+
+
+def _choose_id(state: State, managed: Managed | None) -> NetworkId:
+    """Docker's id is the network's own, so that either's commands find it by the same digits."""
+    if managed is None or managed.by is not Manager.DOCKER:
+        return NetworkId(new_id(secrets.token_bytes(32)))
+    if re.fullmatch(r"[0-9a-f]{64}", managed.key) is None:
+        raise InvalidRequest(f"bad network id {managed.key[:80]!r}: 64 hex digits are needed")
+    if managed.key in state.networks:
+        raise Conflict(f"network {managed.key[:SHORT_ID]} exists already")
+    return NetworkId(managed.key)
+
+
+def _free_pools(state: State, store: Store, network: Network) -> None:
+    for pool in state.address_pools.freed_by(network):
+        state.address_pools.put(pool)
+        store.put_address_pool(pool)
+
+
+def registry_name(state: State, managed: Managed, wished: str) -> str:
+    """The engine's own name for its network, or one that says whose it is where that is taken."""
+    try:
+        name = check_network_name(wished)
+    except InvalidRequest:
+        name = ""
+    if name and state.networks.named(name) is None:
+        return name
+    return check_network_name(f"{managed.by}-{wished}")
 
 
 def unused_networks(state: State) -> Sequence[Network]:

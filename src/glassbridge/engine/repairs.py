@@ -10,7 +10,7 @@ from glassbridge.engine.jobs import Job
 from glassbridge.engine.state import State
 from glassbridge.errors import GlassbridgeError, NotFound
 from glassbridge.kernel.executor import Executor
-from glassbridge.model.endpoint import Endpoint, EndpointId, EndpointState, Sandbox
+from glassbridge.model.endpoint import Endpoint, EndpointId, EndpointState, Sandbox, SandboxKind
 from glassbridge.model.firewall import Element
 from glassbridge.model.network import Ifname, NetworkId
 from glassbridge.plan.endpoint import held_ports, plan_cable, plan_plug
@@ -115,7 +115,8 @@ class RestoreNetwork(Job[bool]):
 class RestoreEndpoint(Job[bool]):
     """Put a vanished cable back, or plug a loose one in; true if it was needed.
 
-    The namespace may be gone as well: then there is nothing to be restored.
+    The namespace may be gone as well: then there is nothing to be restored. Nor where the other
+    end would have to be made in a namespace of dockerd's.
     """
 
     def __init__(self, endpoint: EndpointId) -> None:
@@ -129,12 +130,12 @@ class RestoreEndpoint(Job[bool]):
             return ()
         sandbox = state.sandboxes[endpoint.sandbox]
         network = state.networks[endpoint.network]
-        if not _is_alive(sandbox, executor) or executor.is_plugged(
-            endpoint.host_end, network.bridge
-        ):
+        stands = executor.has_link(endpoint.host_end)
+        mendable = stands if sandbox.kind is SandboxKind.DOCKER else _is_alive(sandbox, executor)
+        if not mendable or executor.is_plugged(endpoint.host_end, network.bridge):
             return ()
         self._needed = True
-        if executor.has_link(endpoint.host_end):
+        if stands:
             return plan_plug(network, endpoint)
         return plan_cable(network, endpoint, sandbox.netns)
 
@@ -173,13 +174,18 @@ class Sweep(Job[tuple[Ifname, ...]]):
         self._strays = strays
 
     def plan(self, state: State, executor: Executor) -> tuple[Operation, ...]:
-        known = {e.host_end for e in state.endpoints.values()}
+        known = {e.host_end for e in state.endpoints.values() if has_link(e)}
         known |= {state.networks[n].bridge for n in state.realised}
         self.swept = tuple(s for s in self._strays if s not in known)
         return tuple(DoomLink(s) for s in self.swept)
 
     def result(self, state: State) -> tuple[Ifname, ...]:
         return self.swept
+
+
+def has_link(endpoint: Endpoint) -> bool:
+    """Whether there is a cable, or will be, or was: one that is only reserved has none."""
+    return endpoint.state is not EndpointState.RESERVED
 
 
 def _is_alive(sandbox: Sandbox, executor: Executor) -> bool:

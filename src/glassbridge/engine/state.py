@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from msgspec.structs import replace
 
+from glassbridge.engine.pool_registry import PoolRegistry
 from glassbridge.engine.registry import Registry
 from glassbridge.errors import Conflict
 from glassbridge.ipam.pool import Pool
@@ -33,6 +34,7 @@ class State:
         self.sandboxes = Registry[Sandbox]("container")
         self.endpoints: dict[EndpointId, Endpoint] = {}
         self.containers = Registry[Container]("container")
+        self.address_pools = PoolRegistry()
         self.names_port = 0
         """Where new networks are to be asked for names; 0: nobody would answer."""
         self.changes = 0

@@ -22,12 +22,14 @@ the bridge's own, longer route beats it."""
 
 
 class UserKind(StrEnum):
-    """What occupies a prefix; only the first two stand in the way of a subnet that was named."""
+    """What occupies a prefix; only the first three stand in the way of a subnet that was named."""
 
     NETWORK = "network"
+    POOL = "address pool"
     LINK = "address of link"
     ROUTE = "route by"
     NAMESERVER = "nameserver"
+    PROMISED = "Podman's network"
 
 
 class InUse(Struct, frozen=True, kw_only=True):

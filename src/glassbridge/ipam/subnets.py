@@ -119,7 +119,7 @@ def _named(wish: SubnetWish | None, in_use: tuple[InUse, ...]) -> IPNetwork | No
         if prefix.version == refused.version and prefix.overlaps(refused):
             raise InvalidRequest(f"subnet {prefix} cannot be used: {refused} is {what}")
     for use in in_use:
-        if use.kind not in {UserKind.NETWORK, UserKind.LINK}:
+        if use.kind not in {UserKind.NETWORK, UserKind.POOL, UserKind.LINK}:
             continue
         if use.prefix.version == prefix.version and use.prefix.overlaps(prefix):
             raise Conflict(

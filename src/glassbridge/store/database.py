@@ -150,6 +150,8 @@ class Database:
                 f"database {self.path} is damaged: {answer}",
                 hint=f"move {self.path} aside, then start again",
             )
+        # tables that came later: an older version does not mind them
+        self._connection.executescript(f"BEGIN; {layout} COMMIT")
 
 
 def _explained(error: sqlite3.Error, path: Path) -> Conflict | Unavailable:

@@ -16,18 +16,23 @@ from pathlib import Path
 from threading import RLock
 from typing import Self
 
+from glassbridge.model.address import IPAddress
 from glassbridge.model.container import Container
+from glassbridge.model.driven import AddressLease, AddressPool, PoolId
 from glassbridge.model.endpoint import Endpoint, EndpointId, Sandbox, SandboxId
 from glassbridge.model.network import Network, NetworkId
 from glassbridge.store.database import Database, Durability
 from glassbridge.store.folder_lock import FolderLock, make_folder
 from glassbridge.store.tables import (
+    ADDRESS_LEASES,
+    ADDRESS_POOLS,
     CONTAINERS,
     ENDPOINTS,
     NETWORKS,
     RUN_LAYOUT,
     SANDBOXES,
     STATE_LAYOUT,
+    lease_key,
 )
 
 
@@ -138,6 +143,33 @@ class Store:
     def list_containers(self) -> tuple[Container, ...]:
         """Every container, by id."""
         return self._run.list(CONTAINERS)
+
+    def put_address_pool(self, pool: AddressPool) -> None:
+        """Insert or replace."""
+        self._state.put(ADDRESS_POOLS, pool)
+
+    def delete_address_pool(self, pool: PoolId) -> None:
+        """Delete, with the leases of this boot; already gone is success."""
+        self._state.delete(ADDRESS_POOLS, pool)
+        for lease in self.list_address_leases():
+            if lease.pool == pool:
+                self.delete_address_lease(pool, lease.address.ip)
+
+    def list_address_pools(self) -> tuple[AddressPool, ...]:
+        """Every address pool, by id."""
+        return self._state.list(ADDRESS_POOLS)
+
+    def put_address_lease(self, lease: AddressLease) -> None:
+        """Insert or replace."""
+        self._run.put(ADDRESS_LEASES, lease)
+
+    def delete_address_lease(self, pool: PoolId, address: IPAddress) -> None:
+        """Delete; already gone is success."""
+        self._run.delete(ADDRESS_LEASES, lease_key(pool, address))
+
+    def list_address_leases(self) -> tuple[AddressLease, ...]:
+        """Every lease of an address pool, by pool."""
+        return self._run.list(ADDRESS_LEASES)
 
     def setting(self, key: str) -> str | None:
         """The value of a setting of this boot, e.g. what a sysctl was before we changed it."""

@@ -2,12 +2,14 @@
 
     <state dir>/networks.db            outlives a reboot; every commit is on the disk (FULL)
       networks     id | name bridge                        each unique               | body
+      address_pools  id                                                              | body
 
     <run dir>/runtime-<boot>-<netns>.db   of one boot and one host namespace; never synced
       sandboxes    id | name                                unique                   | body
       endpoints    id | network sandbox ipv4 ipv6 host_end ifname                    | body
                         unique: (network, ipv4) (network, ipv6) host_end (sandbox, ifname)
       containers   id | name                                unique                   | body
+      address_leases  id (pool and address)                                          | body
       settings     key | value          e.g. a sysctl's value before we changed it
 
 `body` is the whole value as JSON; the columns before it repeat what must be unique, so that the
@@ -17,7 +19,9 @@ database itself refuses a second holder of an address or a name.
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
+from glassbridge.model.address import IPAddress
 from glassbridge.model.container import Container
+from glassbridge.model.driven import AddressLease, AddressPool, PoolId
 from glassbridge.model.endpoint import Endpoint, Sandbox
 from glassbridge.model.network import Network
 
@@ -30,27 +34,37 @@ SCHEMA_VERSION = 1
 """`PRAGMA user_version`."""
 
 STATE_LAYOUT = """
-CREATE TABLE networks (
+CREATE TABLE IF NOT EXISTS networks (
   id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, bridge TEXT NOT NULL UNIQUE, body TEXT NOT NULL
+) WITHOUT ROWID, STRICT;
+
+CREATE TABLE IF NOT EXISTS address_pools (
+  id TEXT PRIMARY KEY, body TEXT NOT NULL
 ) WITHOUT ROWID, STRICT;
 """
 
 RUN_LAYOUT = """
-CREATE TABLE sandboxes (
+CREATE TABLE IF NOT EXISTS sandboxes (
   id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, body TEXT NOT NULL
 ) WITHOUT ROWID, STRICT;
 
-CREATE TABLE endpoints (
+CREATE TABLE IF NOT EXISTS endpoints (
   id TEXT PRIMARY KEY, network TEXT NOT NULL, sandbox TEXT NOT NULL,
   ipv4 TEXT, ipv6 TEXT, host_end TEXT NOT NULL UNIQUE, ifname TEXT NOT NULL, body TEXT NOT NULL,
   UNIQUE (network, ipv4), UNIQUE (network, ipv6), UNIQUE (sandbox, ifname)
 ) WITHOUT ROWID, STRICT;
 
-CREATE TABLE containers (
+CREATE TABLE IF NOT EXISTS containers (
   id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, body TEXT NOT NULL
 ) WITHOUT ROWID, STRICT;
 
-CREATE TABLE settings (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID, STRICT;
+CREATE TABLE IF NOT EXISTS address_leases (
+  id TEXT PRIMARY KEY, body TEXT NOT NULL
+) WITHOUT ROWID, STRICT;
+
+CREATE TABLE IF NOT EXISTS settings (
+  key TEXT PRIMARY KEY, value TEXT NOT NULL
+) WITHOUT ROWID, STRICT;
 """
 
 
@@ -99,3 +113,17 @@ ENDPOINTS = Table(
 )
 
 CONTAINERS = Table("containers", Container, ("id", "name"), lambda c: (c.id, c.name))
+
+ADDRESS_POOLS = Table("address_pools", AddressPool, ("id",), lambda p: (p.id,))
+
+ADDRESS_LEASES = Table(
+    "address_leases",
+    AddressLease,
+    ("id",),
+    lambda lease: (lease_key(lease.pool, lease.address.ip),),
+)
+
+
+def lease_key(pool: PoolId, address: IPAddress) -> str:
+    """The id of a row of address_leases."""
+    return f"{pool} {address}"

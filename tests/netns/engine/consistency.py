@@ -9,14 +9,15 @@ from typing import Any
 
 from glassbridge.engine.engine import Engine
 from glassbridge.model.endpoint import EndpointState
-from glassbridge.model.kernel_names import ALIAS_PREFIX, DOOMED_GROUP, LINK_GROUP
+from glassbridge.model.kernel_names import ALIAS_PREFIX, DOOMED_GROUP, LINK_GROUP, shaper_name
 from glassbridge.plan.firewall import endpoint_elements, network_elements
 
 
 def check_consistency(engine: Engine) -> None:
     """Every link and element of ours has an owner in the store, and every owner has its own."""
     networks = [v.network for v in engine.networks()]
-    endpoints = [e.endpoint for v in engine.sandboxes() for e in v.endpoints]
+    known = [e.endpoint for v in engine.sandboxes() for e in v.endpoints]
+    endpoints = [e for e in known if e.state is not EndpointState.RESERVED]
     assert {e.state for e in endpoints} <= {EndpointState.ATTACHED}
 
     links = {k["ifname"]: k for k in _json("ip", "-j", "-d", "link")}
@@ -27,7 +28,9 @@ def check_consistency(engine: Engine) -> None:
         or str(link.get("ifalias", "")).startswith(ALIAS_PREFIX)
     }
     bridges = {n.bridge for n in networks if n.bridge in links}
-    assert ours == {e.host_end for e in endpoints} | bridges
+    cables = {e.host_end for e in endpoints if not e.has_foreign_cable}
+    shapers = {shaper_name(e.id) for e in endpoints if e.has_shaper}
+    assert ours == cables | shapers | (bridges - {n.bridge for n in networks if n.adopted})
     for endpoint in endpoints:
         network = next(n for n in networks if n.id == endpoint.network)
         assert links[endpoint.host_end]["master"] == network.bridge

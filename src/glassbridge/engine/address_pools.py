@@ -1,0 +1,37 @@
+"""Docker's remote IPAM: what the front-end calls."""
+
+from glassbridge.engine.host import Host
+from glassbridge.engine.jobs import Submit
+from glassbridge.engine.pooling import LeaseAddress, ReleasePool, RequestPool, ReturnAddress
+from glassbridge.engine.state import State
+from glassbridge.model.address import IPAddress, IPInterface
+from glassbridge.model.driven import AddressPool, PoolId, PoolWish
+
+
+class AddressPools:
+    """Thread-safe; each call blocks until it is committed."""
+
+    def __init__(self, state: State, submit: Submit, host: Host) -> None:
+        self._state = state
+        self._submit = submit
+        self._host = host
+
+    def pools(self) -> tuple[AddressPool, ...]:
+        """Every pool that Docker holds."""
+        return tuple(self._state.address_pools)
+
+    def request_pool(self, wish: PoolWish) -> AddressPool:
+        """Choose a free subnet, or take the named one; raises Conflict, PoolExhausted."""
+        return self._submit(RequestPool(wish, self._host)).result()
+
+    def release_pool(self, pool: PoolId) -> None:
+        """Forget it with all its leases; gone already is success."""
+        self._submit(ReleasePool(pool)).result()
+
+    def request_address(self, pool: PoolId, address: IPAddress | None) -> IPInterface:
+        """Lease an address, a certain one or the next."""
+        return self._submit(LeaseAddress(pool, address)).result()
+
+    def release_address(self, pool: PoolId, address: IPAddress) -> None:
+        """Take it back; gone already is success."""
+        self._submit(ReturnAddress(pool, address)).result()
