@@ -2,7 +2,9 @@
 
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future
+from threading import Lock
 
+from glassbridge.engine.checking import differences
 from glassbridge.engine.defining import DefineNetwork
 from glassbridge.engine.host import Host
 from glassbridge.engine.jobs import Submit
@@ -11,7 +13,10 @@ from glassbridge.engine.plugging import Plug
 from glassbridge.engine.state import State
 from glassbridge.engine.unplugging import Unplug, find_attachment
 from glassbridge.errors import GlassbridgeError, InvalidRequest, NotFound
+from glassbridge.kernel.nft import Nft
 from glassbridge.model.attachment import Attachment, AttachmentKey, AttachmentRequest
+from glassbridge.model.firewall import Family
+from glassbridge.model.kernel_names import NFT_TABLE
 from glassbridge.model.network import Managed, Network
 from glassbridge.model.requests import NetworkRequest
 
@@ -27,6 +32,8 @@ class Attachments:
         self._submit = submit
         self._host = host
         self._ailing = ailing
+        self._opening = Lock()
+        self._nft: Nft | None = None
         self._defined: dict[Managed, tuple[NetworkRequest, Network]] = {}
 
     def define(self, request: NetworkRequest) -> Network:
@@ -91,6 +98,48 @@ class Attachments:
             if e.container
         )
         return tuple(a for key in keys if (a := self.find(key)) is not None)
+
+    def differences(self, key: AttachmentKey) -> tuple[str, ...]:
+        """What of it the kernel has otherwise: link, address, route, firewall, shaping, setting.
+
+        Raises NotFound.
+        """
+        found = self.find(key)
+        if found is None:
+            raise NotFound(f"{key} is not attached")
+        return differences(found, self._firewall())
+
+    def obstacles(self, network: Managed | None) -> tuple[str, ...]:
+        """Why `add` could not work at present: no free address, nftables refused, ...; cheap."""
+        found = list(self._ailing())
+        known = None if network is None else self._state.managed(network)
+        if known is not None:
+            pools = [self._state.pool(known, s.prefix.version) for s in known.subnets]
+            found += [
+                f"no free address in {p.subnet.pool} of network {known.name}"
+                for p in pools
+                if p is not None and p.is_exhausted
+            ]
+        try:
+            if self._state.realised and not self._firewall().has_table(Family.INET, NFT_TABLE):
+                found.append("our firewall tables are gone")
+        except GlassbridgeError as error:
+            found.append(f"nftables: {error}")
+        return tuple(found)
+
+    def _firewall(self) -> Nft:
+        """Of our own: the writer's is busy while it commits."""
+        with self._opening:
+            if self._nft is None:
+                self._nft = Nft()
+            return self._nft
+
+    def close(self) -> None:
+        """Close what was opened to look at the firewall."""
+        with self._opening:
+            if self._nft is not None:
+                self._nft.close()
+                self._nft = None
 
     def retain(self, network: Managed, valid: Collection[AttachmentKey]) -> tuple[str, ...]:
         """Delete every attachment of a network but the valid ones; returns what could not be."""

@@ -7,15 +7,15 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import assert_never
 
+from glassbridge.engine.attachment_repairs import DropUncabled, RestoreShaping
 from glassbridge.engine.detaching import Detach, Disconnect
 from glassbridge.engine.host import Host
 from glassbridge.engine.jobs import Job, Submit
-from glassbridge.engine.leaving import Forget, has_lost_its_cable
 from glassbridge.engine.repairs import (
     HoldPorts,
     LoadFirewall,
@@ -24,7 +24,6 @@ from glassbridge.engine.repairs import (
     RestoreNetwork,
     Sweep,
     Unwind,
-    has_link,
 )
 from glassbridge.engine.state import State
 from glassbridge.errors import GlassbridgeError
@@ -41,7 +40,7 @@ from glassbridge.model.kernel_events import (
     RouteChanged,
     RulesetChanged,
 )
-from glassbridge.model.kernel_names import NFT_TABLE
+from glassbridge.model.kernel_names import NFT_TABLE, shaper_name
 from glassbridge.model.network import Ifname
 from glassbridge.model.views import Recovery
 from glassbridge.plan.diff import compare
@@ -133,8 +132,14 @@ class Healer:
         endpoint = self._state.endpoint_at(ifname)
         if endpoint is not None:
             return endpoint.state is EndpointState.ATTACHED
+        if any(shaper_name(e.id) == ifname for e in self._shaped()):
+            return True
         realised = tuple(self._state.realised)
         return any(n.bridge == ifname for n in self._state.networks if n.id in realised)
+
+    def _shaped(self) -> Iterable[Endpoint]:
+        known = tuple(self._state.endpoints.values())
+        return (e for e in known if e.has_shaper and e.state is EndpointState.ATTACHED)
 
     def _run(self) -> None:
         while (ailments := self._next_ailments()) is not None:
@@ -158,14 +163,15 @@ class Healer:
     def _recover_unfinished(self) -> None:
         """What a crash left between intent and settlement is taken away: nobody was answered."""
         for endpoint in tuple(self._state.endpoints.values()):
-            if endpoint.state in (EndpointState.ATTACHED, EndpointState.RESERVED):
+            if endpoint.state is EndpointState.ATTACHED:
                 continue
             siblings = [
                 e
                 for e in self._state.endpoints_of(endpoint.sandbox)
                 if e.state is EndpointState.ATTACHED
             ]
-            if siblings:
+            # one of CNI's or netavark's carries nothing that a sibling could inherit
+            if siblings and not endpoint.container:
                 self._disconnect(endpoint)
             else:
                 self._submit(Unwind(endpoint)).result()
@@ -219,15 +225,19 @@ class Healer:
         networks = [n for n in state.networks if n.id in state.realised]
         # one that is just being attached is not missing, and its link is no stray: the order of
         # the looks and each job's own look at its turn see to that
-        endpoints = tuple(e for e in tuple(state.endpoints.values()) if has_link(e))
+        endpoints = tuple(state.endpoints.values())
         difference = compare(networks, endpoints, read_links(self._links))
         self._repair([(n.bridge, RestoreNetwork(n.id)) for n in difference.missing_networks], work)
         loose = (*difference.missing_endpoints, *difference.unplugged_endpoints)
         self._repair([(e.host_end, RestoreEndpoint(e.id)) for e in loose], work)
+        unshaped = difference.unshaped_endpoints
+        self._repair([(e.host_end, RestoreShaping(e.id)) for e in unshaped], work)
+        for endpoint in difference.uncabled_endpoints:
+            if self._submit(DropUncabled(endpoint.id)).result():
+                work.removed.append(endpoint.host_end)
         strays = (*difference.stray_links, *difference.stray_bridges)
         if strays:
             work.removed += self._submit(Sweep(strays)).result()
-        self._drop_unplugged(difference.missing_endpoints, work)
 
     def _repair(self, jobs: Sequence[tuple[str, Job[bool]]], work: _Work) -> None:
         """Have them all done, and note which were needed and which could not be done."""
@@ -238,19 +248,6 @@ class Healer:
             except GlassbridgeError as error:
                 _log.warning("%s cannot be put back: %s", what, error)
                 work.failed.append(f"{what}: {error}")
-
-    def _drop_unplugged(self, missing: Sequence[Endpoint], work: _Work) -> None:
-        """Endpoints of Docker's whose cable ended with its namespace: dockerd may never say so."""
-        for endpoint in missing:
-            sandbox = self._state.sandboxes.get(endpoint.sandbox)
-            if sandbox is None or sandbox.kind is not SandboxKind.DOCKER:
-                continue
-            try:
-                self._submit(Forget(endpoint.id, has_lost_its_cable)).result()
-            except GlassbridgeError as error:
-                _log.warning("dropping %s: %s", sandbox.name, error)
-            else:
-                work.removed.append(sandbox.name)
 
     def _drop_dead(self, work: _Work) -> None:
         """Attached namespaces that ended without a detach; containers have their own watch."""

@@ -10,14 +10,16 @@ from glassbridge.engine.jobs import Job
 from glassbridge.engine.state import State
 from glassbridge.errors import GlassbridgeError, NotFound
 from glassbridge.kernel.executor import Executor
-from glassbridge.model.endpoint import Endpoint, EndpointId, EndpointState, Sandbox, SandboxKind
+from glassbridge.model.endpoint import Endpoint, EndpointId, EndpointState, Sandbox
 from glassbridge.model.firewall import Element
+from glassbridge.model.kernel_names import shaper_name
 from glassbridge.model.network import Ifname, NetworkId
-from glassbridge.plan.endpoint import held_ports, plan_cable, plan_plug
+from glassbridge.plan.endpoint import held_ports, plan_cable, plan_plug, plan_unwind
 from glassbridge.plan.firewall import endpoint_elements, network_elements
 from glassbridge.plan.foreign_firewall import ForeignChain
 from glassbridge.plan.network import plan_realise, plan_restore_bridge
 from glassbridge.plan.operations import DoomLink, LoadRuleset, OpenPath, Operation
+from glassbridge.plan.sandbox_end import plan_remove_routes
 from glassbridge.store.store import Store
 
 
@@ -115,8 +117,7 @@ class RestoreNetwork(Job[bool]):
 class RestoreEndpoint(Job[bool]):
     """Put a vanished cable back, or plug a loose one in; true if it was needed.
 
-    The namespace may be gone as well: then there is nothing to be restored. Nor where the other
-    end would have to be made in a namespace of dockerd's.
+    The namespace may be gone as well: then there is nothing to be restored.
     """
 
     def __init__(self, endpoint: EndpointId) -> None:
@@ -130,12 +131,12 @@ class RestoreEndpoint(Job[bool]):
             return ()
         sandbox = state.sandboxes[endpoint.sandbox]
         network = state.networks[endpoint.network]
-        stands = executor.has_link(endpoint.host_end)
-        mendable = stands if sandbox.kind is SandboxKind.DOCKER else _is_alive(sandbox, executor)
-        if not mendable or executor.is_plugged(endpoint.host_end, network.bridge):
+        if not _is_alive(sandbox, executor) or executor.is_plugged(
+            endpoint.host_end, network.bridge
+        ):
             return ()
         self._needed = True
-        if stands:
+        if executor.has_link(endpoint.host_end):
             return plan_plug(network, endpoint)
         return plan_cable(network, endpoint, sandbox.netns)
 
@@ -151,8 +152,12 @@ class Unwind(Job[None]):
         self._endpoint = endpoint
 
     def plan(self, state: State, executor: Executor) -> tuple[Operation, ...]:
-        self.doomed = (self._endpoint,)
-        return (DoomLink(self._endpoint.host_end),)
+        endpoint = self._endpoint
+        self.doomed = (endpoint,)
+        sandbox = state.sandboxes.get(endpoint.sandbox)
+        if sandbox is None or not _is_alive(sandbox, executor):
+            return plan_unwind(endpoint)
+        return (*plan_remove_routes(endpoint, sandbox.netns), *plan_unwind(endpoint))
 
     def reaped(self, state: State, store: Store) -> None:
         sandbox = self._endpoint.sandbox
@@ -174,18 +179,14 @@ class Sweep(Job[tuple[Ifname, ...]]):
         self._strays = strays
 
     def plan(self, state: State, executor: Executor) -> tuple[Operation, ...]:
-        known = {e.host_end for e in state.endpoints.values() if has_link(e)}
+        known = {e.host_end for e in state.endpoints.values()}
+        known |= {shaper_name(e.id) for e in state.endpoints.values() if e.has_shaper}
         known |= {state.networks[n].bridge for n in state.realised}
         self.swept = tuple(s for s in self._strays if s not in known)
         return tuple(DoomLink(s) for s in self.swept)
 
     def result(self, state: State) -> tuple[Ifname, ...]:
         return self.swept
-
-
-def has_link(endpoint: Endpoint) -> bool:
-    """Whether there is a cable, or will be, or was: one that is only reserved has none."""
-    return endpoint.state is not EndpointState.RESERVED
 
 
 def _is_alive(sandbox: Sandbox, executor: Executor) -> bool:

@@ -16,7 +16,8 @@ from typing import Any
 
 from glassbridge.errors import KernelRefused, Unavailable
 from glassbridge.kernel.nft_elements import Change, Changes, ElementSocket, is_carried
-from glassbridge.plan.nft_script import add_script, remove_script
+from glassbridge.model.firewall import Element, Family
+from glassbridge.plan.nft_script import add_script, get_script, remove_script, value_text
 
 _LIBRARY = "libnftables.so.1"
 _STDERR = 2
@@ -84,6 +85,21 @@ class Nft:
         """`nft -a -t list WHAT`: as a person reads it, with handles, without elements."""
         with _quiet():
             return self._run(f"list {what}\n", _OUTPUT_HANDLE | _OUTPUT_TERSE)
+
+    def holds(self, element: Element) -> bool:
+        """Whether an element is there, with its value; raises KernelRefused for other reasons."""
+        try:
+            found = self._run(get_script(element), 0)
+        except KernelRefused as error:
+            if error.errno == errno.ENOENT:
+                return False
+            raise
+        return value_text(element) in found
+
+    def has_table(self, family: Family, name: str) -> bool:
+        """Whether a table is there; raises KernelRefused where nftables does not work."""
+        tables = self.list_json("tables")
+        return any(t["table"]["family"] == family and t["table"]["name"] == name for t in tables)
 
     def generation(self) -> int:
         """The ruleset's generation: it changes with every transaction, whoever made it."""

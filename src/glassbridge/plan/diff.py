@@ -8,7 +8,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from glassbridge.model.endpoint import Endpoint
-from glassbridge.model.kernel_names import ALIAS_PREFIX, DOOMED_GROUP, LINK_GROUP
+from glassbridge.model.kernel_names import ALIAS_PREFIX, DOOMED_GROUP, LINK_GROUP, shaper_name
 from glassbridge.model.network import Ifname, Network, NetworkId
 from glassbridge.model.topology import Link
 
@@ -21,6 +21,10 @@ class Difference:
     missing_endpoints: tuple[Endpoint, ...]
     unplugged_endpoints: tuple[Endpoint, ...]
     """The veth pair is there, its host end is not a port of the bridge."""
+    unshaped_endpoints: tuple[Endpoint, ...]
+    """The ifb device is gone through which they send."""
+    uncabled_endpoints: tuple[Endpoint, ...]
+    """The veth pair was another's, and is gone."""
     stray_links: tuple[Ifname, ...]
     """Host ends of ours that belong to no endpoint."""
     stray_bridges: tuple[Ifname, ...]
@@ -35,14 +39,22 @@ def compare(
     bridges: dict[NetworkId, Link] = {
         n.id: by_name[n.bridge] for n in networks if n.bridge in by_name
     }
-    missing = tuple(e for e in endpoints if not _is_ours(by_name.get(e.host_end), e))
+    own = [e for e in endpoints if not e.has_foreign_cable]
+    missing = tuple(e for e in own if not _is_ours(by_name.get(e.host_end), e))
     gone = {e.id for e in missing}
     unplugged = tuple(
         e
-        for e in endpoints
+        for e in own
         if e.id not in gone and not _is_plugged(by_name[e.host_end], bridges.get(e.network))
     )
-    return Difference(missing_networks, missing, unplugged, *_strays(networks, endpoints, links))
+    unshaped = tuple(
+        e
+        for e in endpoints
+        if e.id not in gone and e.has_shaper and shaper_name(e.id) not in by_name
+    )
+    uncabled = tuple(e for e in endpoints if e.has_foreign_cable and e.host_end not in by_name)
+    strays = _strays(networks, endpoints, links)
+    return Difference(missing_networks, missing, unplugged, unshaped, uncabled, *strays)
 
 
 def _stands(network: Network, by_name: dict[Ifname, Link]) -> bool:
@@ -63,6 +75,7 @@ def _strays(
 ) -> tuple[tuple[Ifname, ...], tuple[Ifname, ...]]:
     """Links whose group or alias says that they are ours and that nothing desired explains."""
     known: set[str] = {e.host_end for e in endpoints} | {n.bridge for n in networks}
+    known |= {shaper_name(e.id) for e in endpoints if e.has_shaper}
     strays = [
         link
         for link in links
@@ -70,6 +83,6 @@ def _strays(
         and (link.group in (LINK_GROUP, DOOMED_GROUP) or link.alias.startswith(ALIAS_PREFIX))
     ]
     return (
-        tuple(Ifname(s.ifname) for s in strays if s.kind == "veth"),
+        tuple(Ifname(s.ifname) for s in strays if s.kind in ("veth", "ifb")),
         tuple(Ifname(s.ifname) for s in strays if s.kind == "bridge"),
     )

@@ -27,11 +27,12 @@ from glassbridge.plan.sandbox_end import (
     NOTHING,
     Found,
     default_routes,
+    plan_remove_routes,
     plan_routes,
     plan_sandbox_end,
     plan_settings,
 )
-from glassbridge.plan.shaping import plan_shaping, plan_unshape
+from glassbridge.plan.shaping import plan_remove_shaper, plan_shaping, plan_unshape
 
 
 def plan_attach(
@@ -55,6 +56,8 @@ def plan_attach(
 def plan_cable(network: Network, endpoint: Endpoint, netns: str) -> tuple[Operation, ...]:
     """Make a cable again that vanished; ports and firewall elements stand all the while."""
     return (
+        *plan_remove_shaper(endpoint),
+        *plan_remove_routes(endpoint, netns),
         *_connect(network, endpoint, netns, NOTHING),
         _announce(endpoint, netns),
     )

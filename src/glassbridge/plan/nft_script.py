@@ -8,6 +8,8 @@ from enum import StrEnum
 from ipaddress import IPv6Address
 from typing import assert_never
 
+from msgspec.structs import replace
+
 from glassbridge.errors import InvalidRequest
 from glassbridge.model.firewall import (
     Accept,
@@ -73,6 +75,16 @@ def remove_script(elements: Iterable[Element]) -> str:
     """
     kept = tuple(elements)
     return add_script(kept) + _element_commands("delete", kept)
+
+
+def get_script(element: Element) -> str:
+    """Ask for one element by its key; ENOENT says that it is not there."""
+    return _element_commands("get", [replace(element, value=None)])
+
+
+def value_text(element: Element) -> str:
+    """What stands behind the colon of an element; empty for one of a set."""
+    return _element(element).removeprefix(_element(replace(element, value=None)))
 
 
 def delete_tables_script() -> str:

@@ -17,41 +17,67 @@ from glassbridge.plan.interface_operations import (
     UnredirectIngress,
 )
 from glassbridge.plan.operations import (
+    DeleteLink,
     DoomLink,
     Operation,
 )
 
 _BITS = 8
 
+Limit = tuple[int, int]
+"""Bytes per second, and bytes at once."""
+
+
+def ingress_limit(endpoint: Endpoint) -> Limit | None:
+    """How fast an endpoint may receive; None: as it comes."""
+    wish = endpoint.shaping
+    return None if wish is None else _limit(wish.ingress_rate, wish.ingress_burst)
+
+
+def egress_limit(endpoint: Endpoint) -> Limit | None:
+    """How fast an endpoint may send; None: as it likes."""
+    wish = endpoint.shaping
+    return None if wish is None else _limit(wish.egress_rate, wish.egress_burst)
+
 
 def plan_shaping(endpoint: Endpoint) -> Iterable[Operation]:
     """Limit what an endpoint receives and sends; its host end is there."""
-    wish, host_end = endpoint.shaping, endpoint.host_end
-    if wish is None:
-        return
-    if wish.ingress_rate:
-        yield LimitRate(host_end, *_in_bytes(wish.ingress_rate, wish.ingress_burst))
-    if endpoint.has_shaper:
-        shaper = shaper_name(endpoint.id)
+    host_end, shaper = endpoint.host_end, shaper_name(endpoint.id)
+    if (limit := ingress_limit(endpoint)) is not None:
+        yield LimitRate(host_end, *limit)
+    if (limit := egress_limit(endpoint)) is not None:
         yield CreateShaper(shaper, endpoint.alias)
-        yield LimitRate(shaper, *_in_bytes(wish.egress_rate, wish.egress_burst))
+        yield LimitRate(shaper, *limit)
         yield RedirectIngress(host_end, shaper)
 
 
 def plan_unshape(endpoint: Endpoint) -> Iterable[Operation]:
     """Take the limits away: those on the host end go with it, where the cable is ours."""
-    wish, host_end = endpoint.shaping, endpoint.host_end
-    if wish is None:
-        return
-    shaper = shaper_name(endpoint.id)
     if endpoint.has_foreign_cable:
-        if endpoint.has_shaper:
-            yield UnredirectIngress(host_end, shaper)
-        if wish.ingress_rate:
-            yield UnlimitRate(host_end, *_in_bytes(wish.ingress_rate, wish.ingress_burst))
+        yield from _lift(endpoint)
     if endpoint.has_shaper:
-        yield DoomLink(shaper)
+        yield DoomLink(shaper_name(endpoint.id))
 
 
-def _in_bytes(rate: int, burst: int) -> tuple[int, int]:
-    return max(rate // _BITS, 1), max(burst // _BITS, 1)
+def plan_reshape(endpoint: Endpoint) -> Iterable[Operation]:
+    """Put the limits back, whichever of them stand."""
+    yield from _lift(endpoint)
+    yield from plan_remove_shaper(endpoint)
+    yield from plan_shaping(endpoint)
+
+
+def plan_remove_shaper(endpoint: Endpoint) -> Iterable[Operation]:
+    """Delete an ifb device that may have outlived its cable."""
+    if endpoint.has_shaper:
+        yield DeleteLink(shaper_name(endpoint.id))
+
+
+def _lift(endpoint: Endpoint) -> Iterable[Operation]:
+    if endpoint.has_shaper:
+        yield UnredirectIngress(endpoint.host_end, shaper_name(endpoint.id))
+    if (limit := ingress_limit(endpoint)) is not None:
+        yield UnlimitRate(endpoint.host_end, *limit)
+
+
+def _limit(rate: int, burst: int) -> Limit | None:
+    return (max(rate // _BITS, 1), max(burst // _BITS, 1)) if rate else None

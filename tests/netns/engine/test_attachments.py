@@ -11,9 +11,11 @@ from typing import Any
 import pytest
 from tests.netns.engine.attachment_requests import PODS, key_of, pods, request
 from tests.netns.engine.consistency import check_consistency
+from tests.netns.engine.seeing import eventually
 
 from glassbridge.engine.engine import Engine
 from glassbridge.errors import Conflict
+from glassbridge.model.attachment import ForeignCable
 from glassbridge.model.endpoint import (
     LinkSettings,
     PortWish,
@@ -21,6 +23,9 @@ from glassbridge.model.endpoint import (
     Shaping,
     StaticRoute,
 )
+from glassbridge.model.kernel_names import shaper_name
+from glassbridge.model.network import Ifname
+from glassbridge.model.options import BRIDGE_NAME
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 Make = Callable[[str], str]
@@ -181,3 +186,78 @@ def test_shaped_traffic_flows_and_is_limited(engine: Engine, make_netns: Make, i
     (shaper,) = [k["ifname"] for k in host_links() if k["ifname"].startswith("gbifb")]
     (root,) = tc("-s", "qdisc", "show", "dev", shaper)
     assert root["packets"] >= 3
+
+
+def test_a_cable_that_vanished_comes_back_as_it_was(
+    engine: Engine, make_netns: Make, inside: Run
+) -> None:
+    netns = make_netns("one")
+    engine.attachments.define(pods())
+    made = engine.attachments.add(
+        request(
+            "c1",
+            netns,
+            default_routes=(ip_address("10.88.0.1"),),
+            routes=(StaticRoute(destination=ip_network("10.7.0.0/16"), kind=RouteKind.BLACKHOLE),),
+            settings=LinkSettings(mtu=1400, queue_length=77),
+            shaping=SHAPING,
+        )
+    )
+    before = shown(inside, netns, "route")
+    subprocess.run(["ip", "link", "del", made.endpoint.host_end], check=True)
+    eventually(lambda: engine.attachments.differences(key_of("c1")) == ())
+    assert shown(inside, netns, "route") == before
+    assert shown(inside, netns, "link", "show", "eth0")[0]["txqlen"] == 77
+    shaper = shaper_name(made.endpoint.id)
+    subprocess.run(["ip", "link", "del", shaper], check=True)
+    eventually(lambda: engine.attachments.differences(key_of("c1")) == ())
+    assert bandwidth(shaper) == (16_000_000, 80_000)
+    check_consistency(engine)
+
+
+def test_a_cable_of_another_plugin_is_served_and_left_alone(
+    engine: Engine, make_netns: Make, inside: Run
+) -> None:
+    netns = make_netns("one")
+    for command in (
+        "link add cni0 type bridge",
+        "addr add 10.88.0.1/16 dev cni0",
+        "link set cni0 up",
+        "link add theirs type veth peer name eth0 netns one",
+        "link set theirs master cni0 up",
+        "-n one addr add 10.88.0.9/16 dev eth0",
+        "-n one link set eth0 up",
+    ):
+        subprocess.run(["ip", *command.split()], check=True)
+    engine.attachments.define(pods(options={BRIDGE_NAME: "cni0"}))
+    cable = ForeignCable(
+        host_end=Ifname("theirs"),
+        bridge=Ifname("cni0"),
+        addresses=(ip_interface("10.88.0.9/16"),),
+    )
+    made = engine.attachments.add(
+        request(
+            "c1",
+            netns,
+            cable=cable,
+            mac="02:00:00:00:00:09",
+            settings=LinkSettings(mtu=1300),
+            shaping=SHAPING,
+            ports=(PortWish(container_port=80, host_ports=(8080, 8080)),),
+        )
+    )
+    (link,) = shown(inside, netns, "link", "show", "eth0")
+    assert (link["address"], link["mtu"]) == ("02:00:00:00:00:09", 1300)
+    assert bandwidth("theirs") == (8_000_000, 40_000)
+    assert inside(netns, "ping", "-c1", "-W2", "10.88.0.1").returncode == 0
+    assert engine.attachments.differences(made.key) == ()
+    check_consistency(engine)
+    engine.attachments.delete(made.key)
+    (port,) = [k for k in host_links() if k["ifname"] == "theirs"]
+    assert (port["master"], port["qdisc"]) == ("cni0", "noqueue")
+    check_consistency(engine)
+
+    engine.attachments.add(request("c1", netns, cable=cable, shaping=SHAPING))
+    subprocess.run(["ip", "link", "del", "theirs"], check=True)
+    eventually(lambda: engine.attachments.find(made.key) is None)
+    check_consistency(engine)

@@ -1,0 +1,73 @@
+"""Jobs that mend what attachments of CNI and netavark have beyond a cable of ours."""
+
+from glassbridge.engine.jobs import Job
+from glassbridge.engine.state import State
+from glassbridge.engine.unplugging import forget_empty_sandbox
+from glassbridge.kernel.executor import Executor
+from glassbridge.model.endpoint import EndpointId, EndpointState
+from glassbridge.model.kernel_names import shaper_name
+from glassbridge.plan.endpoint import plan_detach
+from glassbridge.plan.operations import Operation
+from glassbridge.plan.shaping import plan_reshape
+from glassbridge.store.store import Store
+
+
+class RestoreShaping(Job[bool]):
+    """Put a vanished ifb device back: what leads into nothing is dropped by the kernel.
+
+    True if it was needed.
+    """
+
+    def __init__(self, endpoint: EndpointId) -> None:
+        super().__init__()
+        self._id = endpoint
+        self._needed = False
+
+    def plan(self, state: State, executor: Executor) -> tuple[Operation, ...]:
+        endpoint = state.endpoints.get(self._id)
+        if (
+            endpoint is None
+            or endpoint.state is not EndpointState.ATTACHED
+            or executor.has_link(shaper_name(endpoint.id))
+            or not executor.has_link(endpoint.host_end)
+        ):
+            return ()
+        self._needed = True
+        return tuple(plan_reshape(endpoint))
+
+    def result(self, state: State) -> bool:
+        return self._needed
+
+
+class DropUncabled(Job[bool]):
+    """Forget an endpoint whose cable, an earlier plugin's, is gone; true if it was so."""
+
+    def __init__(self, endpoint: EndpointId) -> None:
+        super().__init__()
+        self._id = endpoint
+
+    def plan(self, state: State, executor: Executor) -> tuple[Operation, ...]:
+        endpoint = state.endpoints.get(self._id)
+        if (
+            endpoint is None
+            or endpoint.state is not EndpointState.ATTACHED
+            or executor.has_link(endpoint.host_end)
+        ):
+            return ()
+        self.doomed = (state.mark(endpoint, state=EndpointState.DETACHING),)
+        return plan_detach(state.networks[endpoint.network], endpoint)
+
+    def intend(self, state: State, store: Store) -> None:
+        for endpoint in self.doomed:
+            store.put_endpoint(endpoint)
+
+    def abandon(self, state: State, store: Store) -> None:
+        for endpoint in self.doomed:
+            store.put_endpoint(state.mark(endpoint, state=EndpointState.ATTACHED))
+
+    def reaped(self, state: State, store: Store) -> None:
+        for endpoint in self.doomed:
+            forget_empty_sandbox(state, store, endpoint)
+
+    def result(self, state: State) -> bool:
+        return bool(self.doomed)
