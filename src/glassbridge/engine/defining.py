@@ -4,12 +4,11 @@ from msgspec.structs import replace
 
 from glassbridge.engine.host import REALISED, Host, encode_realised
 from glassbridge.engine.jobs import Job
-from glassbridge.engine.networks import define_network
+from glassbridge.engine.networks import define_network, registry_name
 from glassbridge.engine.state import State
-from glassbridge.errors import Conflict, GlassbridgeError, InvalidRequest
+from glassbridge.errors import Conflict, GlassbridgeError
 from glassbridge.ipam.subnets import plan_subnets
 from glassbridge.kernel.executor import Executor
-from glassbridge.model.names import check_network_name
 from glassbridge.model.network import GatewayMode, Managed, Network, Subnet
 from glassbridge.model.options import parse_options
 from glassbridge.model.requests import NetworkRequest, SubnetWish
@@ -111,17 +110,6 @@ class DefineNetwork(Job[Network]):
     def result(self, state: State) -> Network:
         assert self._after is not None
         return self._after
-
-
-def registry_name(state: State, managed: Managed, wished: str) -> str:
-    """The engine's own name for its network, or one that says whose it is where that is taken."""
-    try:
-        name = check_network_name(wished)
-    except InvalidRequest:
-        name = ""
-    if name and state.networks.named(name) is None:
-        return name
-    return check_network_name(f"{managed.by}-{wished}")
 
 
 def _as_found(network: Network, executor: Executor) -> Network:

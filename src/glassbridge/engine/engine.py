@@ -10,15 +10,18 @@ from typing import TypeVar
 from msgspec.structs import replace
 
 from glassbridge import __version__
+from glassbridge.engine.address_pools import AddressPools
 from glassbridge.engine.attaching import Attach
 from glassbridge.engine.attachments import Attachments
 from glassbridge.engine.container_stack import ContainerStacks
 from glassbridge.engine.containers import Containers
 from glassbridge.engine.detaching import Detach
+from glassbridge.engine.driver import Driver
 from glassbridge.engine.healing import Healer
 from glassbridge.engine.host import Host
 from glassbridge.engine.jobs import Job
 from glassbridge.engine.loading import load_state, netns_identity
+from glassbridge.engine.management import refuse_managed, refuse_member
 from glassbridge.engine.name_files import NameFiles
 from glassbridge.engine.names import Names
 from glassbridge.engine.networks import (
@@ -33,10 +36,11 @@ from glassbridge.engine.shutdown import TakeDown
 from glassbridge.engine.views import all_sandboxes, network_view, sandbox_view
 from glassbridge.engine.wishes import foreign_sandbox
 from glassbridge.engine.writer import Writer
-from glassbridge.errors import Conflict, NotFound
+from glassbridge.errors import Conflict, InvalidRequest, NotFound
 from glassbridge.kernel.executor import Executor
 from glassbridge.kernel.netns import unmake_shared_mount
 from glassbridge.model.container import ContainerState, NetworkWish
+from glassbridge.model.endpoint import EndpointId, SandboxKind
 from glassbridge.model.kernel_names import DEFAULT_NETWORK
 from glassbridge.model.network import Network
 from glassbridge.model.requests import AttachRequest, ConnectRequest, NetworkRequest, RunRequest
@@ -86,6 +90,8 @@ class Engine:
         files = NameFiles(self._state, runtime, self.names.servers_of)
         self._containers = Containers(self._state, self._submit, stacks, runtime, files)
         self._healer = Healer(self._state, self._submit, self._host)
+        self.driver = Driver(self._state, self._submit, self._host)
+        self.ipam = AddressPools(self._state, self._submit, self._host)
         self.attachments = Attachments(
             self._state, self._submit, self._host, lambda: self._healer.failures
         )
@@ -142,6 +148,9 @@ class Engine:
             )
         for container in self._state.containers:
             self._containers.remove(container.id, force=True)
+        for sandbox in self._state.sandboxes:
+            if sandbox.kind is SandboxKind.DOCKER:
+                self.driver.forget(EndpointId(sandbox.id))
         for future in [self._submit(Detach(s.id)) for s in self._state.sandboxes]:
             future.result()
         notes = self._submit(TakeDown(self._host)).result()
@@ -150,6 +159,8 @@ class Engine:
 
     def create_network(self, request: NetworkRequest) -> Network:
         """Define a network and make its bridge."""
+        if request.managed is not None:
+            raise InvalidRequest(f"network {request.name}: only its engine can create it")
         return self._submit(CreateNetwork(request, self._host)).result()
 
     def networks(self, *, members: bool = True) -> tuple[NetworkView, ...]:
@@ -165,7 +176,8 @@ class Engine:
 
     def remove_network(self, ref: str) -> Network:
         """Remove a network without endpoints."""
-        return self._submit(RemoveNetwork(ref)).result()
+        network = refuse_managed(self._state.network(ref))
+        return self._submit(RemoveNetwork(network.id)).result()
 
     def prune_networks(self) -> tuple[Network, ...]:
         """Remove every network that nothing uses."""
@@ -180,12 +192,14 @@ class Engine:
     def connect(self, network_ref: str, request: ConnectRequest) -> SandboxView:
         """Plug a sandbox into one more network; a stopped container joins at its next start."""
         network = self._realise(network_ref)
+        refuse_member(self._state, self._state.find(request.container))
         wish = replace(request.wish, network=network.name)
         return self._containers.connect(network, request.container, wish)
 
     def disconnect(self, network_ref: str, container_ref: str) -> SandboxView:
         """Pull a sandbox out of a network."""
-        return self._containers.disconnect(self._state.network(network_ref), container_ref)
+        network = refuse_managed(self._state.network(network_ref))
+        return self._containers.disconnect(network, container_ref)
 
     def attach(self, request: AttachRequest) -> SandboxView:
         """Give a process or a namespace its network stack."""
@@ -210,6 +224,7 @@ class Engine:
                 f"{sandbox.name} is a container of the runtime",
                 hint=f"glassbridge stop {sandbox.name}, or: glassbridge network disconnect",
             )
+        refuse_member(self._state, sandbox.id)
         return self._submit(Detach(sandbox.id))
 
     def sandboxes(self) -> tuple[SandboxView, ...]:
@@ -248,7 +263,8 @@ class Engine:
         return self._submit_realise(ref).result()
 
     def _submit_realise(self, ref: str) -> Future[Network]:
-        network = self._state.network(ref)
+        """Whoever joins a network of ours comes by here."""
+        network = refuse_managed(self._state.network(ref))
         if network.id not in self._state.realised:
             return self._submit(Realise(network.id, self._host))
         stands: Future[Network] = Future()

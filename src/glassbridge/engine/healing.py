@@ -16,6 +16,7 @@ from glassbridge.engine.attachment_repairs import DropUncabled, RestoreShaping
 from glassbridge.engine.detaching import Detach, Disconnect
 from glassbridge.engine.host import Host
 from glassbridge.engine.jobs import Job, Submit
+from glassbridge.engine.leaving import Forget, has_lost_its_cable
 from glassbridge.engine.repairs import (
     HoldPorts,
     LoadFirewall,
@@ -24,6 +25,7 @@ from glassbridge.engine.repairs import (
     RestoreNetwork,
     Sweep,
     Unwind,
+    has_link,
 )
 from glassbridge.engine.state import State
 from glassbridge.errors import GlassbridgeError
@@ -163,7 +165,7 @@ class Healer:
     def _recover_unfinished(self) -> None:
         """What a crash left between intent and settlement is taken away: nobody was answered."""
         for endpoint in tuple(self._state.endpoints.values()):
-            if endpoint.state is EndpointState.ATTACHED:
+            if endpoint.state in (EndpointState.ATTACHED, EndpointState.RESERVED):
                 continue
             siblings = [
                 e
@@ -225,7 +227,7 @@ class Healer:
         networks = [n for n in state.networks if n.id in state.realised]
         # one that is just being attached is not missing, and its link is no stray: the order of
         # the looks and each job's own look at its turn see to that
-        endpoints = tuple(state.endpoints.values())
+        endpoints = tuple(e for e in tuple(state.endpoints.values()) if has_link(e))
         difference = compare(networks, endpoints, read_links(self._links))
         self._repair([(n.bridge, RestoreNetwork(n.id)) for n in difference.missing_networks], work)
         loose = (*difference.missing_endpoints, *difference.unplugged_endpoints)
@@ -238,6 +240,7 @@ class Healer:
         strays = (*difference.stray_links, *difference.stray_bridges)
         if strays:
             work.removed += self._submit(Sweep(strays)).result()
+        self._drop_unplugged(difference.missing_endpoints, work)
 
     def _repair(self, jobs: Sequence[tuple[str, Job[bool]]], work: _Work) -> None:
         """Have them all done, and note which were needed and which could not be done."""
@@ -248,6 +251,19 @@ class Healer:
             except GlassbridgeError as error:
                 _log.warning("%s cannot be put back: %s", what, error)
                 work.failed.append(f"{what}: {error}")
+
+    def _drop_unplugged(self, missing: Sequence[Endpoint], work: _Work) -> None:
+        """Endpoints of Docker's whose cable ended with its namespace: dockerd may never say so."""
+        for endpoint in missing:
+            sandbox = self._state.sandboxes.get(endpoint.sandbox)
+            if sandbox is None or sandbox.kind is not SandboxKind.DOCKER:
+                continue
+            try:
+                self._submit(Forget(endpoint.id, has_lost_its_cable)).result()
+            except GlassbridgeError as error:
+                _log.warning("dropping %s: %s", sandbox.name, error)
+            else:
+                work.removed.append(sandbox.name)
 
     def _drop_dead(self, work: _Work) -> None:
         """Attached namespaces that ended without a detach; containers have their own watch."""

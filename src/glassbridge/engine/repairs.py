@@ -7,10 +7,11 @@ from collections.abc import Iterable, Sequence
 
 from glassbridge.engine.host import Host
 from glassbridge.engine.jobs import Job
+from glassbridge.engine.publishing import port_keepers
 from glassbridge.engine.state import State
 from glassbridge.errors import GlassbridgeError, NotFound
 from glassbridge.kernel.executor import Executor
-from glassbridge.model.endpoint import Endpoint, EndpointId, EndpointState, Sandbox
+from glassbridge.model.endpoint import Endpoint, EndpointId, EndpointState, Sandbox, SandboxKind
 from glassbridge.model.firewall import Element
 from glassbridge.model.kernel_names import shaper_name
 from glassbridge.model.network import Ifname, NetworkId
@@ -77,7 +78,7 @@ class HoldPorts(Job[tuple[str, ...]]):
             if endpoint.state is EndpointState.ATTACHED:
                 for port in held_ports(state.networks[endpoint.network], endpoint):
                     try:
-                        executor.ports.hold(port)
+                        executor.ports.hold(port, port_keepers(endpoint))
                     except GlassbridgeError as error:
                         self._failed.append(f"{state.sandboxes[endpoint.sandbox].name}: {error}")
         return ()
@@ -117,7 +118,8 @@ class RestoreNetwork(Job[bool]):
 class RestoreEndpoint(Job[bool]):
     """Put a vanished cable back, or plug a loose one in; true if it was needed.
 
-    The namespace may be gone as well: then there is nothing to be restored.
+    The namespace may be gone as well: then there is nothing to be restored. Nor where the other
+    end would have to be made in a namespace of dockerd's.
     """
 
     def __init__(self, endpoint: EndpointId) -> None:
@@ -131,12 +133,12 @@ class RestoreEndpoint(Job[bool]):
             return ()
         sandbox = state.sandboxes[endpoint.sandbox]
         network = state.networks[endpoint.network]
-        if not _is_alive(sandbox, executor) or executor.is_plugged(
-            endpoint.host_end, network.bridge
-        ):
+        stands = executor.has_link(endpoint.host_end)
+        mendable = stands if sandbox.kind is SandboxKind.DOCKER else _is_alive(sandbox, executor)
+        if not mendable or executor.is_plugged(endpoint.host_end, network.bridge):
             return ()
         self._needed = True
-        if executor.has_link(endpoint.host_end):
+        if stands:
             return plan_plug(network, endpoint)
         return plan_cable(network, endpoint, sandbox.netns)
 
@@ -179,7 +181,7 @@ class Sweep(Job[tuple[Ifname, ...]]):
         self._strays = strays
 
     def plan(self, state: State, executor: Executor) -> tuple[Operation, ...]:
-        known = {e.host_end for e in state.endpoints.values()}
+        known = {e.host_end for e in state.endpoints.values() if has_link(e)}
         known |= {shaper_name(e.id) for e in state.endpoints.values() if e.has_shaper}
         known |= {state.networks[n].bridge for n in state.realised}
         self.swept = tuple(s for s in self._strays if s not in known)
@@ -187,6 +189,11 @@ class Sweep(Job[tuple[Ifname, ...]]):
 
     def result(self, state: State) -> tuple[Ifname, ...]:
         return self.swept
+
+
+def has_link(endpoint: Endpoint) -> bool:
+    """Whether there is a cable, or will be, or was: one that is only reserved has none."""
+    return endpoint.state is not EndpointState.RESERVED
 
 
 def _is_alive(sandbox: Sandbox, executor: Executor) -> bool:
