@@ -140,6 +140,9 @@ def test_a_lease_range_may_have_one_end() -> None:
     assert ranges("10.9.0.0/24", start_ip="10.9.0.5") == (("10.9.0.5", "10.9.0.254"),)
     assert ranges("10.9.0.0/24", end_ip="10.9.0.5") == (("10.9.0.1", "10.9.0.5"),)
     assert ranges("fd00::/126", start_ip="fd00::2") == (("fd00::2", "fd00::3"),)
+    assert ranges("10.9.0.0/24", start_ip="10.9.0.129", end_ip="10.9.0.255") == (
+        ("10.9.0.129", "10.9.0.254"),
+    )
     assert ranges("10.9.0.0/24") == ()
 
 

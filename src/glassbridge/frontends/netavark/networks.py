@@ -108,11 +108,13 @@ def _lease_ranges(subnet: messages.Subnet) -> list[tuple[str, str]]:
         return []
     try:
         prefix = ip_network(subnet.subnet)
+        first = ip_address(given.start_ip) if given.start_ip else prefix.network_address + 1
+        end = ip_address(given.end_ip) if given.end_ip else prefix.broadcast_address
     except ValueError as error:
-        raise InvalidRequest(f"bad subnet {subnet.subnet!r}: {error}") from None
-    # IPv6 has no broadcast address
-    last = prefix.broadcast_address if prefix.version == 6 else prefix.broadcast_address - 1  # noqa: PLR2004 - the IP version
-    return [(given.start_ip or str(prefix.network_address + 1), given.end_ip or str(last))]
+        raise InvalidRequest(f"bad lease range of subnet {subnet.subnet!r}: {error}") from None
+    # Podman's --ip-range ends with its last address, which may be the broadcast address
+    is_broadcast = end.version == 4 and end == prefix.broadcast_address  # noqa: PLR2004 - the IP version
+    return [(str(first), str(end - 1 if is_broadcast else end))]
 
 
 def _static_route(route: messages.Route) -> StaticRoute:
