@@ -6,9 +6,9 @@ Values come from the state as it is; whoever asks again gets the same objects wh
 import logging
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from ipaddress import ip_address
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from glassbridge.dns.zone import Member, NetworkNames
 from glassbridge.engine.jobs import Submit
@@ -17,7 +17,8 @@ from glassbridge.engine.state import State
 from glassbridge.errors import Conflict, GlassbridgeError
 from glassbridge.kernel.name_sockets import NameSockets, open_name_sockets
 from glassbridge.model.address import IPAddress
-from glassbridge.model.endpoint import Endpoint, EndpointId, EndpointState, SandboxId
+from glassbridge.model.container import ContainerSpec
+from glassbridge.model.endpoint import Endpoint, EndpointId, EndpointState, Sandbox, SandboxId
 from glassbridge.model.network import Network, NetworkId
 
 _SHORT_ID = 12
@@ -45,7 +46,16 @@ class _Known:
 
     changes: int
     names: NetworkNames
-    members: dict[EndpointId, Member] = field(default_factory=dict)
+    members: dict[EndpointId, "_Made"]
+
+
+class _Made(NamedTuple):
+    """A member and what it was made of: each is replaced when it changes, never altered."""
+
+    endpoint: Endpoint
+    sandbox: Sandbox
+    spec: ContainerSpec | None
+    member: Member
 
 
 class Names:
@@ -137,36 +147,49 @@ class Names:
         changes = self._state.changes_of(network.id)  # first: what changes meanwhile is seen next
         if before is not None and before.changes == changes:
             return before
-        members = {}
-        for endpoint in self._state.members(network.id):
-            member = self._member(endpoint)
-            if member is not None:
-                same = before.members.get(endpoint.id) if before else None
-                members[endpoint.id] = same if same == member and same else member
+        made = {} if before is None else before.members
+        members = {
+            endpoint.id: member
+            for endpoint in self._state.members(network.id)
+            if (member := self._member(endpoint, made.get(endpoint.id))) is not None
+        }
         names = NetworkNames(
             id=network.id,
             name=network.name.lower(),
             gateways=network.name_servers,
             subnets=tuple(s.prefix for s in network.subnets),
             internal=network.internal,
-            members=tuple(members.values()),
+            members=tuple(m.member for m in members.values()),
         )
         return _Known(changes, names, members)
 
-    def _member(self, endpoint: Endpoint) -> Member | None:
+    def _member(self, endpoint: Endpoint, before: _Made | None) -> _Made | None:
         sandbox = self._state.sandboxes.get(endpoint.sandbox)
         if sandbox is None or endpoint.state is not EndpointState.ATTACHED:
             return None
-        short = sandbox.id[:_SHORT_ID]
         container = self._state.containers.get(sandbox.id)
-        hostname = container.spec.hostname if container is not None else ""
-        names = (sandbox.name, *endpoint.aliases, short, hostname)
-        return Member(
-            sandbox=sandbox.id,
-            names=tuple(dict.fromkeys(name.lower() for name in names if name)),
-            addresses=endpoint.addresses,
-            servers=tuple(_addresses(container.spec.dns)) if container is not None else (),
-        )
+        spec = container.spec if container is not None else None
+        if (
+            before is not None
+            and before.endpoint is endpoint
+            and before.sandbox is sandbox
+            and before.spec is spec
+        ):
+            return before
+        member = _member_of(endpoint, sandbox, spec)
+        is_same = before is not None and before.member == member
+        return _Made(endpoint, sandbox, spec, before.member if before and is_same else member)
+
+
+def _member_of(endpoint: Endpoint, sandbox: Sandbox, spec: ContainerSpec | None) -> Member:
+    hostname = spec.hostname if spec is not None else ""
+    names = (sandbox.name, *endpoint.aliases, sandbox.id[:_SHORT_ID], hostname)
+    return Member(
+        sandbox=sandbox.id,
+        names=tuple(dict.fromkeys(name.lower() for name in names if name)),
+        addresses=endpoint.addresses,
+        servers=tuple(_addresses(spec.dns)) if spec is not None else (),
+    )
 
 
 def _server(network: Network, endpoint: Endpoint) -> IPAddress | None:
