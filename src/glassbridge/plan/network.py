@@ -137,7 +137,9 @@ def _route_localnet(network: Network) -> tuple[str, ...]:
 
     The firewall's loopback guard stands already, else containers could reach the host's own.
     """
-    nat4 = network.ipv4 is not None and network.options.gateway_mode4 in (
+    # without a subnet of ours it may have addresses that others lease
+    may_have_ipv4 = network.ipv4 is not None or network.ipv6 is None
+    nat4 = may_have_ipv4 and network.options.gateway_mode4 in (
         GatewayMode.NAT,
         GatewayMode.NAT_UNPROTECTED,
     )
