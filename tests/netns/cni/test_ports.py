@@ -50,7 +50,10 @@ def test_a_host_address_is_honoured(pods: Pods) -> None:
 
 
 def test_networks_are_open_unless_they_ask_for_a_policy(pods: Pods, engine: Engine) -> None:
-    other = {"bridge": "cni8", "ipam": {"subnet": "10.8.0.0/24", "routes": [{"dst": "0.0.0.0/0"}]}}
+    other: dict[str, Any] = {
+        "bridge": "cni8",
+        "ipam": {"subnet": "10.8.0.0/24", "routes": [{"dst": "0.0.0.0/0"}]},
+    }
     pods.add("one", mesh())
     pods.add("two", mesh(name="other", **other))
     assert pods.reaches("one", "10.8.0.2")

@@ -95,6 +95,8 @@ def render_result(result: Result, version: str) -> dict[str, Any]:
     if not at_least(version, "0.3.0"):
         return {"cniVersion": version, **_to_old(result)}
     told: dict[str, Any] = {"cniVersion": version, **to_builtins(result)}
+    if result.dns == Dns():
+        told.pop("dns", None)
     if not at_least(version, "1.1.0"):
         told |= _only(told, "interfaces", ("name", "mac", "sandbox"))
         told |= _only(told, "routes", ("dst", "gw"))
