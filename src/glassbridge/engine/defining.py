@@ -71,7 +71,8 @@ class DefineNetwork(Job[Network]):
         ipv4, ipv6 = before.ipv4, before.ipv6
         wished = plan_subnets(request, parsed.options, (), self._host.global_id)
         if wished != (ipv4, ipv6):
-            in_use = self._host.in_use(others, adopted=bridge)
+            pools = state.address_pools.in_the_way(request)
+            in_use = self._host.in_use(others, adopted=bridge, pools=pools)
             ipv4, ipv6 = plan_subnets(request, parsed.options, in_use, self._host.global_id)
         after = replace(
             before,
