@@ -69,7 +69,8 @@ class Roster:
             self._add_name(name)
         for view in known:
             cookie, path = view.sandbox.netns_cookie, view.sandbox.netns
-            if path and cookie not in self._found:
+            # of Docker's namespaces the driver learns no cookie
+            if path and cookie and cookie not in self._found:
                 self._found[cookie] = Netns(cookie=cookie, inode=0, paths=(path,))
 
     @classmethod

@@ -10,8 +10,14 @@ from glassbridge.model.ruleset import Origin
 from glassbridge.model.views import SandboxView
 
 _OWN_COMMANDS = {
-    Origin.DOCKER: {v: f"docker {v}" for v in ("start", "stop", "rm", "logs", "exec")},
-    Origin.PODMAN: {v: f"podman {v}" for v in ("start", "stop", "rm", "logs", "exec")},
+    Origin.DOCKER: {
+        **{v: f"docker {v}" for v in ("start", "stop", "rm", "logs", "exec")},
+        "detach": "docker network disconnect NETWORK",
+    },
+    Origin.PODMAN: {
+        **{v: f"podman {v}" for v in ("start", "stop", "rm", "logs", "exec")},
+        "detach": "podman network disconnect NETWORK",
+    },
     Origin.CONTAINERD: {
         "start": "ctr task start",
         "stop": "ctr task kill",

@@ -3,6 +3,7 @@
 import click
 
 from glassbridge.app.cli.flags import Sandbox, network_flags, publish_flag
+from glassbridge.app.cli.others_containers import ours_only
 from glassbridge.app.cli.printing import introduce
 from glassbridge.app.cli.shown import Shown
 from glassbridge.app.cli.wishes import network_wishes, port_wishes
@@ -71,4 +72,6 @@ def detach(names: tuple[str, ...]) -> None:
     with connect() as daemon:
         for name in names:
             path = f"/v1/sandboxes/{ref_in_path(name, 'sandbox')}"
-            click.echo(daemon.delete(path, SandboxView).sandbox.name)
+            with ours_only(daemon, name, "detach"):
+                view = daemon.delete(path, SandboxView)
+            click.echo(view.sandbox.name)
