@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from resource import RLIMIT_NOFILE, getrlimit
 from time import monotonic
 
 from msgspec.structs import replace
@@ -22,8 +23,10 @@ from glassbridge.wire.dns import RECURSION_AVAILABLE, Rcode, pass_on, write_answ
 
 _MOST_WAITING = 1024
 """As Docker."""
-_MOST_OF_ONE = 256
-"""Of one asker, so that nobody's dead servers keep all others from asking."""
+_DESCRIPTORS = 16
+"""For each question that waits, so that those of the daemon's other work are never used up."""
+_SHARE_OF_ONE = 4
+"""The part of all that one asker may have: his dead servers keep nobody else from asking."""
 
 _log = logging.getLogger(__name__)
 
@@ -39,6 +42,7 @@ class Forwarder:
         self._under_way: dict[tuple[Question, bool], asyncio.Task[bytes | None]] = {}
         self._waiting: Counter[str] = Counter()
         self._all_waiting = 0
+        self._most_waiting = most_waiting()
 
     def at_once(self, forward: Forward) -> bytes | None:
         """Answer from the cache, if it has it."""
@@ -49,7 +53,8 @@ class Forwarder:
 
     async def ask(self, forward: Forward, asker: str, *, over_tcp: bool) -> bytes:
         """Ask by the transport that the question came by: who gets a part only, asks by TCP."""
-        if self._all_waiting >= _MOST_WAITING or self._waiting[asker] >= _MOST_OF_ONE:
+        most_of_one = self._most_waiting // _SHARE_OF_ONE
+        if self._all_waiting >= self._most_waiting or self._waiting[asker] >= most_of_one:
             return _refuse(forward, Rcode.REFUSED)
         with self._counted(asker):
             resolvers = self._resolvers(forward, monotonic())
@@ -112,6 +117,12 @@ class Forwarder:
             self._waiting[asker] -= 1
             if not self._waiting[asker]:
                 del self._waiting[asker]
+
+
+def most_waiting() -> int:
+    """How many questions may wait for others at once."""
+    descriptors, _ = getrlimit(RLIMIT_NOFILE)
+    return _MOST_WAITING if descriptors < 0 else min(_MOST_WAITING, descriptors // _DESCRIPTORS)
 
 
 def _refuse(forward: Forward, rcode: Rcode) -> bytes:
