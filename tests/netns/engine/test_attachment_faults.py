@@ -1,0 +1,111 @@
+"""Whatever operation of an attachment fails, and wherever the daemon dies, nothing stays behind."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from tests.netns.engine import attachment_life
+from tests.netns.engine.attachment_life import CHAINED, live, make_foreign_cable
+from tests.netns.engine.attachment_requests import PODS, key_of
+from tests.netns.engine.consistency import check_consistency
+from tests.netns.engine.host_view import HostView, look_at_host
+from tests.netns.engine.test_faults import Refuses
+
+from glassbridge.engine.engine import Engine
+from glassbridge.errors import GlassbridgeError
+
+Folders = tuple[Path, Path]
+Make = Callable[[str], str]
+FEWEST, MOST = 45, 150
+
+
+@pytest.fixture
+def untouched(fresh_host: None, make_netns: Make) -> HostView:
+    make_netns("one")
+    make_netns("two")
+    make_foreign_cable()
+    return look()
+
+
+def look() -> HostView:
+    """The host, both namespaces, and what is queued on the cable of others."""
+    seen = look_at_host()
+    seen["links"] = _links()
+    for name in ("one", "two"):
+        seen[f"links of {name}"] = _links("-n", name)
+        seen[f"routes of {name}"] = run("ip", "-n", name, "route")
+    seen["queues"] = run("tc", "qdisc", "show", "dev", "theirs")
+    return seen
+
+
+def _links(*where: str) -> list[tuple[str, str, str]]:
+    """What does not change by itself, as timers of a bridge do."""
+    links = json.loads(run("ip", "-j", *where, "link"))
+    return [(k["ifname"], k["qdisc"], k.get("master", "")) for k in links]
+
+
+def test_each_operation_may_fail(untouched: HostView, tmp_path: Path) -> None:
+    number, reached = 0, True
+    while reached:
+        refuse = Refuses(number)
+        engine = Engine(tmp_path / f"run{number}", tmp_path / f"state{number}", before=refuse)
+        try:
+            live(engine)
+        except GlassbridgeError as error:
+            assert "refused by the test" in str(error)  # noqa: PT017 - which step raises is open
+        reached = len(refuse.seen) > number
+        refuse.relent()
+        end(engine)
+        assert look() == untouched, f"operation {number}: {refuse.seen[number:][:1]}"
+        number += 1
+        assert number < MOST
+    assert number > FEWEST, "the scenario has become too small to prove anything"
+
+
+@pytest.mark.timeout(420)
+def test_the_daemon_may_be_killed_anywhere(untouched: HostView, tmp_path: Path) -> None:
+    number, died = 0, True
+    while died:
+        folders = tmp_path / f"run{number}", tmp_path / f"state{number}"
+        died = _dies(folders, number)
+        end(Engine(*folders))
+        assert look() == untouched, f"ahead of operation {number}"
+        number += 1
+        assert number < MOST
+    assert number > FEWEST, "the scenario has become too small to prove anything"
+
+
+def end(engine: Engine) -> None:
+    """What a runtime does after a failure: it deletes all that it may have added, and collects."""
+    try:
+        check_consistency(engine)
+        engine.attachments.delete(key_of("c1"))
+        engine.attachments.delete(key_of("c2", network=CHAINED))
+        for network in (PODS, CHAINED):
+            assert engine.attachments.retain(network, ()) == ()
+        check_consistency(engine)
+        engine.down(force=True)
+    finally:
+        engine.close()
+
+
+def run(*command: str) -> str:
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+def _dies(folders: Folders, number: int) -> bool:
+    child = subprocess.run(
+        [sys.executable, "-m", attachment_life.__name__, *map(str, folders), str(number)],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert child.returncode in (0, -signal.SIGKILL), child.stderr
+    return child.returncode != 0
