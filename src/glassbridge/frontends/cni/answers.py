@@ -1,12 +1,15 @@
 """What ADD prints of an attachment, and what CHECK finds otherwise in an earlier answer."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+
+from msgspec.structs import replace
 
 from glassbridge.errors import InvalidRequest, Unsupported
 from glassbridge.frontends.cni.addressing import Addressing
 from glassbridge.frontends.cni.configuration import Configuration
 from glassbridge.frontends.cni.invocation import Invocation
 from glassbridge.frontends.cni.results import Dns, Interface, Ip, Result
+from glassbridge.model.address import IPInterface
 from glassbridge.model.attachment import Attachment, ForeignCable
 from glassbridge.model.network import Ifname
 
@@ -20,7 +23,6 @@ def answer(
     """Bridge, host end and sandbox end, in that order, as the reference bridge has it."""
     network, endpoint = attachment.network, attachment.endpoint
     mtu = network.options.mtu
-    by_address = {ip.address: ip.gateway for ip in plan.given or ()}
     return Result(
         interfaces=(
             # an adopted bridge has a MAC of its own, which may follow its ports
@@ -30,24 +32,27 @@ def answer(
             Interface(name=endpoint.host_end, mac=endpoint.host_mac, mtu=mtu),
             Interface(name=endpoint.ifname, mac=endpoint.mac, mtu=mtu, sandbox=invocation.netns),
         ),
-        ips=tuple(
-            Ip(
-                address=address,
-                gateway=by_address.get(address, plan.gateways.get(address.version)),
-                interface=_INSIDE,
-            )
-            for address in endpoint.interfaces
-        ),
+        ips=tuple(_ips(endpoint.interfaces, plan)),
         routes=plan.routes,
-        dns=_dns(configuration, plan),
+        dns=_dns(attachment, configuration, plan),
     )
+
+
+def _ips(held: Iterable[IPInterface], plan: Addressing) -> Iterator[Ip]:
+    """The addresses in the order of the configuration, or of who leased them."""
+    if plan.given is not None:
+        yield from (replace(ip, interface=_INSIDE) for ip in plan.given)
+        return
+    order = tuple(plan.gateways)
+    for address in sorted(held, key=lambda a: order.index(a.version)):
+        yield Ip(address=address, gateway=plan.gateways[address.version], interface=_INSIDE)
 
 
 def foreign_cable(result: Result, invocation: Invocation) -> ForeignCable:
     """Find the cable that an earlier plugin of the chain made; raises InvalidRequest, Unsupported.
 
-    The reference plugins name bridge and host end in this order, ptp the host end alone; whatever
-    follows on the host is somebody else's.
+    The reference bridge names bridge and host end in this order; whatever follows on the host is
+    somebody else's.
     """
     inside = _inside(result, invocation)
     if inside is None:
@@ -56,15 +61,16 @@ def foreign_cable(result: Result, invocation: Invocation) -> ForeignCable:
             hint="glassbridge-cni comes after the plugin that makes the interface, or is it",
         )
     on_host = [i.name for i in result.interfaces if not i.sandbox]
-    if not on_host:
+    if len(on_host) < _INSIDE:
         raise Unsupported(
-            "prevResult has no interface on the host: only bridge, ptp and their like can be "
-            "followed in a chain"
+            "prevResult has no bridge and host end: glassbridge-cni follows only plugins that plug "
+            "into a bridge",
+            hint="let it make the interface itself",
         )
-    host_end = on_host[1] if len(on_host) > 1 else on_host[0]
+    bridge, host_end, *_ = on_host
     return ForeignCable(
         host_end=Ifname(host_end),
-        bridge=Ifname(on_host[0]),
+        bridge=Ifname(bridge),
         addresses=tuple(
             ip.address for ip in result.ips if ip.interface is None or ip.interface == inside
         ),
@@ -96,9 +102,14 @@ def _inside(result: Result, invocation: Invocation) -> int | None:
     )
 
 
-def _dns(configuration: Configuration, plan: Addressing) -> Dns:
-    """The pod's own over the network's over the IPAM's."""
-    runtime = configuration.runtime_config.dns
+def _dns(attachment: Attachment, configuration: Configuration, plan: Addressing) -> Dns:
+    """The pod's own over the network's over the IPAM's; without servers in it, the gateways."""
+    runtime, network = configuration.runtime_config.dns, attachment.network
+    said = configuration.dns if configuration.dns != Dns() else plan.dns
     if runtime.servers or runtime.searches or runtime.options:
-        return Dns(nameservers=runtime.servers, search=runtime.searches, options=runtime.options)
-    return configuration.dns if configuration.dns != Dns() else plan.dns
+        said = Dns(nameservers=runtime.servers, search=runtime.searches, options=runtime.options)
+    if said.nameservers or not network.names_port:
+        return said
+    families = {a.version for a in attachment.endpoint.addresses}
+    servers = (str(s) for s in network.name_servers if s.version in families)
+    return replace(said, nameservers=tuple(servers))
