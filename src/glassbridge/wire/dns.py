@@ -255,7 +255,7 @@ def pass_on(answer: bytes, query: Query, limit: int) -> bytes:
 
 def write_name(text: str) -> bytes | None:
     """Write a name as labels; None where it cannot be one."""
-    labels = [label.encode() for label in text.split(".")]
+    labels = [label.encode("utf-8", "replace") for label in text.split(".")]
     if not all(0 < len(label) <= _LONGEST_LABEL for label in labels):
         return None
     name = b"".join(bytes((len(label),)) + label for label in labels) + b"\0"

@@ -144,6 +144,7 @@ def test_no_name_makes_reading_an_address_fail(labels: list[bytes]) -> None:
 
 
 @given(st.text(max_size=80))
+@example("\ud800.x")
 def test_a_name_is_written_as_dnspython_does_or_not_at_all(text: str) -> None:
     written = write_name(text)
     if written is not None and text.isascii() and "\\" not in text:
