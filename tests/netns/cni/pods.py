@@ -70,3 +70,7 @@ class Pods:
 
     def reaches(self, name: str, address: str) -> bool:
         return self.inside(name, "ping", "-c1", "-W2", address).returncode == 0
+
+    def misses(self, name: str, address: str) -> bool:
+        """What is dropped is never answered, however long one waits."""
+        return self.inside(name, "ping", "-c1", "-W0.5", address).returncode != 0

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.netns.cni.pods import Pods, addresses, routes, shown
 from tests.netns.engine.consistency import check_consistency
 from tests.unit.cni.calling import VERSIONS, configuration
+from tests.unit.cni.plugin_server import HttpRuntime, serving
 
 from glassbridge.engine.engine import Engine
 
@@ -59,7 +62,7 @@ def test_pods_reach_each_other_until_one_goes(pods: Pods, engine: Engine, versio
     assert pods.reaches("one", "10.7.0.3")
     assert pods.reaches("one", "fd07::3")
     assert pods.call("DEL", "two", said).stdout == b""
-    assert not pods.reaches("one", "10.7.0.3")
+    assert pods.misses("one", "10.7.0.3")
     assert [i["ifname"] for i in shown("ip", "-n", "two", "-j", "link")] == ["lo"]
     assert link("cni7")["address"] == mac
     assert host_end(result)["operstate"] == "UP"
@@ -172,6 +175,25 @@ def test_check_sees_what_somebody_changed(pods: Pods, version: str, spoil: str) 
     assert pods.call("CHECK", "one", said).status == 0
     subprocess.run(spoil.split(), check=True)
     assert pods.call("CHECK", "one", said).code == 104
+
+
+def test_delete_after_the_daemon_was_away(make_netns: Callable[[str], str], tmp_path: Path) -> None:
+    said = mesh()
+    engine = Engine(tmp_path / "run", tmp_path / "state")
+    with serving(engine.attachments, tmp_path / "first.sock") as path:
+        Pods(HttpRuntime(path), make_netns).add("one", said)
+    engine.close()
+    subprocess.run(["ip", "netns", "del", "one"], check=True)
+    again = Engine(tmp_path / "run", tmp_path / "state")
+    try:
+        with serving(again.attachments, tmp_path / "second.sock") as path:
+            pods = Pods(HttpRuntime(path), make_netns)
+            assert pods.call("DEL", "one", said, CNI_NETNS="").status == 0
+            assert pods.add("two", said)["interfaces"][0]["name"] == "cni7"
+            check_consistency(again)
+            again.down(force=True)
+    finally:
+        again.close()
 
 
 def test_garbage_collection(pods: Pods, engine: Engine) -> None:

@@ -420,3 +420,9 @@ def test_addresses_of_the_answer_are_those_of_the_engine(runtime: StandInRuntime
     held = runtime.engine.there[BOX].endpoint.interfaces
     assert tuple(ip_interface(i["address"]) for i in result["ips"]) == held
     assert [i["gateway"] for i in result["ips"]] == ["10.7.0.1", "fd07::1"]
+
+
+def test_the_families_are_in_the_order_of_the_configuration(runtime: StandInRuntime) -> None:
+    six_first = {"ranges": [[{"subnet": "fd07::/64"}], [{"subnet": "10.7.0.0/24"}]]}
+    result = runtime("ADD", configuration(ipam=six_first)).result
+    assert [i["address"] for i in result["ips"]] == ["fd07::a/64", "10.7.0.10/24"]
