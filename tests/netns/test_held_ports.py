@@ -127,12 +127,12 @@ def test_a_port_that_a_keeper_has_is_left_to_it(holder: PortHolder) -> None:
         assert server.stdout is not None
         assert server.stdout.readline() == b"ready\n"
         name = Path(f"/proc/{server.pid}/comm").read_text().strip()
-        with pytest.raises(Conflict):
-            holder.hold(port, ("podman",))
-        holder.hold_all([port], ("podman", name))
+        with pytest.raises(Conflict, match="8080"):
+            holder.check([port], ("podman",))
+        holder.check([port], ("podman", name))
         server.kill()
-    assert refusal("0.0.0.0", 8080) == 0
-    holder.release(port)
+    holder.check([port], ())
+    assert refusal("0.0.0.0", 8080) == 0, "a check holds nothing"
 
 
 def test_remains_of_closed_connections_are_no_obstacle(holder: PortHolder) -> None:

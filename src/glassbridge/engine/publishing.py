@@ -1,4 +1,7 @@
-"""Which host ports an endpoint publishes; each is held by a socket the moment it is chosen."""
+"""Which host ports an endpoint publishes; each is held by a socket the moment it is chosen.
+
+What CNI and netavark publish is free at that moment, and no more: a runtime may hold it itself.
+"""
 
 import time
 from collections.abc import Sequence
@@ -12,12 +15,12 @@ from glassbridge.model.address import IPAddress
 from glassbridge.model.endpoint import Endpoint, PortWish, PublishedPort
 from glassbridge.model.network import GatewayMode, Network
 from glassbridge.model.ports import check_wish
-from glassbridge.plan.endpoint import held_ports
+from glassbridge.plan.endpoint import host_ports
 
 _ANY6 = IPv6Address("::")
 _ROUTED = GatewayMode.ROUTED
 _PODMAN = ("podman", "conmon")
-"""It binds what it publishes before it calls a plugin, and conmon has it from then on."""
+"""Podman 5 binds what it publishes before it calls a plugin, Podman 4 after; conmon keeps it."""
 
 
 def publish(
@@ -37,11 +40,6 @@ def publish(
             executor.ports.release(port)
         raise
     return tuple(held)
-
-
-def port_keepers(endpoint: Endpoint) -> Sequence[str]:
-    """The programs that may have an endpoint's host ports already, on its behalf."""
-    return _PODMAN if endpoint.container else ()
 
 
 def _publish_one(
@@ -65,7 +63,10 @@ def _publish_one(
         try:
             for port in of_host:
                 _refuse_taken(state, port, mine)
-            executor.ports.hold_all(of_host, port_keepers(endpoint))
+            if endpoint.container:
+                executor.ports.check(of_host, _PODMAN)
+            else:
+                executor.ports.hold_all(of_host)
         except Conflict as error:
             refusal = error
             continue
@@ -114,7 +115,7 @@ def _refuse_taken(state: State, port: PublishedPort, mine: Sequence[PublishedPor
         if _overlap(port, other):
             raise Conflict(f"host port {port.host_port}/{port.protocol} is asked for twice")
     for endpoint in state.publishers(port):
-        for other in held_ports(state.networks[endpoint.network], endpoint):
+        for other in host_ports(state.networks[endpoint.network], endpoint):
             if _overlap(port, other):
                 name = state.sandboxes[endpoint.sandbox].name
                 ago = _ago(time.time() - endpoint.created)

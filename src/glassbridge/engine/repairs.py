@@ -7,7 +7,6 @@ from collections.abc import Iterable, Sequence
 
 from glassbridge.engine.host import Host
 from glassbridge.engine.jobs import Job
-from glassbridge.engine.publishing import port_keepers
 from glassbridge.engine.state import State
 from glassbridge.errors import GlassbridgeError, NotFound
 from glassbridge.kernel.executor import Executor
@@ -78,7 +77,7 @@ class HoldPorts(Job[tuple[str, ...]]):
             if endpoint.state is EndpointState.ATTACHED:
                 for port in held_ports(state.networks[endpoint.network], endpoint):
                     try:
-                        executor.ports.hold(port, port_keepers(endpoint))
+                        executor.ports.hold(port)
                     except GlassbridgeError as error:
                         self._failed.append(f"{state.sandboxes[endpoint.sandbox].name}: {error}")
         return ()

@@ -47,29 +47,44 @@ class PortHolder:
                 held.close()
         self._held.clear()
 
-    def hold(self, port: PublishedPort, keepers: Collection[str] = ()) -> None:
-        """Hold a port; one that is held already stays so, and one that a keeper has is left to it.
+    def hold(self, port: PublishedPort) -> None:
+        """Hold a port; one that is held already stays so.
 
-        `keepers` are programs by name that keep the port for the same container, as Podman does.
         Raises Conflict naming the program that has it, InvalidRequest for an address that is not
         the host's, PermissionRefused, KernelRefused.
         """
         key = _key(port)
         if key not in self._held:
-            self._held[key] = _bind(port, keepers)
+            self._held[key] = _bind(port)
 
-    def hold_all(self, ports: Iterable[PublishedPort], keepers: Collection[str] = ()) -> None:
+    def hold_all(self, ports: Iterable[PublishedPort]) -> None:
         """Hold all of them, or none and raise as `hold` does."""
         new: list[PublishedPort] = []
         try:
             for port in ports:
                 if _key(port) not in self._held:
-                    self.hold(port, keepers)
+                    self.hold(port)
                     new.append(port)
         except GlassbridgeError:
             for port in new:
                 self.release(port)
             raise
+
+    def check(self, ports: Iterable[PublishedPort], keepers: Collection[str]) -> None:
+        """Raise as `hold_all` does, but hold nothing.
+
+        `keepers` are programs by name that may have a port already, for the same container.
+        """
+        for port in ports:
+            if _key(port) in self._held:
+                continue
+            try:
+                self.hold(port)
+            except Conflict:
+                if _owner(port).partition(" ")[0] not in keepers:
+                    raise
+            else:
+                self.release(port)
 
     def release(self, port: PublishedPort) -> None:
         """Let go of a port; one that is not held is left alone."""
@@ -104,7 +119,7 @@ def _key(port: PublishedPort) -> Key:
     return (port.host_address, port.host_port, port.protocol)
 
 
-def _bind(port: PublishedPort, keepers: Collection[str]) -> socket.socket | None:
+def _bind(port: PublishedPort) -> socket.socket | None:
     try:
         held = _new_socket(port)
     except OSError as error:
@@ -123,8 +138,6 @@ def _bind(port: PublishedPort, keepers: Collection[str]) -> socket.socket | None
             held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)
     except OSError as error:
         held.close()
-        if error.errno == errno.EADDRINUSE and _owner(port).partition(" ")[0] in keepers:
-            return None
         raise _refused(port, error) from error
     return held
 

@@ -63,11 +63,16 @@ def plan_cable(network: Network, endpoint: Endpoint, netns: str) -> tuple[Operat
     )
 
 
-def held_ports(network: Network, endpoint: Endpoint) -> tuple[PublishedPort, ...]:
+def host_ports(network: Network, endpoint: Endpoint) -> tuple[PublishedPort, ...]:
     """The ports that occupy one of the host: in routed mode the container's own is reached."""
     return tuple(
         p for p in endpoint.ports if network.gateway_mode(p.host_address) is not GatewayMode.ROUTED
     )
+
+
+def held_ports(network: Network, endpoint: Endpoint) -> tuple[PublishedPort, ...]:
+    """Those that we keep bound: with CNI and netavark that is the caller's, and Podman does so."""
+    return () if endpoint.container else host_ports(network, endpoint)
 
 
 def plan_plug(network: Network, endpoint: Endpoint) -> tuple[Operation, ...]:
