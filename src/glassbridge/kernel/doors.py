@@ -47,7 +47,7 @@ from glassbridge.wire.netlink import Refusal, Request
 Run = Sequence[Operation]
 Outcome = GlassbridgeError | None
 
-_ENOENT, _ENODEV, _ESRCH, _EEXIST, _EADDRNOTAVAIL = 2, 19, 3, 17, 99
+_ENOENT, _ENODEV, _ESRCH, _EEXIST, _EINVAL, _EADDRNOTAVAIL = 2, 19, 3, 17, 22, 99
 _GONE = (_ENODEV, _ESRCH, _EADDRNOTAVAIL, _ENOENT)
 _REMOVALS = DeleteLink | DoomLink | RemoveAddress | RemoveRoute | UnlimitRate | UnredirectIngress
 
@@ -258,6 +258,8 @@ def _judge(operation: Operation, replies: Sequence[Refusal | None]) -> Outcome:
         return None
     if refusal.errno in _GONE and isinstance(operation, _REMOVALS):
         return None
+    if refusal.errno == _EINVAL and isinstance(operation, UnlimitRate | UnredirectIngress):
+        return None  # no queueing discipline under that handle (net/sched/sch_api.c)
     if refusal.errno == _EEXIST:
         return Conflict(f"{describe(operation)}: it exists already")
     return KernelRefused(describe(operation), refusal.errno, refusal.text)
