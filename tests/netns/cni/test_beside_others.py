@@ -161,3 +161,14 @@ def test_as_libcni_calls(pods: Pods, engine: Engine) -> None:
     pods.add("two", said, CNI_ARGS=args)
     pods.add("three", said, CNI_ARGS=args)
     assert len(engine.sandboxes()) == 2
+
+
+def test_limits_as_containerd_gives_them(pods: Pods) -> None:
+    """Of a pod's annotations it knows the rate alone, and gives the largest burst there is."""
+    limit = {"ingressRate": 10_000_000, "ingressBurst": (1 << 32) - 1}
+    said = configuration(ipam={"subnet": "10.7.0.0/24"}, runtimeConfig={"bandwidth": limit})
+    host_end = pods.add("one", said)["interfaces"][1]["name"]
+    (limited,) = (
+        q for q in shown("tc", "-j", "qdisc", "show", "dev", host_end) if q["kind"] == "tbf"
+    )
+    assert limited["options"]["rate"] == 10_000_000 // 8
