@@ -62,22 +62,23 @@ def measure_peers(
         in_burst = arriving[: words.burst] if present == 0 else range(0)
         for label, peer in peers.items():
             if in_burst:
-                bursts.append(_burst(label, words.attach, peer.attach, in_burst))
+                bursts.append(burst(label, words.attach, peer.attach, in_burst))
             _each(peer.attach, arriving[len(in_burst) :], words.filling)
         present = crowd
         wait_until_quiet()
-        rows += _take_turns(peers, words, crowd, beside)
+        rows += take_turns(peers, words, crowd, beside)
     for label, peer in peers.items():
         leaving = range(present - words.burst, present)
         if words.burst:
-            bursts.append(_burst(label, words.detach, peer.detach, leaving))
+            bursts.append(burst(label, words.detach, peer.detach, leaving))
         _each(peer.detach, range(present - words.burst), words.filling)
     return rows, bursts
 
 
-def _take_turns(
+def take_turns(
     peers: Mapping[str, Peer], words: Words, crowd: int, beside: Mapping[str, str]
 ) -> list[PeerRow]:
+    """All peers once per round, in an order that changes, container `crowd` being the one more."""
     took = {label: _Took() for label in peers}
     for number in range(-1, words.rounds):
         order = list(peers)
@@ -118,7 +119,8 @@ def _went(took: _Took) -> list[float]:
     return took.detach
 
 
-def _burst(label: str, what: str, do: Callable[[int], float], numbers: range) -> BurstRow:
+def burst(label: str, what: str, do: Callable[[int], float], numbers: range) -> BurstRow:
+    """Do all of them, WORKERS at a time; what fails is counted, and the first one told."""
     wait_until_quiet()
     failures: list[str] = []
 

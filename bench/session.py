@@ -8,6 +8,7 @@ from pathlib import Path
 
 from bench.attaches import measure_attaches
 from bench.cni_chain import measure_cni
+from bench.docker_runs import measure_docker
 from bench.figures import BurstRow, Check, CommandRow, NameRow, PeerRow, Row, TrafficRow
 from bench.names import measure_names
 from bench.netavark_runs import measure_netavark
@@ -28,7 +29,9 @@ from bench.world import DEFAULT, QUICK, Stopwatch, furnish, machine, wait_until_
 
 RESULT, QUICK_RESULT = Path(".cache/bench/latest.json"), Path(".cache/bench/quick.json")
 """Figures of one machine are no part of the project; `make clean` takes them."""
-ATTACH, TRACE, NAMES, CNI, NETAVARK = PARTS = "attach", "trace", "names", "cni", "netavark"
+ATTACH, TRACE, NAMES, CNI, NETAVARK, DOCKER = PARTS = (
+    "attach", "trace", "names", "cni", "netavark", "docker",
+)  # fmt: skip
 
 
 def main() -> None:
@@ -60,7 +63,11 @@ def main() -> None:
     if asked.only in {None, NAMES}:
         names, more = measure_names(extent)
         checks += more
-    for part, measure in {CNI: measure_cni, NETAVARK: measure_netavark}.items():
+    for part, measure in {
+        CNI: measure_cni,
+        NETAVARK: measure_netavark,
+        DOCKER: measure_docker,
+    }.items():
         if asked.only in {None, part}:
             some_rows, some_bursts, more = measure(extent)
             peers += some_rows

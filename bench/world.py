@@ -37,9 +37,10 @@ class Extent:
     crowds: int
     """In how many sizes of crowd programs are measured beside ours."""
     peer_rounds: int
+    docker_rounds: int
 
 
-DEFAULT, QUICK = Extent(240, 1000, 2, 15, 3, 6, 3, 20), Extent(20, 100, 1, 2, 1, 1, 2, 3)
+DEFAULT, QUICK = Extent(240, 1000, 2, 15, 3, 6, 3, 20, 5), Extent(20, 100, 1, 2, 1, 1, 2, 3, 1)
 
 
 @dataclass(frozen=True, slots=True)
