@@ -5,8 +5,9 @@ from __future__ import annotations
 import threading
 
 import pytest
-from bench import peers
 from bench.peers import Words, burst, measure_peers
+
+from bench import peers
 
 SLOWNESS = 3
 
