@@ -1,9 +1,13 @@
 """Docker's remote IPAM: what the front-end calls."""
 
+from contextlib import suppress
+
 from glassbridge.engine.host import Host
 from glassbridge.engine.jobs import Submit
+from glassbridge.engine.networks import RemoveNetwork
 from glassbridge.engine.pooling import LeaseAddress, ReleasePool, RequestPool, ReturnAddress
 from glassbridge.engine.state import State
+from glassbridge.errors import Conflict, NotFound
 from glassbridge.model.address import IPAddress, IPInterface
 from glassbridge.model.driven import AddressPool, PoolId, PoolWish
 
@@ -25,8 +29,16 @@ class AddressPools:
         return self._submit(RequestPool(wish, self._host)).result()
 
     def release_pool(self, pool: PoolId) -> None:
-        """Forget it with all its leases; gone already is success."""
+        """Forget it with all its leases; gone already is success.
+
+        Its network goes with it: Docker gives a pool back only when the network is gone, or when
+        it heard of no success as the network was created, and then nothing else tells of it.
+        """
+        held = self._state.address_pools.get(pool)
         self._submit(ReleasePool(pool)).result()
+        if held is not None and held.network is not None:
+            with suppress(Conflict, NotFound):  # somebody is on it, or it is gone already
+                self._submit(RemoveNetwork(held.network)).result()
 
     def request_address(self, pool: PoolId, address: IPAddress | None) -> IPInterface:
         """Lease an address, a certain one or the next."""

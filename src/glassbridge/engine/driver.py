@@ -16,7 +16,7 @@ from glassbridge.ipam.subnets import plan_subnets
 from glassbridge.model.driven import DrivenEndpoint, Joined
 from glassbridge.model.endpoint import Endpoint, EndpointId, EndpointState, PortWish
 from glassbridge.model.names import SHORT_ID
-from glassbridge.model.network import Managed, Network, NetworkId
+from glassbridge.model.network import Managed, Manager, Network, NetworkId
 from glassbridge.model.options import parse_options
 from glassbridge.model.requests import NetworkRequest
 
@@ -35,6 +35,7 @@ class Driver:
             raise InvalidRequest(f"network {request.name} belongs to no engine")
         known = self._state.managed(request.managed)
         if known is None:
+            self._bury_networks(request)
             return self._submit(CreateNetwork(request, self._host)).result()
         if not self._is_as_asked(known, request):
             raise Conflict(
@@ -115,6 +116,23 @@ class Driver:
                     yield known
             elif addresses.intersection(known.addresses) or known.mac == wish.mac.lower():
                 yield known
+
+    def _bury_networks(self, request: NetworkRequest) -> None:
+        """Remove those of Docker's whose subnet its own address manager gives again.
+
+        Docker heard of no success as they were created, and nothing else tells of it.
+        """
+        named = {wish.subnet for wish in request.subnets}
+        pools = tuple(self._state.address_pools)
+        if any(str(pool.prefix) in named for pool in pools):
+            return
+        with_pools = {pool.network for pool in pools}
+        for known in self._state.networks:
+            of_docker = known.managed is not None and known.managed.by is Manager.DOCKER
+            again = named.intersection(str(s.prefix) for s in known.subnets)
+            if of_docker and again and known.id not in with_pools:
+                with suppress(Conflict, NotFound):  # somebody is on it, or it is gone already
+                    self._submit(RemoveNetwork(known.id)).result()
 
     def _bury(self, endpoints: Iterator[EndpointId]) -> None:
         """Forget those that are dead, all at once."""

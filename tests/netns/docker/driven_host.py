@@ -95,7 +95,9 @@ class DrivenHost:
 
     def start_daemon(self) -> None:
         """As its service would, after it died."""
-        self.machine("env", *self._environment(), sys.executable, "-m", "glassbridge", "up")
+        self.machine(
+            "env", *self._environment(), sys.executable, "-m", "glassbridge", "network", "ls"
+        )
 
     def start_dying_daemon(self, method: str, moment: str) -> subprocess.Popen[bytes]:
         program = str(_HERE / "dying_daemon.py")

@@ -55,5 +55,5 @@ def test_a_project_comes_up_and_goes_down(docker: DrivenHost) -> None:
     assert docker.looks_up("store", db) == [docker.address(web, "shop_back")]
     assert docker.fetches(f"http://{HOST}:8080/", "ip", "netns", "exec", "outside")
     assert not machine.pings("203.0.113.9", *docker.inside(db), patience=0.3)
-    machine(*compose, "down")
+    machine(*compose, "down", "-t", "0")
     assert docker.plugin()["networks"] == []

@@ -1,4 +1,4 @@
-"""Our daemon is killed in the middle of each call of Docker's; whoever asked asks again."""
+"""Our daemon is killed in the middle of Docker's calls; whoever asked asks again."""
 
 from __future__ import annotations
 
@@ -12,31 +12,24 @@ CREATE = ("network", "create", "-d", "glassbridge", "--ipam-driver", "glassbridg
 RUN = ("run", "-d", "--name", "web", "--network", "n1", "-p", "8080:80", "page", "httpd", "-f")
 CALLS: dict[str, tuple[str, ...]] = {
     "IpamDriver.RequestPool": CREATE,
-    "IpamDriver.RequestAddress": CREATE,
     "NetworkDriver.CreateNetwork": CREATE,
     "NetworkDriver.CreateEndpoint": RUN,
     "NetworkDriver.Join": RUN,
     "NetworkDriver.ProgramExternalConnectivity": RUN,
-    "NetworkDriver.RevokeExternalConnectivity": ("rm", "-f", "web"),
     "NetworkDriver.Leave": ("rm", "-f", "web"),
-    "NetworkDriver.DeleteEndpoint": ("rm", "-f", "web"),
     "IpamDriver.ReleaseAddress": ("rm", "-f", "web"),
-    "IpamDriver.ReleasePool": ("network", "rm", "n1"),
     "NetworkDriver.DeleteNetwork": ("network", "rm", "n1"),
 }
-OPERATING = {
-    "NetworkDriver.CreateNetwork",
-    "NetworkDriver.Join",
-    "NetworkDriver.ProgramExternalConnectivity",
-    "NetworkDriver.RevokeExternalConnectivity",
-    "NetworkDriver.Leave",
-    "NetworkDriver.DeleteNetwork",
-}
 CASES = [
-    (method, moment)
-    for method in CALLS
-    for moment in ("before", "operation", "after")
-    if moment != "operation" or method in OPERATING
+    ("IpamDriver.RequestPool", "after"),
+    ("NetworkDriver.CreateNetwork", "operation"),
+    ("NetworkDriver.CreateEndpoint", "after"),
+    ("NetworkDriver.Join", "operation"),
+    ("NetworkDriver.Join", "after"),
+    ("NetworkDriver.ProgramExternalConnectivity", "after"),
+    ("NetworkDriver.Leave", "before"),
+    ("IpamDriver.ReleaseAddress", "after"),
+    ("NetworkDriver.DeleteNetwork", "operation"),
 ]
 
 
@@ -66,3 +59,18 @@ def test_a_call_that_breaks_off(docker: DrivenHost, method: str, moment: str) ->
     docker.machine.run("docker", "rm", "-f", "web")
     if command[:2] != ("network", "rm") or asking.returncode != 0:
         docker("network", "rm", "n1")
+
+
+def test_a_creation_that_broke_off_is_in_nobody_s_way(docker: DrivenHost) -> None:
+    """With Docker's own addresses nothing tells of it, but that the subnet is given again."""
+    create = ("network", "create", "-d", "glassbridge", "n1")
+    docker.kill_daemon()
+    dying = docker.start_dying_daemon("NetworkDriver.CreateNetwork", "after")
+    with subprocess.Popen(docker.machine.command("docker", *create)) as asking:
+        dying.wait(30)
+        docker.start_daemon()
+        assert asking.wait(40) != 0
+    assert len(docker.plugin()["networks"]) == 1
+    docker(*create)
+    (left,) = docker.plugin()["networks"]
+    assert left["network"]["managed"]["key"] == docker.inspect("n1")["Id"]
