@@ -221,3 +221,21 @@ def test_the_program_tells_its_version(host: PluginHost) -> None:
     assert (failed.returncode, list(json.loads(failed.stdout))) == (1, ["error"])
     failed = host.plugin("setup", "/run/netns/none", text="{")
     assert "stdin" in json.loads(failed.stdout)["error"]
+
+
+def test_routes_a_metric_and_the_name_of_the_hosts_end(host: PluginHost) -> None:
+    flags = ("--subnet", "10.64.0.0/24", "--route", "10.99.0.0/16,10.64.0.9,7", "-o", "metric=50")
+    host.network(NET, *flags, "-o", "outbound_addr4=203.0.113.77")
+    host.machine("ip", "address", "add", "203.0.113.77/24", "dev", "uplink")
+    host.run("web", f"{NET}:host_interface_name=web7")
+    inside = host.inside("web")
+    routes = host.machine(*inside, "ip", "route")
+    assert "10.99.0.0/16 via 10.64.0.9 dev eth0 proto static metric 7" in routes, routes
+    assert "metric 50" in host.machine(*inside, "ip", "route", "show", "default")
+    assert host.machine("ip", "-br", "link", "show", "web7")
+    outside = ("ip", "netns", "exec", "outside")
+    host.machine(*outside, "ip", "neigh", "flush", "all")
+    assert host.machine.pings(OUTSIDE, *inside, patience=5)
+    known = host.machine(*outside, "ip", "neigh")
+    assert "203.0.113.77" in known, "the answer went to the address that was named"
+    host.machine("ip", "address", "del", "203.0.113.77/24", "dev", "uplink")
