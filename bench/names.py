@@ -57,9 +57,12 @@ def measure_names(extent: Extent) -> tuple[list[NameRow], list[Check]]:
 
 
 def check(rows: Sequence[NameRow]) -> list[Check]:
-    """What the issue aims at, beside what was measured."""
-    aim = Aim("answers on one core", 20_000, "per s", at_least=True)
-    return [Check(aim, row.per_second) for row in rows if row.label == OURS]
+    """What the issue aims at, beside what was measured.
+
+    By the server's own time: on a busy machine it has no core for itself.
+    """
+    aim = Aim("answers to names on one core", 20_000, "per CPU s", at_least=True)
+    return [Check(aim, row.per_cpu_second) for row in rows if row.label == OURS]
 
 
 def _ask_for(pid: int, server: tuple[str, int], asker: str, questions: Sequence[bytes]) -> Window:
