@@ -131,10 +131,8 @@ static int reach_daemon(void) {
     char why[512];
     find_socket(&address);
     int daemon = connect_to(&address), reason = errno;
-    if (daemon < 0 && (reason == ENOENT || reason == ECONNREFUSED) && !start_daemon()) {
-        daemon = connect_to(&address);
-        reason = errno;
-    }
+    if (daemon < 0 && (reason == ENOENT || reason == ECONNREFUSED) && !start_daemon())
+        daemon = connect_to(&address), reason = errno;
     if (daemon >= 0) return daemon;
     snprintf(why, sizeof why, "%s: %s", address.sun_path, strerror(reason));
     if (is_rootless())
@@ -147,11 +145,9 @@ static int reach_daemon(void) {
 static void ask(int daemon, int count, char **arguments) {
     struct text request = {0}, body = {0};
     char head[160];
-    if (is_cni) {
-        for (char **variable = environ; *variable; variable++)
-            if (!strncmp(*variable, "CNI_", 4)) append(&body, *variable, strlen(*variable) + 1);
-    } else
-        for (int i = 1; i < count; i++) append(&body, arguments[i], strlen(arguments[i]) + 1);
+    for (char **variable = environ; is_cni && *variable; variable++)
+        if (!strncmp(*variable, "CNI_", 4)) append(&body, *variable, strlen(*variable) + 1);
+    for (int i = 1; !is_cni && i < count; i++) append(&body, arguments[i], strlen(arguments[i]) + 1);
     append(&body, "", 1);
     if (read_all(0, &body)) fail("stdin cannot be read", strerror(errno));
     append(&request, head, (size_t)snprintf(head, sizeof head,
