@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.unit.cni.calling import POOL, StandInRuntime, configuration, environment
 
@@ -96,6 +96,7 @@ def test_of_a_key_that_is_there_twice_the_last_one_counts(runtime: StandInRuntim
     assert [m.key for m in runtime.engine.defined] == ["mesh"]
 
 
+@settings(deadline=None)  # its first example builds the strategies
 @given(
     said=st.dictionaries(st.sampled_from(KEYS), json_values),
     command=st.sampled_from(["ADD", "DEL", "CHECK", "GC", "STATUS"]),
@@ -105,6 +106,7 @@ def test_no_configuration_breaks_it(said: dict[str, Any], command: str) -> None:
     assert told.status == 0 or told.code in {1, 2, 3, 4, 6, 7, 11}
 
 
+@settings(deadline=None)
 @given(
     variables=st.dictionaries(
         st.sampled_from(["CNI_CONTAINERID", "CNI_NETNS", "CNI_IFNAME", "CNI_ARGS", "CNI_PATH"]),
@@ -117,6 +119,7 @@ def test_no_environment_breaks_it(variables: dict[str, str], command: str) -> No
     assert told.status == 0 or told.code in {3, 4, 7}
 
 
+@settings(deadline=None)
 @given(
     variables=st.dictionaries(
         st.text("ABC_", min_size=1), st.text().filter(lambda t: "\0" not in t)
