@@ -4,6 +4,7 @@ Of every figure the ratio to what was measured beside it is what travels; micros
 """
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 
 from bench.attaches import measure_attaches
@@ -25,7 +26,7 @@ from bench.report import (
     write_json,
 )
 from bench.traces import measure_traces
-from bench.world import DEFAULT, QUICK, Stopwatch, furnish, machine, wait_until_quiet
+from bench.world import DEFAULT, QUICK, Extent, Stopwatch, furnish, machine, wait_until_quiet
 
 RESULT, QUICK_RESULT = Path(".cache/bench/latest.json"), Path(".cache/bench/quick.json")
 """Figures of one machine are no part of the project; `make clean` takes them."""
@@ -34,12 +35,30 @@ ATTACH, TRACE, NAMES, CNI, NETAVARK, DOCKER = PARTS = (
 )  # fmt: skip
 
 
+class Beside:
+    """What was measured of programs that do the same work as ours."""
+
+    def __init__(self, only: str | None, extent: Extent) -> None:
+        self._only, self._extent = only, extent
+        self.peers: list[PeerRow] = []
+        self.bursts: list[BurstRow] = []
+        self.checks: list[Check] = []
+
+    def measure(
+        self,
+        part: str,
+        measure: Callable[[Extent], tuple[list[PeerRow], list[BurstRow], list[Check]]],
+    ) -> None:
+        """One part, if it is asked for."""
+        if self._only in {None, part}:
+            peers, bursts, checks = measure(self._extent)
+            self.peers += peers
+            self.bursts += bursts
+            self.checks += checks
+
+
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="a smoke run: figures mean nothing")
-    parser.add_argument("--only", choices=PARTS, help="one part instead of all")
-    parser.add_argument("--json", type=Path, metavar="FILE", help=f"instead of {RESULT}")
-    asked = parser.parse_args()
+    asked = _asked()
     extent = QUICK if asked.quick else DEFAULT
     result = asked.json or (QUICK_RESULT if asked.quick else RESULT)
     furnish()
@@ -52,8 +71,6 @@ def main() -> None:
     commands: list[CommandRow] = []
     traffic: list[TrafficRow] = []
     names: list[NameRow] = []
-    peers: list[PeerRow] = []
-    bursts: list[BurstRow] = []
     checks: list[Check] = []
     if asked.only in {None, ATTACH}:
         rows, checks = measure_attaches(extent)
@@ -63,26 +80,41 @@ def main() -> None:
     if asked.only in {None, NAMES}:
         names, more = measure_names(extent)
         checks += more
-    for part, measure in {
-        CNI: measure_cni,
-        NETAVARK: measure_netavark,
-        DOCKER: measure_docker,
-    }.items():
-        if asked.only in {None, part}:
-            some_rows, some_bursts, more = measure(extent)
-            peers += some_rows
-            bursts += some_bursts
-            checks += more
+    beside = Beside(asked.only, extent)
+    beside.measure(CNI, measure_cni)
+    beside.measure(NETAVARK, measure_netavark)
     others_share = stopwatch.others_share()
+    # dockerd is no child of ours that ends, hence would count among the others
+    beside.measure(DOCKER, measure_docker)
+    checks += beside.checks
     print_rows(rows)
     print_commands(commands)
     print_traffic(traffic)
     print_names(names)
-    print_peers(peers)
-    print_bursts(bursts)
+    print_peers(beside.peers)
+    print_bursts(beside.bursts)
     print_checks(checks)
     print_disturbance(others_share)
-    write_json(result, here, others_share, rows, commands, traffic, names, peers, bursts, checks)
+    write_json(
+        result,
+        here,
+        others_share,
+        rows,
+        commands,
+        traffic,
+        names,
+        beside.peers,
+        beside.bursts,
+        checks,
+    )
+
+
+def _asked() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="a smoke run: figures mean nothing")
+    parser.add_argument("--only", choices=PARTS, help="one part instead of all")
+    parser.add_argument("--json", type=Path, metavar="FILE", help=f"instead of {RESULT}")
+    return parser.parse_args()
 
 
 if __name__ == "__main__":
