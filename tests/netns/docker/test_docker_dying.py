@@ -63,7 +63,7 @@ def test_a_call_that_breaks_off(docker: DrivenHost, method: str, moment: str) ->
 
 def test_a_creation_that_broke_off_is_in_nobody_s_way(docker: DrivenHost) -> None:
     """With Docker's own addresses nothing tells of it, but that the subnet is given again."""
-    create = ("network", "create", "-d", "glassbridge", "n1")
+    create = ("network", "create", "-d", "glassbridge", "--subnet", "10.72.0.0/24", "n1")
     docker.kill_daemon()
     dying = docker.start_dying_daemon("NetworkDriver.CreateNetwork", "after")
     with subprocess.Popen(docker.machine.command("docker", *create)) as asking:
