@@ -142,12 +142,13 @@ static int reach_daemon(void) {
     return -1;
 }
 
-static void ask(int daemon, int count, char **arguments) {
+static void ask(int daemon, char **arguments) {
     struct text request = {0}, body = {0};
     char head[160];
     for (char **variable = environ; is_cni && *variable; variable++)
         if (!strncmp(*variable, "CNI_", 4)) append(&body, *variable, strlen(*variable) + 1);
-    for (int i = 1; !is_cni && i < count; i++) append(&body, arguments[i], strlen(arguments[i]) + 1);
+    for (char **word = arguments + 1; !is_cni && *word; word++)
+        append(&body, *word, strlen(*word) + 1);
     append(&body, "", 1);
     if (read_all(0, &body)) fail("stdin cannot be read", strerror(errno));
     append(&request, head, (size_t)snprintf(head, sizeof head,
@@ -185,7 +186,7 @@ static int answer(int daemon) {
     return (int)header(got.at, "\r\nexit-code: ");
 }
 
-int main(int count, char **arguments) {
+int main(int count __attribute__((unused)), char **arguments) {
     const char *name = strrchr(arguments[0], '/');
     const char *command = getenv("CNI_COMMAND");
     is_cni = !strcmp(name ? name + 1 : arguments[0], "glassbridge-cni");
@@ -195,6 +196,6 @@ int main(int count, char **arguments) {
         return 0;
     }
     int daemon = reach_daemon();
-    ask(daemon, count, arguments);
+    ask(daemon, arguments);
     return answer(daemon);
 }
