@@ -49,7 +49,7 @@ def test_free_pools_differ_while_they_are_held(engine: Engine) -> None:
     assert engine.ipam.request_pool(PoolWish()) == first
     six = engine.ipam.request_pool(PoolWish(ipv6=True)).prefix
     assert (six.version, six.prefixlen) == (6, 64)
-    assert not six.overlaps(engine.ipam.request_pool(PoolWish(ipv6=True)).prefix)  # type: ignore[arg-type]  # both of IPv6
+    assert not six.overlaps(engine.ipam.request_pool(PoolWish(ipv6=True)).prefix)
     small = engine.ipam.request_pool(PoolWish(prefix="0.0.0.0/24")).prefix
     assert small == ip_network("172.22.0.0/24")
     engine.remove_network("own")
@@ -59,9 +59,7 @@ def test_free_pools_differ_while_they_are_held(engine: Engine) -> None:
 def test_a_named_pool(engine: Engine) -> None:
     pool = engine.ipam.request_pool(PoolWish(prefix="10.90.0.0/16", ip_range="10.90.5.0/24"))
     assert pool.id == "glassbridge/10.90.0.0/16/10.90.5.0/24"
-    engine.create_network(
-        NetworkRequest(name="own", subnets=(SubnetWish(subnet="10.91.0.0/16"),))
-    )
+    engine.create_network(NetworkRequest(name="own", subnets=(SubnetWish(subnet="10.91.0.0/16"),)))
     for prefix in ("10.90.0.0/16", "10.90.7.0/24", "10.0.0.0/8", "10.91.4.0/24"):
         with pytest.raises(Conflict, match="overlaps"):
             engine.ipam.request_pool(PoolWish(prefix=prefix))

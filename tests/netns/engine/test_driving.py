@@ -1,4 +1,4 @@
-"""Endpoints that dockerd orders: reserved, joined, published, left and forgotten, and repeatably."""
+"""Endpoints that dockerd orders: reserved, joined, published, left, forgotten; repeatably."""
 
 from __future__ import annotations
 
