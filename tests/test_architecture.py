@@ -17,8 +17,8 @@ MODULE_LINES, FUNCTION_LINES = 300, 50
 
 TOO_LARGE = {
     # one arm for each of a closed set: cut in two, a new operation could be forgotten in one
-    "src/glassbridge/plan/descriptions.py:describe": 57,
-    "src/glassbridge/plan/inverses.py:inverse": 54,
+    "src/glassbridge/plan/descriptions.py:describe": 55,
+    "src/glassbridge/plan/inverses.py:inverse": 52,
 }
 """What may exceed the limits, at its exact size; entries go, they do not come."""
 

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from typing import assert_never
 
+from glassbridge.model.endpoint import LinkSettings
 from glassbridge.model.firewall import Element
+from glassbridge.plan.interface_operations import (
+    CreateShaper,
+    InterfaceOperation,
+    LimitRate,
+    RedirectIngress,
+    SetSandboxSysctl,
+    TuneLink,
+    UnlimitRate,
+    UnredirectIngress,
+)
 from glassbridge.plan.operations import (
     AddAddress,
     AddElements,
@@ -105,6 +116,32 @@ class FakeKernel:
             case ForgetFlows() | Announce():
                 pass
             case _:
+                self._apply_to_interface(operation)
+
+    def _apply_to_interface(self, operation: InterfaceOperation) -> None:
+        match operation:
+            case TuneLink(ifname, netns, wish, mac, old, _):
+                self._needs("link", netns, ifname)
+                self.facts.discard(("tuned", netns, ifname, str(old)))
+                if wish != LinkSettings() or mac:
+                    self.facts.add(("tuned", netns, ifname, str(wish)))
+            case SetSandboxSysctl(key, value, netns, old):
+                self.facts.discard(("sysctl", netns, _link_of(key), key, old))
+                self.facts.add(("sysctl", netns, _link_of(key), key, value))
+            case CreateShaper(ifname=ifname):
+                self._add(("link", "", ifname))
+            case LimitRate(ifname, rate, burst):
+                self._needs("link", "", ifname)
+                self._add(("limit", "", ifname, rate, burst))
+            case UnlimitRate(ifname, rate, burst):
+                self.facts.discard(("limit", "", ifname, rate, burst))
+            case RedirectIngress(ifname, into):
+                self._needs("link", "", ifname)
+                self._needs("link", "", into)
+                self._add(("redirected", "", ifname, into))
+            case UnredirectIngress(ifname, into):
+                self.facts.discard(("redirected", "", ifname, into))
+            case _:
                 assert_never(operation)
 
     def _set_flags(self, operation: SetPortFlags) -> None:
@@ -128,6 +165,11 @@ class FakeKernel:
 
     def _needs(self, *fact: object) -> None:
         assert fact in self.facts, f"{fact} is needed and missing"
+
+
+def _link_of(key: str) -> str:
+    """A key of a link dies with it; `net.ipv4.conf.eth0.arp_filter` is eth0's."""
+    return key.split(".")[3] if ".conf." in key else ""
 
 
 def _key(element: Element) -> tuple[object, ...]:

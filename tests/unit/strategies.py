@@ -8,7 +8,16 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from glassbridge.model.address import Mac, mac_of
-from glassbridge.model.endpoint import Endpoint, EndpointId, Protocol, PublishedPort, SandboxId
+from glassbridge.model.endpoint import (
+    Endpoint,
+    EndpointId,
+    LinkSettings,
+    Protocol,
+    PublishedPort,
+    SandboxId,
+    Shaping,
+    StaticRoute,
+)
 from glassbridge.model.kernel_names import bridge_name, host_end_name
 from glassbridge.model.network import (
     GatewayMode,
@@ -69,8 +78,40 @@ def endpoints(draw: st.DrawFn, network: Network, index: int = 0) -> Endpoint:
         ipv4=ipv4,  # type: ignore[arg-type]  # made from an IPv4 subnet above
         ipv6=None if network.ipv6 is None else ip_interface(f"{network.ipv6.prefix[host]}/64"),  # type: ignore[arg-type]  # likewise
         is_gateway=is_gateway,
+        routes=draw(_ROUTES),
+        settings=draw(st.none() | _settings(f"eth{index}")),
+        shaping=draw(st.none() | _SHAPINGS),
     )
     return replace(base, ports=draw(_ports(base))) if is_gateway else base
+
+
+_RATES = st.sampled_from([0, 8_000_000, 100_000_000_000])
+_SHAPINGS = st.builds(
+    lambda into, out: Shaping(
+        ingress_rate=into, ingress_burst=into // 8, egress_rate=out, egress_burst=out // 8
+    ),
+    _RATES,
+    _RATES,
+)
+_ROUTES = st.sampled_from(
+    [
+        (),
+        (
+            StaticRoute(destination=ip_network("10.250.0.0/16"), gateway=ip_address("10.1.0.9")),
+            StaticRoute(destination=ip_network("10.1.0.9/32"), scope=253, metric=7, table=1000),
+        ),
+    ]
+)
+
+
+def _settings(ifname: str) -> st.SearchStrategy[LinkSettings]:
+    return st.builds(
+        LinkSettings,
+        mtu=st.none() | st.just(1400),
+        queue_length=st.none() | st.just(77),
+        promiscuous=st.none() | st.booleans(),
+        sysctls=st.sampled_from([{}, {f"net.ipv4.conf.{ifname}.arp_filter": "1"}]),
+    )
 
 
 def _ports(endpoint: Endpoint) -> st.SearchStrategy[tuple[PublishedPort, ...]]:

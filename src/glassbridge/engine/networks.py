@@ -123,14 +123,19 @@ class RemoveNetwork(Job[Network]):
         return plan_unrealise(network, stands=executor.has_link(network.bridge))
 
     def intend(self, state: State, store: Store) -> None:
-        """Keep the definition until the bridge is gone: the next start must know what it was."""
+        """Keep the definition until the bridge is gone: the next start must know what it was.
+
+        A bridge of ours is swept then; of an adopted one nothing else would tell that it was used.
+        """
         assert self._network is not None
-        store.set_setting(REALISED, encode_realised(state.realised - {self._network.id}))
+        if not self._network.adopted:
+            store.set_setting(REALISED, encode_realised(state.realised - {self._network.id}))
 
     def settle(self, state: State, store: Store) -> None:
         assert self._network is not None
         _free_pools(state, store, self._network)
         state.drop_network(self._network)
+        store.set_setting(REALISED, encode_realised(state.realised))
         store.delete_network(self._network.id)
 
     def abandon(self, state: State, store: Store) -> None:

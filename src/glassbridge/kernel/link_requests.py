@@ -71,6 +71,18 @@ def requests_of(  # noqa: C901, PLR0911, PLR0912 - one arm each
             return (_add_route(route, ifindex(ifname) if ifname else None),)
         case RemoveRoute(route, ifname):
             return (_remove_route(route, ifindex(ifname) if ifname else None),)
+        case DeleteLink(ifname):
+            return (links.delete_link(ifname),)
+        case DoomLink(host_end):
+            return (links.set_link(host_end, group=DOOMED_GROUP),)
+        case SpareLink(host_end):
+            return (links.set_link(host_end, group=LINK_GROUP),)
+        case _:
+            return _interface_requests(operation, ifindex)
+
+
+def _interface_requests(operation: Operation, ifindex: Ifindex) -> tuple[Request, ...]:
+    match operation:
         case TuneLink():
             return (_tune_link(operation),)
         case CreateShaper(ifname, alias):
@@ -88,12 +100,6 @@ def requests_of(  # noqa: C901, PLR0911, PLR0912 - one arm each
             return qdiscs.catch_ingress(here), qdiscs.redirect_ingress(here, ifindex(into))
         case UnredirectIngress(ifname):
             return (qdiscs.release_ingress(ifindex(ifname)),)
-        case DeleteLink(ifname):
-            return (links.delete_link(ifname),)
-        case DoomLink(host_end):
-            return (links.set_link(host_end, group=DOOMED_GROUP),)
-        case SpareLink(host_end):
-            return (links.set_link(host_end, group=LINK_GROUP),)
         case _:
             raise TypeError(f"{type(operation).__name__} is not about links")
 

@@ -8,6 +8,7 @@ from glassbridge.model.firewall import Element
 from glassbridge.model.network import Ifname
 from glassbridge.plan.interface_operations import (
     CreateShaper,
+    InterfaceOperation,
     LimitRate,
     RedirectIngress,
     SetSandboxSysctl,
@@ -43,9 +44,13 @@ from glassbridge.plan.operations import (
     SpareLink,
 )
 
+_OfInterface = InterfaceOperation | AddRoute | RemoveRoute
+
 
 def describe(operation: Operation) -> str:  # noqa: C901, PLR0911, PLR0912 - one arm each
     """Say what an operation does, in the words that errors and `--dry-run` show."""
+    if isinstance(operation, _OfInterface):
+        return _interface(operation)
     match operation:
         case CreateBridge(ifname=ifname, mac=mac, mtu=mtu):
             return f"create bridge {ifname} ({mac}, mtu {mtu})"
@@ -67,24 +72,6 @@ def describe(operation: Operation) -> str:  # noqa: C901, PLR0911, PLR0912 - one
             return f"add {address} to {ifname}{_in(netns)}"
         case RemoveAddress(ifname, address, netns):
             return f"remove {address} from {ifname}{_in(netns)}"
-        case AddRoute(route, ifname, netns):
-            return f"add route {_way(route, ifname)}{_in(netns)}"
-        case RemoveRoute(route, ifname, netns):
-            return f"remove route {_way(route, ifname)}{_in(netns)}"
-        case TuneLink(ifname, netns, wish, mac):
-            return f"set {ifname}{_in(netns)}: {_settings(wish, mac)}"
-        case SetSandboxSysctl(key, value, netns):
-            return f"set sysctl {key} = {value}{_in(netns)}"
-        case CreateShaper(ifname=ifname):
-            return f"create ifb {ifname}"
-        case LimitRate(ifname, rate, burst):
-            return f"limit {ifname} to {rate * 8} bit/s, {burst * 8} bits at once"
-        case UnlimitRate(ifname):
-            return f"lift the limit of {ifname}"
-        case RedirectIngress(ifname, into):
-            return f"redirect what comes in by {ifname} into {into}"
-        case UnredirectIngress(ifname, into):
-            return f"redirect what comes in by {ifname} into {into} no more"
         case DeleteLink(ifname):
             return f"delete link {ifname}"
         case DoomLink(host_end):
@@ -153,3 +140,26 @@ def _settings(wish: LinkSettings, mac: Mac | None) -> str:
         "allmulticast": None if wish.all_multicast is None else _on(wish.all_multicast),
     }
     return ", ".join(f"{word} {value}" for word, value in words.items() if value is not None)
+
+
+def _interface(operation: _OfInterface) -> str:  # noqa: PLR0911 - one arm each
+    match operation:
+        case AddRoute(route, ifname, netns):
+            return f"add route {_way(route, ifname)}{_in(netns)}"
+        case RemoveRoute(route, ifname, netns):
+            return f"remove route {_way(route, ifname)}{_in(netns)}"
+        case TuneLink(ifname, netns, wish, mac):
+            return f"set {ifname}{_in(netns)}: {_settings(wish, mac)}"
+        case SetSandboxSysctl(key, value, netns):
+            return f"set sysctl {key} = {value}{_in(netns)}"
+        case CreateShaper(ifname=ifname):
+            return f"create ifb {ifname}"
+        case LimitRate(ifname, rate, burst):
+            return f"limit {ifname} to {rate * 8} bit/s, {burst * 8} bits at once"
+        case UnlimitRate(ifname):
+            return f"lift the limit of {ifname}"
+        case RedirectIngress(ifname, into):
+            return f"redirect what comes in by {ifname} into {into}"
+        case UnredirectIngress(ifname, into):
+            return f"redirect what comes in by {ifname} into {into} no more"
+    assert_never(operation)

@@ -4,6 +4,7 @@ from typing import assert_never
 
 from glassbridge.plan.interface_operations import (
     CreateShaper,
+    InterfaceOperation,
     LimitRate,
     RedirectIngress,
     SetSandboxSysctl,
@@ -39,9 +40,13 @@ from glassbridge.plan.operations import (
     SpareLink,
 )
 
+_OfInterface = InterfaceOperation | AddRoute | RemoveRoute
+
 
 def inverse(operation: Operation) -> Operation | None:  # noqa: C901, PLR0911, PLR0912 - one arm each
     """Return what takes an operation back, or None where nothing of its own remains."""
+    if isinstance(operation, _OfInterface):
+        return _of_interface(operation)
     match operation:
         case CreateBridge(ifname=ifname):
             return DeleteLink(ifname)
@@ -63,24 +68,6 @@ def inverse(operation: Operation) -> Operation | None:  # noqa: C901, PLR0911, P
             return RemoveAddress(ifname, address, netns)
         case RemoveAddress(ifname, address, netns):
             return AddAddress(ifname, address, netns)
-        case AddRoute(route, ifname, netns):
-            return RemoveRoute(route, ifname, netns)
-        case RemoveRoute(route, ifname, netns):
-            return AddRoute(route, ifname, netns)
-        case TuneLink(ifname, netns, wish, mac, old, old_mac):
-            return None if old is None else TuneLink(ifname, netns, old, old_mac, wish, mac)
-        case SetSandboxSysctl(key, value, netns, old):
-            return None if old is None else SetSandboxSysctl(key, old, netns, value)
-        case CreateShaper(ifname=ifname):
-            return DeleteLink(ifname)
-        case LimitRate(ifname, rate, burst):
-            return UnlimitRate(ifname, rate, burst)
-        case UnlimitRate(ifname, rate, burst):
-            return LimitRate(ifname, rate, burst)
-        case RedirectIngress(ifname, into):
-            return UnredirectIngress(ifname, into)
-        case UnredirectIngress(ifname, into):
-            return RedirectIngress(ifname, into)
         case SetSysctl(key, value, old):
             return None if old is None else SetSysctl(key, old, value)
         case LoadRuleset():
@@ -107,4 +94,27 @@ def inverse(operation: Operation) -> Operation | None:  # noqa: C901, PLR0911, P
             | Announce()
         ):
             return None
+    assert_never(operation)
+
+
+def _of_interface(operation: _OfInterface) -> Operation | None:  # noqa: PLR0911 - one arm each
+    match operation:
+        case AddRoute(route, ifname, netns):
+            return RemoveRoute(route, ifname, netns)
+        case RemoveRoute(route, ifname, netns):
+            return AddRoute(route, ifname, netns)
+        case TuneLink(ifname, netns, wish, mac, old, old_mac):
+            return None if old is None else TuneLink(ifname, netns, old, old_mac, wish, mac)
+        case SetSandboxSysctl(key, value, netns, old):
+            return None if old is None else SetSandboxSysctl(key, old, netns, value)
+        case CreateShaper(ifname=ifname):
+            return DeleteLink(ifname)
+        case LimitRate(ifname, rate, burst):
+            return UnlimitRate(ifname, rate, burst)
+        case UnlimitRate(ifname, rate, burst):
+            return LimitRate(ifname, rate, burst)
+        case RedirectIngress(ifname, into):
+            return UnredirectIngress(ifname, into)
+        case UnredirectIngress(ifname, into):
+            return RedirectIngress(ifname, into)
     assert_never(operation)
