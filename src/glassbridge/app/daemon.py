@@ -4,6 +4,7 @@ import asyncio
 import gc
 import logging
 import os
+import resource
 import signal
 import socket
 import sys
@@ -44,12 +45,19 @@ def run_daemon(*, ready_fd: int | None) -> None:
         level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s"
     )
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    _allow_descriptors()
     try:
         _serve(Paths.here(), ready_fd)
     except GlassbridgeError as error:
         _, failure = describe_failure(error)
         _tell(ready_fd, to_json(FailureAnswer(error=failure)))
         raise
+
+
+def _allow_descriptors() -> None:
+    """A shell's 1,024 are too few: published ports, name servers and questions take one each."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def _serve(paths: Paths, ready_fd: int | None) -> None:
