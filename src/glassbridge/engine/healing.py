@@ -87,8 +87,9 @@ class Healer:
 
     def start(self) -> None:
         """Recover from whatever the last daemon left, then keep watching."""
-        self._recover_unfinished()
-        self._heal(set(Ailment), "start")
+        work = _Work()
+        self._recover_unfinished(work)
+        self._heal(set(Ailment), "start", work)
         self._monitor.start()
         self._thread.start()
 
@@ -146,7 +147,7 @@ class Healer:
     def _run(self) -> None:
         while (ailments := self._next_ailments()) is not None:
             try:
-                self._heal(ailments, ", ".join(sorted(ailments)))
+                self._heal(ailments, ", ".join(sorted(ailments)), _Work())
             except Exception:  # noqa: BLE001 - one bad look must not end the watch
                 _log.exception("healing, %s", ", ".join(ailments))
 
@@ -162,7 +163,7 @@ class Healer:
                 return ailments
         return None
 
-    def _recover_unfinished(self) -> None:
+    def _recover_unfinished(self, work: _Work) -> None:
         """What a crash left between intent and settlement is taken away: nobody was answered."""
         for endpoint in tuple(self._state.endpoints.values()):
             if endpoint.state in (EndpointState.ATTACHED, EndpointState.RESERVED):
@@ -173,10 +174,15 @@ class Healer:
                 if e.state is EndpointState.ATTACHED
             ]
             # one of CNI's or netavark's carries nothing that a sibling could inherit
-            if siblings and not endpoint.container:
-                self._disconnect(endpoint)
-            else:
-                self._submit(Unwind(endpoint)).result()
+            try:
+                if siblings and not endpoint.container:
+                    self._disconnect(endpoint)
+                else:
+                    self._submit(Unwind(endpoint)).result()
+            except GlassbridgeError as error:
+                # the daemon serves the others all the same, and its next start tries again
+                _log.warning("%s cannot be taken away: %s", endpoint.host_end, error)
+                work.failed.append(f"{endpoint.host_end}: {error}")
 
     def _disconnect(self, endpoint: Endpoint) -> None:
         """Its siblings live on: the default route and the published ports go to one of them."""
@@ -186,9 +192,8 @@ class Healer:
             _log.warning("recovering %s: %s", endpoint.host_end, error)
             self._submit(Unwind(endpoint)).result()
 
-    def _heal(self, ailments: set[Ailment], trigger: str) -> None:
+    def _heal(self, ailments: set[Ailment], trigger: str, work: _Work) -> None:
         began = time.monotonic()
-        work = _Work()
         if Ailment.UPLINKS in ailments and self._host.look_for_uplinks(self._state, self._links):
             ailments = {*ailments, Ailment.FIREWALL}
         if Ailment.FIREWALL in ailments:

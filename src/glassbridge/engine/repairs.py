@@ -8,9 +8,10 @@ from collections.abc import Iterable, Sequence
 from glassbridge.engine.host import Host
 from glassbridge.engine.jobs import Job
 from glassbridge.engine.state import State
-from glassbridge.errors import GlassbridgeError, NotFound
+from glassbridge.engine.unplugging import is_alive
+from glassbridge.errors import GlassbridgeError
 from glassbridge.kernel.executor import Executor
-from glassbridge.model.endpoint import Endpoint, EndpointId, EndpointState, Sandbox, SandboxKind
+from glassbridge.model.endpoint import Endpoint, EndpointId, EndpointState, SandboxKind
 from glassbridge.model.firewall import Element
 from glassbridge.model.kernel_names import shaper_name
 from glassbridge.model.network import Ifname, NetworkId
@@ -133,7 +134,7 @@ class RestoreEndpoint(Job[bool]):
         sandbox = state.sandboxes[endpoint.sandbox]
         network = state.networks[endpoint.network]
         stands = executor.has_link(endpoint.host_end)
-        mendable = stands if sandbox.kind is SandboxKind.DOCKER else _is_alive(sandbox, executor)
+        mendable = stands if sandbox.kind is SandboxKind.DOCKER else is_alive(sandbox, executor)
         if not mendable or executor.is_plugged(endpoint.host_end, network.bridge):
             return ()
         self._needed = True
@@ -156,7 +157,7 @@ class Unwind(Job[None]):
         endpoint = self._endpoint
         self.doomed = (endpoint,)
         sandbox = state.sandboxes.get(endpoint.sandbox)
-        if sandbox is None or not _is_alive(sandbox, executor):
+        if sandbox is None or not is_alive(sandbox, executor):
             return plan_unwind(endpoint)
         return (*plan_remove_routes(endpoint, sandbox.netns), *plan_unwind(endpoint))
 
@@ -193,13 +194,6 @@ class Sweep(Job[tuple[Ifname, ...]]):
 def has_link(endpoint: Endpoint) -> bool:
     """Whether there is a cable, or will be, or was: one that is only reserved has none."""
     return endpoint.state is not EndpointState.RESERVED
-
-
-def _is_alive(sandbox: Sandbox, executor: Executor) -> bool:
-    try:
-        return executor.cookie(sandbox.netns) == sandbox.netns_cookie
-    except NotFound:
-        return False
 
 
 def _all_elements(state: State) -> Iterable[Element]:

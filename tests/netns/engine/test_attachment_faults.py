@@ -10,15 +10,19 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from tests.netns.engine import attachment_life
 from tests.netns.engine.attachment_life import CHAINED, live, make_foreign_cable
-from tests.netns.engine.attachment_requests import PODS, key_of
+from tests.netns.engine.attachment_requests import PODS, key_of, pods, request
 from tests.netns.engine.consistency import check_consistency
 from tests.netns.engine.host_view import HostView, look_at_host
 from tests.netns.engine.test_faults import Refuses
 
 from glassbridge.engine.engine import Engine
-from glassbridge.errors import GlassbridgeError
+from glassbridge.errors import GlassbridgeError, KernelRefused
+from glassbridge.model.endpoint import EndpointState
+from glassbridge.plan.descriptions import describe
+from glassbridge.plan.operations import Operation
 
 Folders = tuple[Path, Path]
 Make = Callable[[str], str]
@@ -79,6 +83,44 @@ def test_the_daemon_may_be_killed_anywhere(untouched: HostView, tmp_path: Path) 
         number += 1
         assert number < MOST
     assert number > FEWEST, "the scenario has become too small to prove anything"
+
+
+def test_one_that_stays_unfinished_keeps_nobody_from_being_served(
+    fresh_host: None, make_netns: Make, tmp_path: Path
+) -> None:
+    """Its end is refused at the start: that is told, and the next start tries again."""
+    folders = tmp_path / "run", tmp_path / "state"
+    engine = Engine(*folders)
+    engine.attachments.define(pods())
+    first, second = (
+        engine.attachments.add(request(name, make_netns(name))).endpoint for name in ("one", "two")
+    )
+    with engine._store.transaction():  # noqa: SLF001 - as a daemon leaves it that dies meanwhile
+        for endpoint in (first, second):
+            engine._store.put_endpoint(replace(endpoint, state=EndpointState.DETACHING))  # noqa: SLF001
+    engine.close()
+
+    def refuse(operation: Operation) -> None:
+        if first.host_end in describe(operation):
+            raise KernelRefused(describe(operation), 1, "refused by the test")
+
+    engine = Engine(*folders, before=refuse)
+    try:
+        recovery = engine.status().last_recovery
+        assert recovery is not None
+        (told,) = recovery.failed
+        assert told.startswith(f"{first.host_end}: hand {first.host_end} to the reaper: ")
+        assert [a.key for a in engine.attachments.attached(PODS)] == [key_of("one")]
+        engine.attachments.add(request("two", "/run/netns/two"))
+    finally:
+        engine.close()
+    engine = Engine(*folders)
+    try:
+        assert [a.key for a in engine.attachments.attached(PODS)] == [key_of("two")]
+        check_consistency(engine)
+    finally:
+        engine.down(force=True)
+        engine.close()
 
 
 def end(engine: Engine) -> None:
