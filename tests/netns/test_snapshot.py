@@ -21,6 +21,7 @@ from glassbridge.kernel.netns import CURRENT, inside, open_netns
 from glassbridge.kernel.rtnetlink import RouteSocket
 from glassbridge.kernel.sockets import owner_of_port
 from glassbridge.model.address import from_json, to_json
+from glassbridge.model.network import Ifname
 from glassbridge.model.tables import NeighbourState, SocketProtocol
 from glassbridge.model.topology import PortState, Stack
 
@@ -500,6 +501,9 @@ def test_links_of_one_bridge_or_group_only(route: RouteSocket) -> None:
     ports = snapshot.read_links(route, route.ifindex("gb0"))
     assert [p.ifname for p in ports] == ["veth1", "veth2"]
     assert [k.ifname for k in snapshot.read_group(route, 77)] == ["gb0"]
+    assert snapshot.read_member(route, Ifname("gb0"), 77) == snapshot.read_group(route, 77)[0]
+    assert snapshot.read_member(route, Ifname("gb0"), 78) is None
+    assert snapshot.read_member(route, Ifname("nobody"), 77) is None
     assert snapshot.read_group(route, 78) == ()
     others = [k.ifname for k in snapshot.read_links(route) if k.group == 0]
     assert [k.ifname for k in snapshot.read_group(route, 0)] == others

@@ -15,6 +15,7 @@ from glassbridge.engine.jobs import Job, Submit
 from glassbridge.engine.state import State
 from glassbridge.kernel.executor import Executor
 from glassbridge.kernel.reaper import LinkReaper
+from glassbridge.model.kernel_names import shaper_name
 from glassbridge.plan.endpoint import plan_forget
 from glassbridge.plan.operations import Operation
 from glassbridge.store.store import Store
@@ -112,7 +113,9 @@ class Reaper:
             batch += more
 
     def _reap(self, links: LinkReaper, jobs: list[Job[Any]]) -> None:
-        doomed = {e.host_end for job in jobs for e in job.doomed}
+        leaving = [e for job in jobs for e in job.doomed]
+        doomed = {e.host_end for e in leaving}
+        doomed |= {shaper_name(e.id) for e in leaving if e.has_shaper}
         doomed |= {link for job in jobs for link in job.swept}
         try:
             links.delete(doomed)

@@ -2,10 +2,11 @@
 
 import sys
 from collections.abc import Callable
+from errno import ENODEV
 from itertools import chain
 from typing import TypeVar
 
-from glassbridge.errors import NotFound
+from glassbridge.errors import KernelRefused, NotFound
 from glassbridge.kernel import sysctl
 from glassbridge.kernel.addresses import decode_address
 from glassbridge.kernel.link_settings import NAMES, decode_settings, key_of
@@ -14,6 +15,7 @@ from glassbridge.kernel.neighbours import decode_fdb_entry, decode_neighbour, is
 from glassbridge.kernel.routes import decode_route, decode_rule
 from glassbridge.kernel.rtnetlink import RouteSocket
 from glassbridge.kernel.sockets import open_diag, read_sockets
+from glassbridge.model.network import Ifname
 from glassbridge.model.tables import TABLE_LOCAL, Address, FdbEntry, Neighbour, Route, RoutingRule
 from glassbridge.model.topology import Link, Netns, Stack
 from glassbridge.wire.addresses import dump_addresses
@@ -62,6 +64,18 @@ def read_group(route: RouteSocket, group: int) -> tuple[Member, ...]:
         for body in bodies
         if find_attribute(body, IFLA_GROUP, link_header.size) == wanted
     )
+
+
+def read_member(route: RouteSocket, ifname: Ifname, group: int) -> Member | None:
+    """The link of a name, if it is there and in the group; raises KernelRefused."""
+    answer = route.get(get_link(ifname))
+    if isinstance(answer, Refusal):
+        if answer.errno == ENODEV:
+            return None
+        raise KernelRefused(f"look at link {ifname}", answer.errno, answer.text)
+    wanted = group.to_bytes(4, sys.byteorder)
+    is_member = find_attribute(answer, IFLA_GROUP, link_header.size) == wanted
+    return decode_member(answer) if is_member else None
 
 
 def read_link(route: RouteSocket, link: int | str) -> Link:
