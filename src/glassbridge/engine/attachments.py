@@ -14,7 +14,13 @@ from glassbridge.engine.state import State
 from glassbridge.engine.unplugging import Unplug, find_attachment
 from glassbridge.errors import GlassbridgeError, InvalidRequest, NotFound
 from glassbridge.kernel.nft import Nft
-from glassbridge.model.attachment import Attachment, AttachmentKey, AttachmentRequest
+from glassbridge.model.attachment import (
+    AS_ADDED,
+    Attachment,
+    AttachmentKey,
+    AttachmentRequest,
+    Told,
+)
 from glassbridge.model.firewall import Family
 from glassbridge.model.kernel_names import NFT_TABLE
 from glassbridge.model.network import Managed, Network
@@ -99,15 +105,15 @@ class Attachments:
         )
         return tuple(a for key in keys if (a := self.find(key)) is not None)
 
-    def differences(self, key: AttachmentKey) -> tuple[str, ...]:
+    def differences(self, key: AttachmentKey, told: Told = AS_ADDED) -> tuple[str, ...]:
         """What of it the kernel has otherwise: link, address, route, firewall, shaping, setting.
 
-        Raises NotFound.
+        What was told of is none. Raises NotFound.
         """
         found = self.find(key)
         if found is None:
             raise NotFound(f"{key} is not attached")
-        return differences(found, self._firewall())
+        return differences(found, self._firewall(), told)
 
     def obstacles(self, network: Managed | None) -> tuple[str, ...]:
         """Why `add` could not work at present: no free address, nftables refused, ...; cheap."""

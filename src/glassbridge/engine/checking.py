@@ -10,7 +10,7 @@ from glassbridge.kernel.qdiscs import read_limit, read_redirections
 from glassbridge.kernel.rtnetlink import RouteSocket
 from glassbridge.kernel.sandbox import OpenSandbox
 from glassbridge.kernel.snapshot import read_addresses, read_link, read_routes
-from glassbridge.model.attachment import Attachment
+from glassbridge.model.attachment import AS_ADDED, Attachment, Told
 from glassbridge.model.endpoint import Endpoint, LinkSettings, StaticRoute
 from glassbridge.model.kernel_names import shaper_name
 from glassbridge.model.network import Ifname
@@ -23,18 +23,18 @@ _METRIC6 = 1024
 """What the kernel makes of an IPv6 route without a metric (IP6_RT_PRIO_USER)."""
 
 
-def differences(attachment: Attachment, nft: Nft) -> tuple[str, ...]:
+def differences(attachment: Attachment, nft: Nft, told: Told = AS_ADDED) -> tuple[str, ...]:
     """Name what the kernel has otherwise; reads the caller's namespace and the sandbox's."""
     with RouteSocket() as host:
         return (
-            *_of_sandbox(attachment),
+            *_of_sandbox(attachment, told),
             *_of_host_end(attachment, host),
             *_of_shaping(attachment.endpoint, host),
             *_of_firewall(attachment, nft),
         )
 
 
-def _of_sandbox(attachment: Attachment) -> Iterator[str]:
+def _of_sandbox(attachment: Attachment, told: Told) -> Iterator[str]:
     sandbox, endpoint = attachment.sandbox, attachment.endpoint
     try:
         opened = OpenSandbox(sandbox.netns)
@@ -45,13 +45,13 @@ def _of_sandbox(attachment: Attachment) -> Iterator[str]:
         if opened.cookie != sandbox.netns_cookie:
             yield f"namespace: {sandbox.netns} is another one now"
             return
-        yield from _of_link(endpoint, opened)
-        yield from _of_routes(endpoint, opened.links)
+        yield from _of_link(endpoint, opened, told)
+        yield from _of_routes(endpoint, opened.links, told)
     finally:
         opened.close()
 
 
-def _of_link(endpoint: Endpoint, opened: OpenSandbox) -> Iterator[str]:
+def _of_link(endpoint: Endpoint, opened: OpenSandbox, told: Told) -> Iterator[str]:
     ifname = endpoint.ifname
     try:
         link = read_link(opened.links, ifname)
@@ -60,7 +60,7 @@ def _of_link(endpoint: Endpoint, opened: OpenSandbox) -> Iterator[str]:
         return
     if not link.is_up:
         yield f"link: {ifname} is down"
-    if link.mac != endpoint.mac:
+    if link.mac not in (endpoint.mac, told.mac):
         yield f"link: {ifname} has MAC {link.mac} instead of {endpoint.mac}"
     held = {a.interface for a in read_addresses(opened.links, link.ifindex)}
     for address in endpoint.interfaces:
@@ -86,12 +86,14 @@ def _of_settings(ifname: Ifname, wish: LinkSettings, opened: OpenSandbox) -> Ite
             yield f"sysctl: {key} is {values.get(key, 'absent')} instead of {value}"
 
 
-def _of_routes(endpoint: Endpoint, links: RouteSocket) -> Iterator[str]:
-    present = read_routes(links) if endpoint.routes else ()
-    for route in endpoint.routes:
+def _of_routes(endpoint: Endpoint, links: RouteSocket, told: Told) -> Iterator[str]:
+    left = told.destinations
+    routes = [r for r in endpoint.routes if left is None or r.destination in left]
+    present = read_routes(links) if routes else ()
+    for route in routes:
         if not any(_is_same(route, other) for other in present):
             via = f" via {route.gateway}" if route.gateway else ""
-            yield f"route: {route.destination}{via} is missing"
+            yield f"route: {route.destination}{via} is missing or another"
 
 
 def _is_same(wish: StaticRoute, route: Route) -> bool:
@@ -105,6 +107,7 @@ def _is_same(wish: StaticRoute, route: Route) -> bool:
         and route.metric == metric
         and route.table == (TABLE_MAIN if wish.table is None else wish.table)
         and wish.mtu in (None, route.mtu)
+        and wish.advmss in (None, route.advmss)
     )
 
 
@@ -135,6 +138,8 @@ def _of_shaping(endpoint: Endpoint, host: RouteSocket) -> Iterator[str]:
             yield f"bandwidth: {ifname} has no limit"
         elif found.rate != wanted[0]:
             yield f"bandwidth: {ifname} is limited to {found.rate * 8} bit/s"
+        elif not found.is_of(*wanted):
+            yield f"bandwidth: {ifname} lets other than {wanted[1] * 8} bits pass at once"
     if endpoint.has_shaper:
         link, into = _find(host, endpoint.host_end), _find(host, shaper)
         if link and into and into.ifindex not in read_redirections(host, link.ifindex):

@@ -3,7 +3,13 @@
 from collections.abc import Collection
 from typing import Protocol
 
-from glassbridge.model.attachment import Attachment, AttachmentKey, AttachmentRequest
+from glassbridge.model.attachment import (
+    AS_ADDED,
+    Attachment,
+    AttachmentKey,
+    AttachmentRequest,
+    Told,
+)
 from glassbridge.model.network import Managed, Network
 from glassbridge.model.requests import NetworkRequest
 
@@ -38,10 +44,10 @@ class AttachmentsEngine(Protocol):
     def attached(self, network: Managed) -> tuple[Attachment, ...]:
         """All that stand on a network."""
 
-    def differences(self, key: AttachmentKey) -> tuple[str, ...]:
+    def differences(self, key: AttachmentKey, told: Told = AS_ADDED) -> tuple[str, ...]:
         """What of it the kernel has otherwise: link, address, route, firewall, shaping, setting.
 
-        Raises NotFound.
+        What was told of is none. Raises NotFound.
         """
 
     def obstacles(self, network: Managed | None) -> tuple[str, ...]:

@@ -22,15 +22,26 @@ from glassbridge.wire.qdiscs import (
     tc_header,
 )
 
-_NANOSECONDS_PER_TICK = 64
+_NANOSECONDS_PER_TICK = 64  # PSCHED_SHIFT 6
 _SECOND = 1_000_000_000
+_TICKS_END = 1 << 32
 
 
 class Limit(NamedTuple):
-    """A token bucket: bytes per second, and bytes at once."""
+    """A token bucket: bytes per second, and how long it takes to fill in ticks modulo 2**32."""
 
     rate: int
-    burst: int
+    ticks: int
+
+    def is_of(self, rate: int, burst: int) -> bool:
+        """Whether it was made for this rate and this many bytes at once.
+
+        The kernel rounds the time twice, and the second time by a factor of 31 bits
+        (net/sched/sch_generic.c, psched_ratecfg_precompute).
+        """
+        ticks = burst * _SECOND // rate // _NANOSECONDS_PER_TICK
+        off = (self.ticks - ticks) % _TICKS_END
+        return self.rate == rate and min(off, _TICKS_END - off) <= 2 + (ticks >> 24)
 
 
 def read_limit(route: RouteSocket, ifindex: int) -> Limit | None:
@@ -64,4 +75,4 @@ def _decode_limit(options: bytes) -> Limit:
     if TCA_TBF_RATE64 in found:
         (rate,) = rate64.unpack(found[TCA_TBF_RATE64])
     _limit, buffer, _mtu = tbf_queue.unpack_from(parameters, 2 * rate_spec.size)
-    return Limit(rate, buffer * _NANOSECONDS_PER_TICK * rate // _SECOND)
+    return Limit(rate, buffer)

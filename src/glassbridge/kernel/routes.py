@@ -21,7 +21,7 @@ from glassbridge.wire.routes import (
 
 _RTA_SRC, _RTA_PREFSRC, _RTA_METRICS, _RTA_MULTIPATH = 2, 7, 8, 9
 _RTA_VIA, _RTA_NH_ID = 18, 30
-_RTAX_MTU = 2
+_RTAX_MTU, _RTAX_ADVMSS = 2, 8
 
 _FRA_DST, _FRA_SRC, _FRA_IIFNAME, _FRA_GOTO, _FRA_PRIORITY = 1, 2, 3, 4, 6
 _FRA_FWMARK, _FRA_SUPPRESS_PREFIXLEN, _FRA_TABLE, _FRA_FWMASK, _FRA_OIFNAME = 10, 14, 15, 16, 17
@@ -72,6 +72,7 @@ def decode_route(body: bytes) -> Route:
         protocol=protocol,
         tos=tos,
         mtu=number(metrics[_RTAX_MTU]) if _RTAX_MTU in metrics else None,
+        advmss=number(metrics[_RTAX_ADVMSS]) if _RTAX_ADVMSS in metrics else None,
         flags=_flag_names(flags),
         next_hops=_next_hops(found.get(_RTA_MULTIPATH, b"")),
         nexthop_id=number(found[_RTA_NH_ID]) if _RTA_NH_ID in found else None,

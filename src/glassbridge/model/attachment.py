@@ -1,8 +1,10 @@
 """What CNI and netavark ask for: one interface of one container on one of their networks."""
 
+from typing import Final
+
 from msgspec import Struct
 
-from glassbridge.model.address import IPAddress, IPInterface
+from glassbridge.model.address import IPAddress, IPInterface, IPNetwork, Mac
 from glassbridge.model.endpoint import (
     Endpoint,
     LinkSettings,
@@ -65,3 +67,15 @@ class Attachment(Struct, frozen=True, kw_only=True):
     network: Network
     endpoint: Endpoint
     sandbox: Sandbox
+
+
+class Told(Struct, frozen=True, kw_only=True):
+    """What a client knows of changes that came after an attachment, by later plugins of a chain."""
+
+    mac: Mac | None = None
+    """Of the sandbox end."""
+    destinations: frozenset[IPNetwork] | None = None
+    """Where routes still lead; None: all are as they were added."""
+
+
+AS_ADDED: Final = Told()

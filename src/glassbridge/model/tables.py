@@ -67,6 +67,7 @@ class Route(Struct, frozen=True, kw_only=True):
     """Who made it: 2 the kernel, 3 boot, 4 static, 9 router advertisement, 186 BGP, ..."""
     tos: int = 0
     mtu: int | None = None
+    advmss: int | None = None
     flags: tuple[str, ...] = ()
     """onlink, dead, linkdown, ..."""
     next_hops: tuple[NextHop, ...] = ()

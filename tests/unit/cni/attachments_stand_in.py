@@ -9,7 +9,13 @@ from typing import Any
 
 from glassbridge.errors import Conflict, NotFound
 from glassbridge.model.address import IPInterface, Mac
-from glassbridge.model.attachment import Attachment, AttachmentKey, AttachmentRequest
+from glassbridge.model.attachment import (
+    AS_ADDED,
+    Attachment,
+    AttachmentKey,
+    AttachmentRequest,
+    Told,
+)
 from glassbridge.model.endpoint import Endpoint, EndpointId, Sandbox, SandboxId
 from glassbridge.model.network import Ifname, Managed, Network, NetworkId, Subnet
 from glassbridge.model.options import parse_options
@@ -28,6 +34,7 @@ class AttachmentsStandIn:
         self.fault: Exception | None = None
         self.blocked: tuple[str, ...] = ()
         self.different: tuple[str, ...] = ()
+        self.told = AS_ADDED
         self.unremovable: tuple[str, ...] = ()
 
     def _check(self) -> None:
@@ -77,7 +84,8 @@ class AttachmentsStandIn:
     def attached(self, network: Managed) -> tuple[Attachment, ...]:
         return tuple(a for k, a in self.there.items() if k.network == network)
 
-    def differences(self, key: AttachmentKey) -> tuple[str, ...]:
+    def differences(self, key: AttachmentKey, told: Told = AS_ADDED) -> tuple[str, ...]:
+        self.told = told
         if key not in self.there:
             raise NotFound(f"no such attachment: {key}")
         return self.different

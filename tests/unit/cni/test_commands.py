@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from ipaddress import ip_network
 from typing import Any
 
 import pytest
@@ -17,7 +18,8 @@ from tests.unit.cni.calling import (
 )
 
 from glassbridge import errors
-from glassbridge.model.attachment import AttachmentKey
+from glassbridge.model.address import Mac
+from glassbridge.model.attachment import AttachmentKey, Told
 from glassbridge.model.network import Ifname, Managed, Manager
 
 MESH = Managed(by=Manager.CNI, key="mesh")
@@ -201,6 +203,9 @@ def test_check_allows_a_later_plugin_its_mac_and_routes(runtime: StandInRuntime)
     previous["interfaces"].append({"name": "tap0"})
     previous["routes"] = [{"dst": "192.0.2.0/24"}]
     assert runtime("CHECK", said | {"prevResult": previous}).status == 0
+    assert runtime.engine.told == Told(
+        mac=Mac("0a:00:00:00:00:01"), destinations=frozenset({ip_network("192.0.2.0/24")})
+    )
 
 
 def test_check_of_what_is_unknown_is_code_3(runtime: StandInRuntime) -> None:

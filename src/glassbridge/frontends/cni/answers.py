@@ -9,8 +9,8 @@ from glassbridge.frontends.cni.addressing import Addressing
 from glassbridge.frontends.cni.configuration import Configuration
 from glassbridge.frontends.cni.invocation import Invocation
 from glassbridge.frontends.cni.results import Dns, Interface, Ip, Result
-from glassbridge.model.address import IPInterface
-from glassbridge.model.attachment import Attachment, ForeignCable
+from glassbridge.model.address import IPInterface, Mac
+from glassbridge.model.attachment import Attachment, ForeignCable, Told
 from glassbridge.model.network import Ifname
 
 _INSIDE = 2
@@ -80,7 +80,7 @@ def foreign_cable(result: Result, invocation: Invocation) -> ForeignCable:
 def forgotten(attachment: Attachment, result: Result, invocation: Invocation) -> Iterator[str]:
     """What of an attachment the runtime's result has otherwise.
 
-    A later plugin may have changed MAC and routes, and added what it wants.
+    A later plugin may have changed MAC and routes (see `told`), and added what it wants.
     """
     if _inside(result, invocation) is None:
         yield f"prevResult has no interface {invocation.ifname} in {invocation.netns}"
@@ -88,6 +88,16 @@ def forgotten(attachment: Attachment, result: Result, invocation: Invocation) ->
     for address in attachment.endpoint.interfaces:
         if address not in there:
             yield f"prevResult lacks address {address}"
+
+
+def told(result: Result, invocation: Invocation) -> Told:
+    """What the runtime's result says of MAC and routes, which a later plugin may have changed."""
+    inside = _inside(result, invocation)
+    mac = "" if inside is None else result.interfaces[inside].mac
+    return Told(
+        mac=Mac(mac.lower()) if mac else None,
+        destinations=frozenset(r.dst for r in result.routes),
+    )
 
 
 def _inside(result: Result, invocation: Invocation) -> int | None:

@@ -9,7 +9,7 @@ from glassbridge import __version__
 from glassbridge.errors import GlassbridgeError, InvalidRequest, NotFound
 from glassbridge.frontends.attachments_protocol import AttachmentsEngine
 from glassbridge.frontends.cni.addressing import Addressing, given_addressing, own_addressing
-from glassbridge.frontends.cni.answers import answer, foreign_cable, forgotten
+from glassbridge.frontends.cni.answers import answer, foreign_cable, forgotten, told
 from glassbridge.frontends.cni.configuration import (
     Configuration,
     decode,
@@ -148,7 +148,7 @@ class Call:
             raise NotFound(f"CHECK: nothing is known of {key}")
         different = (
             *forgotten(attachment, previous, invocation),
-            *self._engine.differences(key),
+            *self._engine.differences(key, told(previous, invocation)),
         )
         if different:
             raise Differs(f"CHECK {key}: {'; '.join(different)}")
