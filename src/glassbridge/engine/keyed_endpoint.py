@@ -27,6 +27,8 @@ from glassbridge.plan.sandbox_end import EVERYWHERE, NO_SETTINGS, Found
 
 _SLASHES = str.maketrans("./", "/.")
 """sysctl(8) writes a dot in a link's name as a slash."""
+_OFF = "net.ipv6.conf.{}.disable_ipv6"
+_DEFAULT_OFF, _LOOPBACK_OFF = _OFF.format("default"), _OFF.format("lo")
 NO_MAC = Mac("00:00:00:00:00:00")
 
 
@@ -66,10 +68,10 @@ class KeyedEndpoint:
             endpoint_id, ifname, addresses, host_end=host_end, mac=mac, host_mac=host_mac_of(mac)
         )
 
-    def found(self) -> Found:
+    def found(self, endpoint: Endpoint) -> Found:
         """What is there already and outlives our links; read ahead of the plan that changes it."""
         request = self._request
-        wish = request.settings or NO_SETTINGS
+        wish = endpoint.settings or NO_SETTINGS
         ifname = request.key.ifname
         mac, settings = None, NO_SETTINGS
         lasting = list(wish.sysctls)
@@ -133,7 +135,7 @@ class KeyedEndpoint:
             more=tuple(a for a in addresses if a not in (ipv4, ipv6)),
             aliases=request.aliases,
             routes=(*request.routes, *self._default_routes()),
-            settings=request.settings,
+            settings=self._settings(addresses),
             shaping=request.shaping,
             hairpin=request.hairpin,
             has_foreign_cable=request.cable is not None,
@@ -160,6 +162,21 @@ class KeyedEndpoint:
     def _mac(self, endpoint_id: EndpointId, addresses: Iterable[IPInterface]) -> Mac:
         ipv4 = next((a for a in addresses if isinstance(a, IPv4Interface)), None)
         return choose_mac(self._state, self._network, self._request.mac, endpoint_id, ipv4)
+
+    def _settings(self, addresses: Iterable[IPInterface]) -> LinkSettings | None:
+        """As ordered; IPv6 is switched on where the namespace keeps it off, as bridge does."""
+        request = self._request
+        wish = request.settings
+        if request.cable is not None or all(a.version == 4 for a in addresses):  # noqa: PLR2004 - the IP version
+            return wish
+        off = self._executor.sysctls((_DEFAULT_OFF, _LOOPBACK_OFF), request.netns)
+        own = _OFF.format(request.key.ifname.translate(_SLASHES))
+        keys = ((_DEFAULT_OFF, own), (_LOOPBACK_OFF, _LOOPBACK_OFF))
+        on = {key: "0" for where, key in keys if off.get(where) == "1"}
+        if not on:
+            return wish
+        wish = wish or NO_SETTINGS
+        return replace(wish, sysctls={**on, **wish.sysctls})
 
     def _leased(self) -> Iterable[IPInterface]:
         if self._request.given is not None:

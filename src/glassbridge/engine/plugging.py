@@ -48,7 +48,8 @@ class Plug(Job[Attachment]):
         leases = Leases(state, time.monotonic())
         try:
             chosen = KeyedEndpoint(state, executor, leases, network, sandbox, request)
-            endpoint, found = chosen.choose(), chosen.found()
+            endpoint = chosen.choose()
+            found = chosen.found(endpoint)
             ports = publish(state, executor, network, endpoint, request.ports)
         except BaseException:
             leases.give_back()

@@ -14,7 +14,7 @@ from tests.netns.engine.consistency import check_consistency
 from tests.netns.engine.seeing import eventually
 
 from glassbridge.engine.engine import Engine
-from glassbridge.errors import Conflict
+from glassbridge.errors import Conflict, NotFound
 from glassbridge.model.attachment import ForeignCable
 from glassbridge.model.endpoint import (
     LinkSettings,
@@ -26,6 +26,7 @@ from glassbridge.model.endpoint import (
 from glassbridge.model.kernel_names import shaper_name
 from glassbridge.model.network import Ifname
 from glassbridge.model.options import BRIDGE_NAME
+from glassbridge.model.requests import SubnetWish
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 Make = Callable[[str], str]
@@ -176,6 +177,33 @@ def test_everything_that_may_be_ordered(engine: Engine, make_netns: Make, inside
     assert shown(inside, netns, "route") == []
     assert not [k for k in host_links() if k["ifname"].startswith(("gbifb", "podveth"))]
     check_consistency(engine)
+
+
+@pytest.mark.parametrize("where", ["default", "all"])
+def test_ipv6_is_switched_on_where_a_namespace_keeps_it_off(
+    engine: Engine, make_netns: Make, inside: Run, where: str
+) -> None:
+    """As CNI's bridge plugin does; what is not its interface's own is put back after a failure."""
+    netns = make_netns("one")
+    inside(netns, "sysctl", "-qw", f"net.ipv6.conf.{where}.disable_ipv6=1")
+    off = inside(netns, "sysctl", "net.ipv6.conf.lo.disable_ipv6").stdout
+    both = (SubnetWish(subnet="10.88.0.0/16"), SubnetWish(subnet="fd00:88::/64"))
+    engine.attachments.define(pods(subnets=both, ipv6=True))
+    unknown = LinkSettings(sysctls={"net.ipv4.conf.eth0.no_such_key": "1"})
+    with pytest.raises(NotFound):
+        engine.attachments.add(request("c1", netns, settings=unknown))
+    assert inside(netns, "sysctl", "net.ipv6.conf.lo.disable_ipv6").stdout == off
+    made = engine.attachments.add(
+        request("c1", netns, settings=LinkSettings(sysctls={"net.ipv4.conf.eth0.arp_filter": "1"}))
+    )
+    for address in (ip_address("fd00:88::1"), made.endpoint.addresses[1], ip_address("::1")):
+        assert inside(netns, "ping", "-c1", "-W2", str(address)).returncode == 0
+    subprocess.run(["ip", "link", "del", made.endpoint.host_end], check=True)
+    eventually(lambda: engine.attachments.differences(key_of("c1")) == ())
+    assert inside(netns, "ping", "-c1", "-W2", "fd00:88::1").returncode == 0
+    engine.attachments.delete(key_of("c1"))
+    plain = engine.attachments.add(request("c2", netns, given=(ip_interface("10.88.0.9/16"),)))
+    assert plain.endpoint.settings is None
 
 
 def test_shaped_traffic_flows_and_is_limited(engine: Engine, make_netns: Make, inside: Run) -> None:
