@@ -263,11 +263,11 @@ def test_modes_are_per_family() -> None:
 @pytest.mark.parametrize(
     ("host", "protocol", "expected"),
     [
-        (ANY4, Protocol.TCP, {"published4_any"}),
-        (ANY6, Protocol.SCTP, {"published6_any"}),
-        (ANY6, Protocol.UDP, {"published6_any", "loopback_udp6"}),
-        (HOST4, Protocol.UDP, {"published4"}),
-        (HOST6, Protocol.UDP, {"published6"}),
+        (ANY4, Protocol.TCP, {"published4_any", "hairpin4"}),
+        (ANY6, Protocol.SCTP, {"published6_any", "hairpin6"}),
+        (ANY6, Protocol.UDP, {"published6_any", "hairpin6", "loopback_udp6"}),
+        (HOST4, Protocol.UDP, {"published4", "hairpin4"}),
+        (HOST6, Protocol.UDP, {"published6", "hairpin6"}),
         (LOOPBACK6, Protocol.TCP, set()),
         (LOOPBACK6, Protocol.UDP, {"loopback_udp6"}),
     ],

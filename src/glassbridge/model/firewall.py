@@ -32,6 +32,8 @@ class Field(StrEnum):
     L4_PROTOCOL = "meta l4proto"
     CT_STATE = "ct state"
     CT_STATUS = "ct status"
+    CT_ORIGINAL_PORT = "ct original proto-dst"
+    """The destination port as the client asked for it, before DNAT."""
     DESTINATION_TYPE = "fib daddr type"
     ETHER_SOURCE = "ether saddr"
     ARP_SENDER_MAC = "arp saddr ether"

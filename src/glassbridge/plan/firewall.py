@@ -233,6 +233,9 @@ def _port_elements(network: Network, endpoint: Endpoint, port: PublishedPort) ->
         yield _inet(sets.PUBLISHED6_ANY if is6 else sets.PUBLISHED4_ANY, *service, value=container)
     elif host != _LOOPBACK6:
         yield _inet(sets.PUBLISHED6 if is6 else sets.PUBLISHED4, host, *service, value=container)
+    if host != _LOOPBACK6:
+        hairpin = sets.HAIRPIN6 if is6 else sets.HAIRPIN4
+        yield _inet(hairpin, *service, *container)
     if port.protocol is Protocol.UDP and host in (_LOOPBACK6, IPv6Address(0)):
         yield _inet(sets.LOOPBACK_UDP6, port.host_port)
 

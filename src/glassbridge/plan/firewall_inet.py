@@ -7,6 +7,7 @@ come through here too, with the bridge as both input and output link, before the
 from ipaddress import IPv4Network, IPv6Address
 from typing import Final
 
+from glassbridge.model.endpoint import Protocol
 from glassbridge.model.firewall import (
     Accept,
     Chain,
@@ -23,6 +24,7 @@ from glassbridge.model.firewall import (
     OneOf,
     Reject,
     Rule,
+    Set,
     SourceNat,
     Statement,
     VerdictOf,
@@ -251,19 +253,10 @@ def _postrouting() -> tuple[Rule, ...]:
             Is(Field.IPV4_SOURCE, _LOOPBACK4),
             InSet((_OUT,), sets.BRIDGES.name),
         ),
-        # else the answer would go straight to the sibling, from an address that it never asked
-        _rule(
-            "published port, from the same network",
-            Masquerade(),
-            InSet((Field.IPV4_SOURCE, _OUT), sets.HOME4.name),
-            _DNATED,
-        ),
-        _rule(
-            "published port, from the same network",
-            Masquerade(),
-            InSet((Field.IPV6_SOURCE, _OUT), sets.HOME6.name),
-            _DNATED,
-        ),
+        # else the answer would go straight to the sibling, from an address that it never asked;
+        # what others translate (kube-proxy) keeps its sender, unless they say otherwise
+        _from_a_sibling(Field.IPV4_SOURCE, Field.IPV4_DESTINATION, sets.HOME4, sets.HAIRPIN4),
+        _from_a_sibling(Field.IPV6_SOURCE, Field.IPV6_DESTINATION, sets.HOME6, sets.HAIRPIN6),
         _rule(
             "leaves under a chosen address",
             SourceNat(Word.ETHER_IPV4, (Field.IPV4_SOURCE,), sets.SNAT4.name),
@@ -285,5 +278,23 @@ def _postrouting() -> tuple[Rule, ...]:
             Masquerade(),
             InSet((Field.IPV6_SOURCE,), sets.MASQUERADED6.name),
             leaves6,
+        ),
+    )
+
+
+def _from_a_sibling(source: Field, container: Field, home: Set, hairpin: Set) -> Rule:
+    """Services of others often have a published port's number: where it led is looked at, too.
+
+    Whether the address that was asked for is one of this host's cannot be told any more.
+    """
+    return _rule(
+        "published port, from the same network",
+        Masquerade(),
+        InSet((source, _OUT), home.name),
+        # nft 1.0.6 does not know what a connection's port is without (ct_expr_update_type)
+        OneOf(Field.L4_PROTOCOL, tuple(Protocol)),
+        InSet(
+            (Field.L4_PROTOCOL, Field.CT_ORIGINAL_PORT, container, Field.DESTINATION_PORT),
+            hairpin.name,
         ),
     )

@@ -83,6 +83,16 @@ PUBLISHED6_ANY: Final = Set(
     (_IPV6, _PORT),
     comment="ports published on every host address",
 )
+HAIRPIN4: Final = Set(
+    "hairpin4",
+    (_PROTOCOL, _PORT, _IPV4, _PORT),
+    comment="published ports, each with the container's address and port",
+)
+HAIRPIN6: Final = Set(
+    "hairpin6",
+    (_PROTOCOL, _PORT, _IPV6, _PORT),
+    comment="published ports, each with the container's address and port",
+)
 OPEN4: Final = Set(
     "open4", (_IPV4, _PROTOCOL, _PORT), comment="container ports that are published without NAT"
 )
@@ -143,6 +153,8 @@ INET_SETS: Final = (
     PUBLISHED6,
     PUBLISHED4_ANY,
     PUBLISHED6_ANY,
+    HAIRPIN4,
+    HAIRPIN6,
     OPEN4,
     OPEN6,
     NAMES4,

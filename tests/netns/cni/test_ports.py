@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from tests.netns.cni.pods import Pods
+from tests.netns.cni.reference import Reference
 from tests.netns.cni.test_interfaces import mesh
 from tests.netns.engine.consistency import check_consistency
 from tests.netns.engine.seeing import ask, listening
@@ -16,6 +17,8 @@ from tests.netns.engine.seeing import ask, listening
 from glassbridge.engine.engine import Engine
 
 NF_CALL = Path("/proc/sys/net/bridge/bridge-nf-call-iptables")
+NF_CALL_KEY = "net.bridge.bridge-nf-call-iptables"
+FOUR = {"subnet": "10.7.0.0/24", "routes": [{"dst": "0.0.0.0/0"}]}
 TCP, UDP = socket.SOCK_STREAM, socket.SOCK_DGRAM
 
 
@@ -67,7 +70,13 @@ def test_networks_are_open_unless_they_ask_for_a_policy(pods: Pods, engine: Engi
     check_consistency(engine)
 
 
-def kube_proxy(service: str, pod: str) -> None:
+def on(host: str, *command: str, said: str = "") -> None:
+    """Run a tool on a host; "" is our own."""
+    there = ("ip", "netns", "exec", host) if host else ()
+    subprocess.run((*there, *command), input=said, text=True, check=True)
+
+
+def kube_proxy(service: str, pod: str, host: str = "") -> None:
     """What it does in its nftables mode for a cluster address with one endpoint."""
     rules = f"""
         table ip kube {{
@@ -80,18 +89,35 @@ def kube_proxy(service: str, pod: str) -> None:
             ip saddr {pod} ip daddr {pod} masquerade
           }}
         }}"""
-    subprocess.run(["nft", "-f", "-"], input=rules, text=True, check=True)
+    on(host, "nft", "-f", "-", said=rules)
 
 
-@pytest.mark.parametrize("bridge_nf", ["0", "1"])
-def test_a_service_leads_to_a_pod_on_the_same_bridge(pods: Pods, bridge_nf: str) -> None:
-    """The answer comes back by the gateway, whose address the server sees."""
-    NF_CALL.write_text(bridge_nf)
+@pytest.mark.parametrize("whose", ["ours", "the reference"])
+def test_a_service_shows_the_client_to_a_pod_on_the_same_bridge(
+    pods: Pods, reference: Reference, whose: str
+) -> None:
+    """The answer is bridged past conntrack unless br_netfilter is on, with any plugin."""
+    host = "" if whose == "ours" else "reference"
+    for name in ("client", "server"):
+        (pods if whose == "ours" else reference).add(name, mesh(ipam=FOUR))
+    kube_proxy("10.96.0.10", "10.7.0.3", host)
+    with listening("/run/netns/server", 8080, TCP):
+        on(host, "sysctl", "-qw", f"{NF_CALL_KEY}=1")
+        assert ask("/run/netns/client", "10.96.0.10", 80, TCP) == "10.7.0.2"
+        on(host, "sysctl", "-qw", f"{NF_CALL_KEY}=0")
+        assert not ask("/run/netns/client", "10.96.0.10", 80, TCP, patience=0.5)
+
+
+def test_a_service_on_the_number_of_a_published_port(pods: Pods) -> None:
+    """As with an ingress that holds port 80 of the host."""
+    NF_CALL.write_text("1")
     pods.add("client", mesh())
     pods.add("server", mesh())
+    pods.add("ingress", published({"hostPort": 80, "containerPort": 8080}))
     kube_proxy("10.96.0.10", "10.7.0.3")
-    with listening("/run/netns/server", 8080, TCP):
-        assert ask("/run/netns/client", "10.96.0.10", 80, TCP) == "10.7.0.1"
+    with listening("/run/netns/server", 8080, TCP), listening("/run/netns/ingress", 8080, TCP):
+        assert ask("/run/netns/client", "10.96.0.10", 80, TCP) == "10.7.0.2"
+        assert ask("/run/netns/client", "10.7.0.1", 80, TCP) == "10.7.0.1"
 
 
 @pytest.mark.parametrize("bridge_nf", ["0", "1"])

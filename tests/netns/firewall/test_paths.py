@@ -154,6 +154,17 @@ def test_icc_off_published(world: World, client: str) -> None:
     assert set(reach(world, client, "host", 8081, silent=silent).values()) == {answer}
 
 
+@pytest.mark.parametrize(("server", "port"), [("a1", 8080), ("a2", 80)])
+def test_a_service_of_others_keeps_its_client(world: World, server: str, port: int) -> None:
+    """Without br_netfilter its answer goes past conntrack, straight to who never asked there."""
+    silent = not world.nf_call
+    answer = SILENT if silent else f"{server} saw a4"
+    found = reach(world, "a4", f"service-{server}", port, silent=silent)
+    assert set(found.values()) == {answer}
+    found = reach(world, "b1", f"service-{server}", port, silent=False)
+    assert set(found.values()) == {f"{server} saw gw-a"}
+
+
 def test_hairpin_is_what_a_container_needs_to_reach_its_own_published_port(world: World) -> None:
     """Only with br_netfilter, and only the published endpoint's own port."""
     port = ENDPOINTS[EndpointId("a2")].host_end

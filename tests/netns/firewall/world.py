@@ -47,7 +47,7 @@ NEIGHBOURS = {
 }
 
 # what another engine on this host would load: it lets everything pass, publishes 9090, and would
-# publish 9091 for a container of our internal network
+# publish 9091 for a container of our internal network; its services have ports of ours
 FOREIGN_RULES = """
 table inet other {
     chain forward { type filter hook forward priority 0; policy drop; accept; }
@@ -57,6 +57,12 @@ table inet other {
         meta l4proto { tcp, udp } th dport 9090 dnat ip6 to [fd00:d::2]:80
         meta l4proto { tcp, udp } th dport 9091 dnat ip to 10.10.3.2:80
         meta l4proto { tcp, udp } th dport 9091 dnat ip6 to [fd00:3::2]:80
+    }
+    chain services { type nat hook prerouting priority -100; policy accept;
+        ip daddr 10.96.0.10 meta l4proto { tcp, udp } th dport 8080 dnat ip to 10.10.1.2:80
+        ip6 daddr fd00:96::10 meta l4proto { tcp, udp } th dport 8080 dnat ip6 to [fd00:1::2]:80
+        ip daddr 10.96.0.11 meta l4proto { tcp, udp } th dport 80 dnat ip to 10.10.1.3:80
+        ip6 daddr fd00:96::11 meta l4proto { tcp, udp } th dport 80 dnat ip6 to [fd00:1::3]:80
     }
 }
 """
@@ -181,6 +187,8 @@ def address_book() -> dict[str, tuple[IPAddress, IPAddress]]:
         "localhost": (ip_address("127.0.0.1"), ip_address("::1")),
         "host": (UPLINK4, UPLINK6),
         "snat": (SNAT4, SNAT6),
+        "service-a1": (ip_address("10.96.0.10"), ip_address("fd00:96::10")),
+        "service-a2": (ip_address("10.96.0.11"), ip_address("fd00:96::11")),
     }
     for name, net in NETWORKS.items():
         gateway4, gateway6 = net.next_hops
