@@ -144,6 +144,13 @@ def test_generation_changes_with_every_transaction(nft: Nft) -> None:
     assert nft.generation() != first
 
 
+def test_a_table_is_looked_for_without_reading_others(nft: Nft) -> None:
+    assert not nft.has_table(Family.INET, "glassbridge")
+    subprocess.run(["nft", "add", "table", "bridge", "glassbridge"], check=True)
+    assert nft.has_table(Family.BRIDGE, "glassbridge")
+    assert not nft.has_table(Family.INET, "glassbridge")
+
+
 def test_a_context_stays_in_the_namespace_where_it_was_made(nft: Nft) -> None:
     """Another thread, wherever it is, changes the same ruleset."""
     worker = threading.Thread(target=nft.run, args=(EMPTY,))

@@ -98,8 +98,8 @@ class Nft:
 
     def has_table(self, family: Family, name: str) -> bool:
         """Whether a table is there; raises KernelRefused where nftables does not work."""
-        tables = self.list_json("tables")
-        return any(t["table"]["family"] == family and t["table"]["name"] == name for t in tables)
+        with self._lock:
+            return self._elements.has_table(family, name)
 
     def generation(self) -> int:
         """The ruleset's generation: it changes with every transaction, whoever made it."""

@@ -7,6 +7,7 @@ and nft makes their intervals.
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from enum import StrEnum
+from errno import ENOENT
 from itertools import groupby
 from socket import SO_SNDBUF, SOL_SOCKET
 from typing import Any, Final, assert_never
@@ -81,6 +82,15 @@ class ElementSocket(TransactionSocket):
         requests = [r for change, elements in changes for r in _requests(change, elements)]
         if requests:
             self.transact(requests, "change firewall elements")
+
+    def has_table(self, family: Family, name: str) -> bool:
+        """Whether a table is there; raises KernelRefused where nftables does not work."""
+        answer = self.get(nfnetlink.get_table(_FAMILIES[family], name))
+        if not isinstance(answer, Refusal):
+            return True
+        if answer.errno == ENOENT:
+            return False
+        raise KernelRefused(f"look for table {family} {name}", answer.errno, answer.text)
 
     def generation(self) -> int:
         """The ruleset's generation: it changes with every transaction, whoever made it."""

@@ -21,9 +21,11 @@ VERDICT_DROP, VERDICT_ACCEPT, VERDICT_JUMP, VERDICT_GOTO = 0, 1, -3, -4
 
 _SUBSYSTEM = 10  # NFNL_SUBSYS_NFTABLES
 _BATCH_BEGIN, _BATCH_END = 0x10, 0x11
+_GET_TABLE = _SUBSYSTEM << 8 | 1
 _GET_GENERATION = _SUBSYSTEM << 8 | 16
 _NEW_ELEMENTS, _DELETE_ELEMENTS = _SUBSYSTEM << 8 | 12, _SUBSYSTEM << 8 | 14
 
+_TABLE_NAME = 1
 _LIST_TABLE, _LIST_SET, _LIST_ELEMENTS, _LIST_ITEM = 1, 2, 3, 1
 _ELEMENT_KEY, _ELEMENT_DATA = 1, 2
 _DATA_VALUE, _DATA_VERDICT = 1, 2
@@ -69,6 +71,12 @@ def add_elements(family: int, table: str, name: str, elements: Iterable[bytes]) 
 def delete_elements(family: int, table: str, name: str, elements: Iterable[bytes]) -> Request:
     """Take elements out; one that is not there is an error."""
     return Request(_DELETE_ELEMENTS, 0, _element_list(family, table, name, elements))
+
+
+def get_table(family: int, table: str) -> Request:
+    """Ask for one table; ENOENT says that it is not there."""
+    header = _nfgenmsg.pack(family, 0, 0)
+    return Request(_GET_TABLE, 0, header + attribute_text(_TABLE_NAME, table))
 
 
 def batch(requests: Sequence[Request]) -> list[Request]:
