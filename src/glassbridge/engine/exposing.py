@@ -49,7 +49,7 @@ class Expose(Job[Endpoint]):
         network = state.networks[before.network]
         state.put_endpoint(before.without_ports())  # its own ports are in nobody's way
         try:
-            ports = _choose(state, executor, network, before, self._wishes or ())
+            ports = _choose_anew(state, executor, network, before, self._wishes or ())
         except BaseException:
             self._restore(state)
             raise
@@ -79,6 +79,23 @@ class Expose(Job[Endpoint]):
     def result(self, state: State) -> Endpoint:
         assert self._after is not None
         return self._after
+
+
+def _choose_anew(
+    state: State,
+    executor: Executor,
+    network: Network,
+    before: Endpoint,
+    wishes: Sequence[PortWish],
+) -> tuple[PublishedPort, ...]:
+    """Choose ports while those of before are held: a port that stays is free at no moment."""
+    try:
+        return _choose(state, executor, network, before, wishes)
+    except Conflict:
+        # its own socket may be in the way, where the same port is wished for on another address
+        for port in held_ports(network, before):
+            executor.ports.release(port)
+        return _choose(state, executor, network, before, wishes)
 
 
 def _choose(

@@ -6,6 +6,7 @@ import socket
 import subprocess
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,7 @@ Folders = tuple[Path, Path]
 Make = Callable[[str], str]
 WEB = PortWish(container_port=80, host_ports=(8080, 8080))
 ANY = PortWish(container_port=81)
+HOST = ip_address("198.51.100.1")
 
 
 def state_of(engine: Engine, number: int) -> EndpointState | None:
@@ -179,6 +181,29 @@ def test_a_taken_port_changes_nothing(engine: Engine) -> None:
         taken.listen()
         with pytest.raises(Conflict, match="8099/tcp is taken by"):
             engine.driver.publish(two.id, (PortWish(container_port=1, host_ports=(8099, 8099)),))
+    check_consistency(engine)
+
+
+def test_ports_are_published_again_on_another_address(engine: Engine, outside: object) -> None:
+    """Wider or narrower, without being taken back first; a port that cannot be had changes none."""
+    create(engine)
+    endpoint = engine.driver.reserve(wish(1))
+    engine.driver.join(endpoint.id, "/n")
+    local = replace(WEB, host_address=ip_address("127.0.0.1"))
+    for wishes in ((WEB,), (local,), (replace(WEB, host_address=HOST),), (WEB, ANY), (local, ANY)):
+        ports = engine.driver.publish(endpoint.id, wishes).ports
+        assert ports[0].host_address == (wishes[0].host_address or ip_address("0.0.0.0"))
+        held = str(ports[0].host_address)
+        with socket.socket() as taker, pytest.raises(OSError, match="in use"):
+            taker.bind((held, 8080))
+        check_consistency(engine)
+    with socket.socket() as free:
+        free.bind((str(HOST), 8080))
+        free.listen()
+        with pytest.raises(Conflict, match="8080/tcp is taken by"):
+            engine.driver.publish(endpoint.id, (WEB,))
+        with socket.socket() as taker, pytest.raises(OSError, match="in use"):
+            taker.bind(("127.0.0.1", 8080))
     check_consistency(engine)
 
 
