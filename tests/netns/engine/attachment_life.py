@@ -1,18 +1,11 @@
-"""The life of attachments: all that may be ordered, on a cable of ours and on one of others.
-
-Run as a program it is a daemon that dies: `python attachment_life.py RUN_DIR STATE_DIR N` kills
-itself with SIGKILL ahead of the N-th kernel operation.
-"""
+"""The life of attachments: all that may be ordered, on a cable of ours and on one of others."""
 
 from __future__ import annotations
 
 import subprocess
-import sys
 from ipaddress import ip_address, ip_interface, ip_network
-from pathlib import Path
 
 from tests.netns.engine.attachment_requests import PODS, key_of, pods, request
-from tests.netns.engine.scenario import DiesAhead
 
 from glassbridge.engine.engine import Engine
 from glassbridge.model.attachment import ForeignCable
@@ -78,10 +71,3 @@ def live(engine: Engine) -> None:
     attachments.delete(key_of("c2", network=CHAINED))
     attachments.remove(PODS)
     attachments.remove(CHAINED)
-
-
-if __name__ == "__main__":
-    run_dir, state_dir, number = sys.argv[1:]
-    opened = Engine(Path(run_dir), Path(state_dir), before=DiesAhead(int(number)))
-    live(opened)
-    opened.close()

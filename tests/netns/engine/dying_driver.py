@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import signal
 from contextlib import AbstractContextManager
 from pathlib import Path
 
 from tests.netns.engine.dockerd import endpoint_id, managed, network_request, wish
+from tests.netns.engine.mortal_daemon import dies
 from tests.netns.engine.scenario import DiesAhead
 
 from glassbridge.engine.engine import Engine
@@ -54,38 +53,26 @@ def clean_up(engine: Engine) -> None:
     engine.driver.remove_network(managed())
 
 
-def die_at_commits(dies: DiesAhead) -> None:
+def die_at_commits(ahead: DiesAhead) -> None:
     """Count commits, too: between two of them nothing may happen in the kernel."""
     transaction = Store.transaction
 
     def counted(store: Store) -> AbstractContextManager[None]:
-        dies(DeleteRuleset())  # only counted
+        ahead(DeleteRuleset())  # only counted
         return transaction(store)
 
     setattr(Store, "transaction", counted)  # noqa: B010 - mypy forbids to assign a method
 
 
 def live_until_killed(folders: tuple[Path, Path], number: int) -> bool:
-    """Live in a child that dies ahead of its step `number`; false when it came to its end.
+    """Live in a child that dies ahead of its step `number`; false when it came to its end."""
 
-    A fork: a new interpreter for each of some hundred steps would take minutes.
-    """
-    child = os.fork()
-    if child == 0:
-        try:
-            _live_and_die(folders, DiesAhead(number))
-            os._exit(0)
-        finally:
-            os._exit(1)
-    _, status = os.waitpid(child, 0)
-    code = os.waitstatus_to_exitcode(status)
-    assert code in (0, -signal.SIGKILL)
-    return code != 0
+    def live_and_die() -> None:
+        ahead = DiesAhead(number)
+        engine = Engine(*folders, before=ahead)
+        engine.up()
+        die_at_commits(ahead)
+        live(engine)
+        engine.close()
 
-
-def _live_and_die(folders: tuple[Path, Path], dies: DiesAhead) -> None:
-    engine = Engine(*folders, before=dies)
-    engine.up()
-    die_at_commits(dies)
-    live(engine)
-    engine.close()
+    return dies(live_and_die)

@@ -1,16 +1,10 @@
-"""One life of everything: networks, namespaces, ports, connections, and their end.
-
-Run as a program it is a daemon that dies: `python scenario.py RUN_DIR STATE_DIR N` kills itself
-with SIGKILL ahead of the N-th kernel operation.
-"""
+"""One life of everything: networks, namespaces, ports, connections, and their end."""
 
 from __future__ import annotations
 
 import os
 import signal
-import sys
 from collections.abc import Callable
-from pathlib import Path
 
 from glassbridge.engine.engine import Engine
 from glassbridge.model.container import NetworkWish
@@ -70,10 +64,3 @@ class DiesAhead:
         if self._left == 0:
             os.kill(os.getpid(), signal.SIGKILL)
         self._left -= 1
-
-
-if __name__ == "__main__":
-    run_dir, state_dir, number = sys.argv[1:]
-    opened = Engine(Path(run_dir), Path(state_dir), before=DiesAhead(int(number)))
-    live(opened)
-    opened.close()

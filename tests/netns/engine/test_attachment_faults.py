@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import json
-import signal
 import subprocess
-import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
-from tests.netns.engine import attachment_life
 from tests.netns.engine.attachment_life import CHAINED, live, make_foreign_cable
 from tests.netns.engine.attachment_requests import PODS, key_of, pods, request
 from tests.netns.engine.consistency import check_consistency
 from tests.netns.engine.host_view import HostView, look_at_host
+from tests.netns.engine.mortal_daemon import dies
+from tests.netns.engine.scenario import DiesAhead
 from tests.netns.engine.test_faults import Refuses
 
 from glassbridge.engine.engine import Engine
@@ -77,7 +77,7 @@ def test_the_daemon_may_be_killed_anywhere(untouched: HostView, tmp_path: Path) 
     number, died = 0, True
     while died:
         folders = tmp_path / f"run{number}", tmp_path / f"state{number}"
-        died = _dies(folders, number)
+        died = dies(partial(_live, folders, number))
         end(Engine(*folders))
         assert look() == untouched, f"ahead of operation {number}"
         number += 1
@@ -141,13 +141,7 @@ def run(*command: str) -> str:
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
-def _dies(folders: Folders, number: int) -> bool:
-    child = subprocess.run(
-        [sys.executable, "-m", attachment_life.__name__, *map(str, folders), str(number)],
-        check=False,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    assert child.returncode in (0, -signal.SIGKILL), child.stderr
-    return child.returncode != 0
+def _live(folders: Folders, number: int) -> None:
+    engine = Engine(*folders, before=DiesAhead(number))
+    live(engine)
+    engine.close()

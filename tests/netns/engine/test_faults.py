@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import signal
-import subprocess
-import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 from tests.netns.engine.consistency import check_consistency
 from tests.netns.engine.host_view import look_at_host
-from tests.netns.engine.scenario import NAMESPACES, live
+from tests.netns.engine.mortal_daemon import dies
+from tests.netns.engine.scenario import NAMESPACES, DiesAhead, live
 
 from glassbridge.engine.engine import Engine
 from glassbridge.errors import GlassbridgeError, KernelRefused
@@ -73,7 +72,7 @@ def test_the_daemon_may_be_killed_anywhere(
     number = 0
     while True:
         folders = tmp_path / f"run{number}", tmp_path / f"state{number}"
-        died = _run_until_killed(folders, number)
+        died = dies(partial(_live, folders, number))
         _check_and_close(Engine(*folders))
         if not died:
             break
@@ -93,14 +92,7 @@ def _check_and_close(engine: Engine) -> None:
         engine.close()
 
 
-def _run_until_killed(folders: Folders, number: int) -> bool:
-    program = Path(__file__).with_name("scenario.py")
-    child = subprocess.run(
-        [sys.executable, program, *folders, str(number)],
-        check=False,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    assert child.returncode in (0, -signal.SIGKILL), child.stderr
-    return child.returncode != 0
+def _live(folders: Folders, number: int) -> None:
+    engine = Engine(*folders, before=DiesAhead(number))
+    live(engine)
+    engine.close()
