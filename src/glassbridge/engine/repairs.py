@@ -19,7 +19,13 @@ from glassbridge.plan.endpoint import held_ports, plan_cable, plan_plug, plan_un
 from glassbridge.plan.firewall import endpoint_elements, network_elements
 from glassbridge.plan.foreign_firewall import ForeignChain
 from glassbridge.plan.network import plan_realise, plan_restore_bridge
-from glassbridge.plan.operations import DoomLink, LoadRuleset, OpenPath, Operation
+from glassbridge.plan.operations import (
+    DeleteRuleset,
+    DoomLink,
+    LoadRuleset,
+    OpenPath,
+    Operation,
+)
 from glassbridge.plan.sandbox_end import plan_remove_routes
 from glassbridge.store.store import Store
 
@@ -27,7 +33,7 @@ from glassbridge.store.store import Store
 class LoadFirewall(Job[bool]):
     """Load both tables whole, in one transaction: cheaper than a comparison, and never wrong.
 
-    False: no network is realised, so no table is needed.
+    False: no network is realised, so no table is needed; one that was left goes.
     """
 
     alone = True  # elements of a job in the same batch would be lost
@@ -38,7 +44,8 @@ class LoadFirewall(Job[bool]):
 
     def plan(self, state: State, executor: Executor) -> tuple[Operation, ...]:
         if not state.realised:
-            return ()
+            # whoever took the last network away was killed between its bridge and its elements
+            return (DeleteRuleset(),) if executor.has_tables() else ()
         return (LoadRuleset((*self._host.elements(), *_all_elements(state))),)
 
     def result(self, state: State) -> bool:

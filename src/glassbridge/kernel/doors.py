@@ -21,6 +21,8 @@ from glassbridge.kernel.sandbox import OpenSandbox
 from glassbridge.kernel.snapshot import read_addresses, read_link
 from glassbridge.model.address import IPInterface
 from glassbridge.model.endpoint import LinkSettings
+from glassbridge.model.firewall import Family
+from glassbridge.model.kernel_names import NFT_TABLE
 from glassbridge.model.topology import Link
 from glassbridge.plan.descriptions import describe
 from glassbridge.plan.interface_operations import (
@@ -121,6 +123,10 @@ class Doors:
         """The addresses of a link; raises NotFound."""
         found = read_addresses(self._links, self._links.ifindex(ifname))
         return frozenset(a.interface for a in found)
+
+    def has_tables(self) -> bool:
+        """Whether any of our tables is loaded."""
+        return any(self._nft.has_table(family, NFT_TABLE) for family in Family)
 
     def perform(self, channel: Channel, runs: Sequence[Run]) -> list[list[Outcome]]:
         """Carry out runs of one channel together."""

@@ -138,6 +138,10 @@ class Executor:
         """Values of a sandbox; those that the kernel lacks are left out."""
         return self._doors.sysctls(keys, netns)
 
+    def has_tables(self) -> bool:
+        """Whether any of our tables is loaded."""
+        return self._doors.has_tables()
+
     @property
     def ports(self) -> PortHolder:
         """Ports are held while they are chosen, before they are planned."""

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import pytest
 from tests.netns.engine.consistency import check_consistency
+from tests.netns.engine.dockerd import create, managed
 from tests.netns.engine.dying_driver import clean_up, live, live_until_killed
 from tests.netns.engine.host_view import look_at_host
+from tests.netns.engine.mortal_daemon import dies
+from tests.netns.engine.scenario import DiesAhead
 from tests.netns.engine.test_faults import Refuses
 
 from glassbridge.engine.engine import Engine
 from glassbridge.errors import KernelRefused
+from glassbridge.plan.operations import Operation
 
 MOST = 400
 
@@ -54,6 +60,31 @@ def test_each_operation_may_be_refused(fresh_host: None, tmp_path: Path) -> None
         number += 1
         assert number < MOST
     assert number > 30, "the life has become too small to prove anything"
+
+
+def test_killed_while_the_last_network_goes(fresh_host: None, tmp_path: Path) -> None:
+    """No element of it stays, although nothing is realised that would need the tables."""
+    number, died = 0, True
+    while died:
+        folders = tmp_path / f"run{number}", tmp_path / f"state{number}"
+        died = dies(partial(_remove_the_last, folders, number))
+        engine = Engine(*folders)
+        try:
+            check_consistency(engine)
+        finally:
+            engine.close()
+        number += 1
+        assert number < MOST
+    assert number > 2, "the removal has become too small to prove anything"
+
+
+def _remove_the_last(folders: tuple[Path, Path], number: int) -> None:
+    ahead: Callable[[Operation], None] = DiesAhead(MOST)
+    engine = Engine(*folders, before=lambda o: ahead(o))  # noqa: PLW0108 - another one, later
+    create(engine)
+    ahead = DiesAhead(number)
+    engine.driver.remove_network(managed())
+    engine.close()
 
 
 def _go_on(engine: Engine, *, again: bool) -> None:
