@@ -6,13 +6,15 @@ from msgspec import Struct
 from glassbridge.app.cli.flags import as_json
 from glassbridge.app.cli.printing import print_json
 from glassbridge.app.cli.shown import Shown, ShownGroup
-from glassbridge.app.cli.table import sheet, table
+from glassbridge.app.cli.table import Cell, sheet, shorten, table
 from glassbridge.app.everybody import networks_as_known
 from glassbridge.app.paths import DOCKER_SOCKET, Paths
 from glassbridge.app.service import connect, connect_if_running
 from glassbridge.frontends.api.bodies import PluginAnswer, PluginRequest
 from glassbridge.model.network import Manager
 from glassbridge.model.views import NetworkView
+
+HEADINGS = ("NETWORK", "BRIDGE", "SUBNET", "CONTAINER", "ADDRESS")
 
 
 class DockerStatus(Struct, frozen=True, kw_only=True):
@@ -82,7 +84,7 @@ def status(as_json: bool) -> None:
     click.echo(sheet([("plugin", _state(found.plugin)), ("socket", found.plugin.socket)]))
     if found.networks:
         click.echo()
-        click.echo(table(("NETWORK", "BRIDGE", "SUBNET", "MEMBERS"), map(_row, found.networks)))
+        click.echo(table(HEADINGS, map(network_row, found.networks)))
 
 
 def _is_docker_s(view: NetworkView) -> bool:
@@ -102,13 +104,21 @@ def _state(plugin: PluginAnswer) -> tuple[str, ...]:
     return ("not enabled", "enable it with: glassbridge docker enable")
 
 
-def _row(view: NetworkView) -> tuple[str, str, tuple[str, ...], tuple[str, ...]]:
+def network_row(view: NetworkView) -> tuple[Cell, ...]:
+    """What stands below HEADINGS."""
     network = view.network
-    members = tuple(
-        f"{sandbox.sandbox.name}  {'  '.join(map(str, plugged.endpoint.addresses))}"
-        for sandbox in view.endpoints
-        for plugged in sandbox.endpoints
-        if plugged.endpoint.network == network.id
+    names: list[str] = []
+    addresses: list[str] = []
+    for sandbox in view.endpoints:
+        for plugged in sandbox.endpoints:
+            if plugged.endpoint.network == network.id:
+                own = [str(a) for a in plugged.endpoint.addresses]
+                names += [shorten(sandbox.sandbox.name, 24), *[""] * (len(own) - 1)]
+                addresses += own
+    return (
+        shorten(network.name, 24),
+        network.bridge,
+        tuple(str(s.prefix) for s in network.subnets),
+        tuple(names) or "-",
+        tuple(addresses) or "-",
     )
-    subnets = tuple(str(s.prefix) for s in network.subnets)
-    return network.name, network.bridge, subnets, members or ("-",)
