@@ -112,6 +112,17 @@ def test_run_attach_and_ps(engine: EngineStandIn, capsys: pytest.CaptureFixture[
     assert capsys.readouterr().out == "0.0.0.0:8080\n[::]:8080\n"
 
 
+def test_ports_of_a_range_are_in_order(
+    engine: EngineStandIn, capsys: pytest.CaptureFixture[str]
+) -> None:
+    down = [arg for port in range(9012, 8998, -1) for arg in ("-p", f"{port}:{port}")]
+    assert run_command_line(["run", "-d", "--name", "web", *down, "--rootfs", "/", "x"]) == 0
+    capsys.readouterr()
+    assert run_command_line(["port", "web"]) == 0
+    inside = [line.partition(" ")[0] for line in capsys.readouterr().out.splitlines()]
+    assert list(dict.fromkeys(inside)) == [f"{port}/tcp" for port in range(8999, 9013)]
+
+
 def test_a_routed_port_is_shown_at_the_container(
     engine: EngineStandIn, capsys: pytest.CaptureFixture[str]
 ) -> None:

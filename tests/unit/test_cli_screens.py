@@ -9,11 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from glassbridge.app.cli.bridge_screen import _head, bridge_screen
+from glassbridge.app.cli.printing import published
 from glassbridge.app.cli.stack_screen import stack_screen
 from glassbridge.app.cli.table import sheet, shorten, table
 from glassbridge.app.cli.words import counted, duration, size
 from glassbridge.engine.stacks import BridgeReport, Cable, StackReport
 from glassbridge.model.address import Mac
+from glassbridge.model.endpoint import Protocol, PublishedPort
 from glassbridge.model.network import Ifname
 from glassbridge.model.printed_rules import PrintedRules
 from glassbridge.model.tables import (
@@ -252,3 +254,29 @@ def test_the_head_of_a_bridge_fits_the_screen() -> None:
     head = _head("br0", [*words, "2 of 1023 ports", "learning on", "stp off"])
     assert max(map(len, head.splitlines())) <= 100
     assert head.split("   ")[1:4] == words
+
+
+def published_at(host: str, port: int, inside: int, protocol: str = "tcp") -> PublishedPort:
+    return PublishedPort(
+        host_address=ip_address(host),
+        host_port=port,
+        container_port=inside,
+        protocol=Protocol(protocol),
+    )
+
+
+def test_published_ports_are_in_order_and_ranges_short() -> None:
+    ranged = [published_at(h, p, p) for p in range(9049, 8999, -1) for h in ("0.0.0.0", "::")]
+    others = (
+        published_at("127.0.0.1", 9050, 9050),
+        published_at("0.0.0.0", 9051, 80),
+        published_at("0.0.0.0", 53, 53, "udp"),
+        published_at("0.0.0.0", 54, 54, "udp"),
+    )
+    assert published((*others, *ranged)) == (
+        "9000-9049->9000-9049",
+        "9051->80",
+        "127.0.0.1:9050->9050",
+        "53-54->53-54/udp",
+    )
+    assert published(()) == ("-",)

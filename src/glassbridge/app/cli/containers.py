@@ -116,7 +116,7 @@ def port(name: str, private: str | None, as_json: bool) -> None:
         return
     wanted = None if private is None else private if "/" in private else f"{private}/tcp"
     lines = []
-    for entry in view.ports:
+    for entry in sorted(view.ports, key=_inside_first):
         inside = f"{entry.container_port}/{entry.protocol}"
         host = entry.host_address
         address = f"[{host}]" if isinstance(host, IPv6Address) else str(host)
@@ -130,6 +130,10 @@ def port(name: str, private: str | None, as_json: bool) -> None:
             f"{view.sandbox.name} publishes no port {wanted}", hint=f"glassbridge port {name}"
         )
     click.echo("".join(f"{line}\n" for line in lines), nl=False)
+
+
+def _inside_first(port: PublishedPort) -> tuple[int, str, int, int]:
+    return port.container_port, port.protocol, port.host_address.version, port.host_port
 
 
 @click.command(cls=Shown, example=["glassbridge ports"])

@@ -42,8 +42,27 @@ def state_of(view: SandboxView) -> str:
 
 
 def published(ports: tuple[PublishedPort, ...]) -> tuple[str, ...]:
-    """Each published port once: any IPv4 and any IPv6 address are one line."""
-    return tuple(dict.fromkeys(map(str, ports))) or ("-",)
+    """Every published port, in order: a range is one line, as any IPv4 and any IPv6 address are."""
+    runs: list[list[PublishedPort]] = []
+    for port in sorted({str(p): p for p in ports}.values(), key=_place):
+        if runs and _place(port) == _place(runs[-1][-1], after=1):
+            runs[-1].append(port)
+        else:
+            runs.append([port])
+    return tuple(_range(run[0], run[-1]) for run in runs) or ("-",)
+
+
+def _place(port: PublishedPort, after: int = 0) -> tuple[str, str, int, int]:
+    host = "" if port.host_address.is_unspecified else str(port.host_address)
+    return port.protocol, host, port.host_port + after, port.container_port + after
+
+
+def _range(first: PublishedPort, last: PublishedPort) -> str:
+    if first == last:
+        return str(first)
+    outside, _, inside = str(first).partition("->")
+    port, slash, protocol = inside.partition("/")
+    return f"{outside}-{last.host_port}->{port}-{last.container_port}{slash}{protocol}"
 
 
 def introduce(view: SandboxView) -> str:
