@@ -75,6 +75,34 @@ def test_networks_that_are_not_isolated(host: PluginHost) -> None:
     assert host.machine.pings(host.address("db", OTHER), *inside, patience=5)
 
 
+def test_what_isolation_means(host: PluginHost) -> None:
+    """Nobody comes in but by a published port; to a network that lets others in, its own may go."""
+    host.network(NET)
+    host.network(OTHER, "-o", "isolate=false")
+    host.run("web", NET, "-p", "8080:80")
+    host.run("db", OTHER)
+    web, db = host.inside("web"), host.inside("db")
+    assert host.machine.pings(host.address("db", OTHER), *web, patience=5)
+    assert host.machine.fetches("http://203.0.113.1:8080/", *db, patience=5)
+    assert not host.machine.pings(host.address("web", NET), *db, patience=0.7)
+
+
+def test_gateway_bridge_and_options_of_ours(host: PluginHost) -> None:
+    flags = ("--subnet", "10.65.0.0/24", "--gateway", "10.65.0.9", "--subnet", "fd65::/64")
+    ours = ("com.docker.network.bridge.enable_icc=false", "glassbridge.source_guard=off")
+    wishes = [word for option in ours for word in ("-o", option)]
+    made = host.network(NET, *flags, "--interface-name", "web7", "--disable-dns", *wishes)
+    assert made["network_interface"] == "web7"
+    host.run("web", NET, "--ip6", "fd65::77")
+    host.run("client", NET)
+    told, inside = host.inspect("web", NET), host.inside("client")
+    assert (told["Gateway"], told["GlobalIPv6Address"]) == ("10.65.0.9", "fd65::77")
+    assert host.machine.pings("10.65.0.9", *inside, patience=5)
+    assert host.machine.pings(OUTSIDE, *inside, patience=5)
+    assert not host.machine.pings(host.address("web", NET), *inside, patience=0.7)
+    assert "10.65.0.9" not in host.podman("exec", "client", "busybox", "cat", "/etc/resolv.conf")
+
+
 def test_both_families_with_addresses_and_a_mac_that_were_asked_for(host: PluginHost) -> None:
     made = host.network(
         NET, "--subnet", "10.61.0.0/24", "--ipv6", "--ip-range", "10.61.0.128/25", "-o", "mtu=1400"
