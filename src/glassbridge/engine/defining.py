@@ -1,5 +1,8 @@
 """Use cases about networks that CNI or netavark manages: define, bring up to date."""
 
+from collections.abc import Collection
+from ipaddress import IPv4Interface
+
 from msgspec.structs import replace
 
 from glassbridge.engine.host import REALISED, Host, encode_realised
@@ -9,11 +12,12 @@ from glassbridge.engine.state import State
 from glassbridge.errors import Conflict, GlassbridgeError
 from glassbridge.ipam.subnets import plan_subnets
 from glassbridge.kernel.executor import Executor
+from glassbridge.model.address import IPInterface
 from glassbridge.model.network import GatewayMode, Managed, Network, Subnet
 from glassbridge.model.options import parse_options
-from glassbridge.model.requests import NetworkRequest, SubnetWish
+from glassbridge.model.requests import NetworkRequest, OtherAddresses, SubnetWish
 from glassbridge.plan.network import plan_redefine, plan_unrealise
-from glassbridge.plan.operations import Operation
+from glassbridge.plan.operations import Operation, RemoveAddress
 from glassbridge.store.store import Store
 
 
@@ -37,22 +41,25 @@ class DefineNetwork(Job[Network]):
             name = registry_name(state, self._managed, self._request.name)
             new = define_network(name, self._request, state, executor, self._host)
             self._after = _as_found(new, executor)
+            operations = _clear(self._after, self._request, (), executor)
             state.add_network(self._after)
-            return ()
+            return operations
         self._was_realised = before.id in state.realised
         self._after = after = self._renewed(before, state, executor)
+        ours = before.gateway_interfaces if self._was_realised else ()
+        cleared = _clear(after, self._request, ours, executor)
         if after == before:
-            return ()
+            return cleared
         members = state.members(before.id)
         if members:
             _refuse_change(before, after)
         state.change_network(after)
         if not self._was_realised:
-            return ()
+            return cleared
         if members or _keeps_bridge(before, after):
-            return plan_redefine(before, after, members)
+            return (*cleared, *plan_redefine(before, after, members))
         state.realised.discard(before.id)
-        return plan_unrealise(before, stands=executor.has_link(before.bridge))
+        return (*cleared, *plan_unrealise(before, stands=executor.has_link(before.bridge)))
 
     def _renewed(self, before: Network, state: State, executor: Executor) -> Network:
         """What the request makes of the network now; what it leaves open stays as it was."""
@@ -114,17 +121,45 @@ class DefineNetwork(Job[Network]):
 
 
 def _as_found(network: Network, executor: Executor) -> Network:
-    """An address that an adopted bridge has already is its owner's to give and to take."""
+    """What an adopted bridge has already is its owner's to give and to take: address and MAC."""
     if not network.adopted:
         return network
     held = executor.addresses_of(network.bridge)
+    mac = executor.link(network.bridge).mac
     theirs = {a.version for a in network.gateway_interfaces if a in held}
     subnets = {
         f"ipv{s.prefix.version}": replace(s, on_bridge=False)
         for s in network.subnets
         if s.prefix.version in theirs
     }
-    return replace(network, **subnets)
+    return replace(network, bridge_mac=mac or network.bridge_mac, **subnets)
+
+
+def _clear(
+    network: Network, request: NetworkRequest, ours: Collection[IPInterface], executor: Executor
+) -> tuple[Operation, ...]:
+    """Take off what an adopted bridge has beside the network's own addresses, or raise Conflict."""
+    if request.others is OtherAddresses.KEEP or not (
+        network.adopted and executor.has_link(network.bridge)
+    ):
+        return ()
+    held = executor.addresses_of(network.bridge)
+    wished = [a for a in network.gateway_interfaces if a not in held]
+    others = sorted(a for a in held if a not in ours and any(_is_other(a, w) for w in wished))
+    if others and request.others is OtherAddresses.REFUSE:
+        raise Conflict(
+            f"bridge {network.bridge} has {others[0]} already, which is not "
+            f"{' or '.join(map(str, wished))}",
+            hint="forceAddress replaces it",
+        )
+    return tuple(RemoveAddress(network.bridge, a) for a in others)
+
+
+def _is_other(held: IPInterface, wished: IPInterface) -> bool:
+    """Of IPv6 a bridge may have several, of prefixes that lie apart."""
+    if isinstance(held, IPv4Interface) or isinstance(wished, IPv4Interface):
+        return held.version == wished.version
+    return held.network.overlaps(wished.network)
 
 
 def _kept(before: Subnet | None, after: Subnet | None) -> Subnet | None:

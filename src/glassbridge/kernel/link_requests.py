@@ -61,8 +61,8 @@ def requests_of(  # noqa: C901, PLR0911, PLR0912 - one arm each
             return (links.set_link(host_end, up=True, master=ifindex(bridge), alias=alias),)
         case SetPortFlags(host_end=host_end, hairpin=hairpin, isolated=isolated):
             return (links.set_bridge_port(host_end, hairpin=hairpin, isolated=isolated),)
-        case BringUp(ifname):
-            return (links.set_link(ifname, up=True),)
+        case BringUp(ifname, mac=mac):
+            return (links.set_link(ifname, up=True, mac=mac_octets(mac) if mac else None),)
         case AddAddress(ifname, address):
             return (addresses.add_address(ifindex(ifname), address),)
         case RemoveAddress(ifname, address):

@@ -3,6 +3,8 @@
 Unknown keys are refused: a misspelt option must not be silently ignored.
 """
 
+from enum import StrEnum
+
 from msgspec import Struct
 
 from glassbridge.model.container import ContainerSpec, NetworkWish
@@ -23,6 +25,15 @@ class SubnetWish(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     reserved: dict[str, str] = {}
 
 
+class OtherAddresses(StrEnum):
+    """What becomes of other addresses that a bridge has which a network adopts."""
+
+    KEEP = "keep"
+    REFUSE = "refuse"
+    """As CNI's bridge: of IPv4 any other, of IPv6 one whose prefix overlaps."""
+    REPLACE = "replace"
+
+
 class NetworkRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`network create`."""
 
@@ -36,6 +47,7 @@ class NetworkRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     Such a network may have no subnet at all: a bridge alone, or addresses that others lease.
     """
+    others: OtherAddresses = OtherAddresses.KEEP
     options: dict[str, str] = {}
     """Docker's `-o` keys; model.options parses them."""
     labels: dict[str, str] = {}

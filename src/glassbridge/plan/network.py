@@ -6,7 +6,7 @@ from glassbridge.model.address import IPInterface
 from glassbridge.model.endpoint import Endpoint
 from glassbridge.model.firewall import Element
 from glassbridge.model.kernel_names import ALIAS_PREFIX
-from glassbridge.model.network import GatewayMode, Network
+from glassbridge.model.network import GatewayMode, Manager, Network
 from glassbridge.plan.firewall import endpoint_elements, network_elements
 from glassbridge.plan.host import link_key
 from glassbridge.plan.operations import (
@@ -41,7 +41,7 @@ def plan_realise(network: Network) -> tuple[Operation, ...]:
             operations.append(DisableLinkLocal(bridge))
     operations += _sysctls(network)
     operations += [AddAddress(bridge, a) for a in network.gateway_interfaces]
-    operations.append(BringUp(bridge))
+    operations.append(BringUp(bridge, mac=network.bridge_mac if _is_pinned(network) else None))
     return tuple(operations)
 
 
@@ -92,6 +92,12 @@ def plan_redefine(
             if was != isolated and not e.has_foreign_cable
         ),
     )
+
+
+def _is_pinned(network: Network) -> bool:
+    """The bridge plugin and netavark pin the MAC of a bridge that they find, Docker does not."""
+    managed = network.managed
+    return network.adopted and managed is not None and managed.by is not Manager.DOCKER
 
 
 def needs_forwarding(network: Network) -> bool:

@@ -76,6 +76,8 @@ class BringUp:
 
     ifname: Ifname
     netns: str = ""
+    mac: Mac | None = None
+    """That of a bridge, which once set follows no port (br_stp_recalculate_bridge_id)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -132,9 +132,12 @@ def set_link(
     alias: str | None = None,
     group: int | None = None,
     mtu: int | None = None,
+    mac: bytes | None = None,
 ) -> Request:
     """Change what is given; `master` is the bridge's ifindex, 0 for none."""
     body = _header(link) if up is None else _header(link, IFF_UP if up else 0, IFF_UP)
+    if mac is not None:
+        body += attribute(IFLA_ADDRESS, mac)
     if mtu is not None:
         body += attribute_u32(IFLA_MTU, mtu)
     if master is not None:

@@ -117,10 +117,54 @@ def test_a_bridge_that_is_there_is_used_and_left(pods: Pods) -> None:
     subprocess.run(["ip", "link", "add", "cni7", "type", "bridge"], check=True)
     index = link("cni7")["ifindex"]
     result = pods.add("one", mesh())
-    assert result["interfaces"][0] == {"name": "cni7"}
+    assert result["interfaces"][0] == {"name": "cni7", "mac": link("cni7")["address"]}
     assert addresses(link="cni7") == {"10.7.0.1/24", "fd07::1/64"}
     pods.call("DEL", "one", mesh())
     assert link("cni7")["ifindex"] == index
+
+
+def test_a_bridge_that_is_there_keeps_its_mac(pods: Pods) -> None:
+    """Which follows the lowest one of its ports, as the kernel makes it."""
+    for command in (
+        "link add port7 address 02:00:00:00:00:09 type veth peer name far7",
+        "link add cni7 type bridge",
+        "link set port7 master cni7",
+        "link add port8 address 02:00:00:00:00:01 type veth peer name far8",
+    ):
+        subprocess.run(["ip", *command.split()], check=True)
+    assert link("cni7")["address"] == "02:00:00:00:00:09"
+    pods.add("one", mesh())
+    subprocess.run(["ip", "link", "set", "port8", "master", "cni7"], check=True)
+    assert link("cni7")["address"] == "02:00:00:00:00:09"
+    subprocess.run(["ip", "link", "del", "port7"], check=True)
+    assert link("cni7")["address"] == "02:00:00:00:00:09"
+
+
+FOUND = {
+    "another of IPv4": (["10.9.0.1/16"], True),
+    "another prefix": (["10.7.0.1/16"], True),
+    "IPv6 that overlaps": (["fd07::9/48"], True),
+    "IPv6 that lies apart": (["fd09::1/64"], False),
+    "its own": (["10.7.0.1/24", "fd07::1/64"], False),
+}
+
+
+@pytest.mark.parametrize("name", FOUND)
+@pytest.mark.parametrize("force", [False, True])
+def test_addresses_of_a_bridge_that_is_there(pods: Pods, name: str, force: bool) -> None:
+    """What bridge refuses or replaces, and what it leaves."""
+    held, is_other = FOUND[name]
+    subprocess.run(["ip", "link", "add", "cni7", "type", "bridge"], check=True)
+    for address in held:
+        subprocess.run(["ip", "addr", "add", address, "dev", "cni7", "nodad"], check=True)
+    pods.make("one")
+    told = pods.call("ADD", "one", mesh(forceAddress=force))
+    if is_other and not force:
+        assert told.code == 100
+        assert addresses(link="cni7") == set(held)
+        assert pods.call("ADD", "one", mesh(forceAddress=True)).status == 0
+    assert {"10.7.0.1/24", "fd07::1/64"} <= addresses(link="cni7")
+    assert (set(held) <= addresses(link="cni7")) is not is_other
 
 
 def test_a_link_of_that_name_that_is_no_bridge(pods: Pods) -> None:

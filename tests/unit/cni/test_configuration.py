@@ -334,6 +334,7 @@ def test_only_the_network_s_sysctls_are_set(runtime: StandInRuntime, key: str) -
         ("vlanTrunk", [{"id": 7}]),
         ("promiscMode", True),
         ("masqAll", True),
+        ("snat", False),
         ("conditionsV4", ["-s", "192.0.2.0/24"]),
         ("disableContainerInterface", True),
         ("unshapedSubnets", ["10.0.0.0/8"]),
@@ -346,7 +347,7 @@ def test_what_is_not_done_is_refused_by_key_and_value(
     assert told.code == 2
     assert key in told.said["msg"]
     assert not runtime.engine.defined
-    off: Any = [] if isinstance(value, list) else 0 if value == 7 else False
+    off: Any = [] if isinstance(value, list) else 0 if value == 7 else not value
     assert runtime("ADD", configuration(ipam=POOL, **{key: off})).status == 0
 
 

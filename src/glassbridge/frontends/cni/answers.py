@@ -25,10 +25,7 @@ def answer(
     mtu = network.options.mtu
     return Result(
         interfaces=(
-            # an adopted bridge has a MAC of its own, which may follow its ports
-            Interface(
-                name=network.bridge, mac="" if network.adopted else network.bridge_mac, mtu=mtu
-            ),
+            Interface(name=network.bridge, mac=network.bridge_mac, mtu=mtu),
             Interface(name=endpoint.host_end, mac=endpoint.host_mac, mtu=mtu),
             Interface(name=endpoint.ifname, mac=endpoint.mac, mtu=mtu, sandbox=invocation.netns),
         ),

@@ -128,6 +128,7 @@ class Configuration(Bandwidth, frozen=True, kw_only=True):
     disable_container_interface: bool = False
     port_isolation: bool = False
 
+    snat: bool = True
     masq_all: bool = False
     conditions_v4: tuple[str, ...] = ()
     conditions_v6: tuple[str, ...] = ()
@@ -255,6 +256,11 @@ def _refuse_unsupported(configuration: Configuration) -> None:
         ("shapedSubnets", c.shaped_subnets, "bandwidth is limited for all traffic or none"),
         ("unshapedSubnets", c.unshaped_subnets, "bandwidth is limited for all traffic or none"),
     )
+    if not c.snat:
+        raise Unsupported(
+            "snat: false is not supported by glassbridge",
+            hint="a sibling of the published container would get no answer",
+        )
     for key, value, hint in refused:
         if value:
             said = msgspec.json.encode(value).decode()[:80]

@@ -19,7 +19,7 @@ from glassbridge.model.endpoint import LinkSettings, PortWish, Protocol, Shaping
 from glassbridge.model.network import GatewayMode, Ingress, Managed, Manager, SourceGuard
 from glassbridge.model.options import BRIDGE_NAME
 from glassbridge.model.ports import PORT_MAX
-from glassbridge.model.requests import NetworkRequest
+from glassbridge.model.requests import NetworkRequest, OtherAddresses
 
 _BURST_END = 1 << 35
 """Bits; bandwidth's limit of 4 GB, which is tc's (tc_tbf_qopt counts bytes in 32 bits)."""
@@ -64,6 +64,7 @@ def network_request(
         ipv4=has4,
         ipv6=len(addressing.subnets) > has4,
         managed=managed_network(c.name),
+        others=OtherAddresses.REPLACE if c.force_address else OtherAddresses.REFUSE,
         options=options,
     )
 
