@@ -8,8 +8,9 @@ from glassbridge.engine.checking import differences
 from glassbridge.engine.defining import DefineNetwork
 from glassbridge.engine.host import Host
 from glassbridge.engine.jobs import Submit
-from glassbridge.engine.networks import Realise, RemoveNetwork
+from glassbridge.engine.networks import RemoveNetwork
 from glassbridge.engine.plugging import Plug
+from glassbridge.engine.realising import Realise
 from glassbridge.engine.state import State
 from glassbridge.engine.unplugging import Unplug, find_attachment
 from glassbridge.errors import GlassbridgeError, InvalidRequest, NotFound

@@ -9,7 +9,8 @@ from glassbridge.engine.exposing import Expose
 from glassbridge.engine.host import Host
 from glassbridge.engine.jobs import Submit
 from glassbridge.engine.leaving import Forget, Leave, is_dead
-from glassbridge.engine.networks import CreateNetwork, Realise, RemoveNetwork
+from glassbridge.engine.networks import CreateNetwork, RemoveNetwork
+from glassbridge.engine.realising import Realise
 from glassbridge.engine.state import State
 from glassbridge.errors import Conflict, InvalidRequest, NotFound
 from glassbridge.ipam.subnets import plan_subnets

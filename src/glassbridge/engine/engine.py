@@ -26,12 +26,12 @@ from glassbridge.engine.name_files import NameFiles
 from glassbridge.engine.names import Names
 from glassbridge.engine.networks import (
     CreateNetwork,
-    Realise,
     RemoveNetwork,
     default_network_request,
     unused_networks,
 )
 from glassbridge.engine.obstacles import find_obstacles
+from glassbridge.engine.realising import Realise
 from glassbridge.engine.shutdown import TakeDown
 from glassbridge.engine.views import all_sandboxes, network_view, sandbox_view
 from glassbridge.engine.wishes import foreign_sandbox

@@ -81,6 +81,13 @@ class Host:
                 found.append(InUse(prefix=route.destination, kind=UserKind.ROUTE, name=link))
         return [*found, *_nameservers(), *promised_subnets()]
 
+    def met_by(self, network: Network, known: Iterable[Network]) -> InUse | None:
+        """An address of the host's, on no bridge of ours, that this one's bridge would hide."""
+        own = [a.network for a in network.gateway_interfaces]
+        in_use = self.in_use(known, adopted=None) if own else ()
+        links = (use for use in in_use if use.kind is UserKind.LINK)
+        return next((use for use in links if any(use.prefix.overlaps(p) for p in own)), None)
+
     def prepare(self, state: State, network: Network) -> tuple[Operation, ...]:
         """What the host lacks before this network can be realised."""
         operations: list[Operation] = []

@@ -23,36 +23,6 @@ from glassbridge.plan.operations import Operation
 from glassbridge.store.store import Store
 
 
-class Realise(Job[Network]):
-    """Make the bridge of a defined network; done already is success."""
-
-    alone = True  # attaches behind it need the bridge
-
-    def __init__(self, network: NetworkId, host: Host) -> None:
-        super().__init__()
-        self._id = network
-        self._host = host
-
-    def plan(self, state: State, executor: Executor) -> tuple[Operation, ...]:
-        if self._id in state.realised:
-            return ()
-        network = state.networks[self._id]
-        operations = (*self._host.prepare(state, network), *plan_realise(network))
-        state.realised.add(self._id)
-        return operations
-
-    def intend(self, state: State, store: Store) -> None:
-        self._host.record(store)
-        store.set_setting(REALISED, encode_realised(state.realised))
-
-    def abandon(self, state: State, store: Store) -> None:
-        state.realised.discard(self._id)
-        store.set_setting(REALISED, encode_realised(state.realised))
-
-    def result(self, state: State) -> Network:
-        return state.networks[self._id]
-
-
 class CreateNetwork(Job[Network]):
     """Define a network, and make its bridge unless `realise` is false."""
 
