@@ -7,6 +7,8 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from ipaddress import IPv4Interface, IPv6Interface
 
+from msgspec.structs import replace
+
 from glassbridge.engine.roster import Roster
 from glassbridge.errors import GlassbridgeError
 from glassbridge.kernel.discovery import number_namespaces
@@ -42,7 +44,8 @@ def everybody(known: Sequence[SandboxView], now: float) -> tuple[SandboxView, ..
     try:
         roster = Roster.here(known)
         roster.ask_engines()
-        return (*roster.known, *_Others(roster, now).views())
+        others = _Others(roster, now)
+        return (*map(others.completed, roster.known), *others.views())
     except GlassbridgeError:
         return tuple(known)
 
@@ -66,7 +69,7 @@ def with_members(
 
 
 class _Others:
-    """Containers that have nothing from us, looked at one by one."""
+    """What containers have that is not from us, looked at one by one."""
 
     def __init__(self, roster: Roster, now: float) -> None:
         self._roster, self._now = roster, now
@@ -85,6 +88,21 @@ class _Others:
                 yield self._view(name)
             except GlassbridgeError:  # it ended while we looked
                 continue
+
+    def completed(self, view: SandboxView) -> SandboxView:
+        """A container on networks of ours, and what its engine has plugged it into by itself."""
+        if view.sandbox.id not in self._roster.plugged_elsewhere:
+            return view
+        name = next((n for n in self._roster.names if n.id == view.sandbox.id), None)
+        if name is None or not name.cookie:
+            return view
+        ours = {e.endpoint.host_end for e in view.endpoints}
+        try:
+            found = tuple(self._endpoints(name, view.sandbox))
+        except GlassbridgeError:  # it ended while we looked
+            return view
+        theirs = (e for e in found if e.endpoint.host_end not in ours)
+        return replace(view, endpoints=(*view.endpoints, *theirs))
 
     def _view(self, name: Name) -> SandboxView:
         is_host = name.cookie == self._roster.home.cookie

@@ -57,6 +57,8 @@ class Roster:
         self._first: dict[int, int] = {}
         self._files: Findings | None = None
         self._asked_engines = self._searched = False
+        self.plugged_elsewhere: set[str] = set()
+        """Containers of `known`, by id, that their engine has on networks of its own as well."""
         if any(view.is_anothers for view in known) or any(n.network.managed for n in networks):
             known, networks = self._as_called(known, networks)
         self.known, self.our_networks = tuple(known), tuple(networks)
@@ -229,6 +231,8 @@ class Roster:
                 if cookie is not None:
                     by_netns.setdefault(cookie, container)
         called = sandboxes_as_called(known, found.containers, by_netns)
+        ours = {e.endpoint.id for view in known for e in view.endpoints}
+        self.plugged_elsewhere |= {c.id for c in found.containers if c.endpoints.keys() - ours}
         return called, networks_as_called(networks, found.driven)
 
     def _place(self, container: FoundContainer) -> int | None:

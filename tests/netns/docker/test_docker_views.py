@@ -51,6 +51,21 @@ def test_ps_has_one_row_for_each_of_docker_s_containers(peopled: DrivenHost) -> 
     assert peopled.machine.screen("ps", "-q") == ""
 
 
+def test_a_container_is_shown_on_docker_s_own_network_and_on_ours(peopled: DrivenHost) -> None:
+    before = told(peopled)["plain"]["endpoints"]
+    peopled("network", "connect", "front", "plain")
+    try:
+        plain = told(peopled)["plain"]
+        ports = peopled.machine.screen("ports").splitlines()
+    finally:
+        peopled("network", "disconnect", "front", "plain")
+    ours, *theirs = plain["endpoints"]
+    assert ours["network"] == "front"
+    assert theirs == before
+    assert theirs[0]["network"] == "bridge"
+    assert ["9090/tcp", "0.0.0.0", "plain", "Docker", "80"] in [row.split() for row in ports]
+
+
 def test_ports_are_shown_with_the_container_s_name(peopled: DrivenHost) -> None:
     rows = [line.split() for line in peopled.machine.screen("ports").splitlines()[1:]]
     assert ["8080/tcp", "0.0.0.0", "web", "Docker", "80"] in rows
@@ -72,6 +87,24 @@ def test_networks_have_docker_s_names(peopled: DrivenHost) -> None:
     assert same == front
     done = peopled.machine.glassbridge("network", "rm", "front")
     assert "belongs to Docker" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("run", "--rootfs", "/", "--network", "front", "true"),
+        ("run", "-d", "--rootfs", "/", "--network", "front", "true"),
+        ("attach", "--netns", "/run/netns/outside", "--network", "front"),
+    ],
+)
+def test_nobody_joins_docker_s_network_but_by_docker(
+    peopled: DrivenHost, command: tuple[str, ...]
+) -> None:
+    done = peopled.machine.glassbridge(*command)
+    assert done.returncode != 0
+    told = done.stderr.splitlines()
+    assert told[0] == "error: network front belongs to Docker"
+    assert told[1].startswith("hint:  use docker network connect")
 
 
 def test_containers_are_called_so_on_bridges_and_in_stacks(peopled: DrivenHost) -> None:
