@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from glassbridge.app.cli.exits import OWN_FAILURE, show_error
 from glassbridge.app.cli.logs import copy_until, end_of
+from glassbridge.app.cli.others_networks import ours_to_join
 from glassbridge.app.client import ref_in_path
 from glassbridge.app.paths import Paths
 from glassbridge.app.service import connect
@@ -84,7 +85,7 @@ def _run_in_terminal(request: RunRequest) -> tuple[Container, int]:
 
 
 def _start(request: RunRequest) -> Container:
-    with connect() as daemon:
+    with ours_to_join(request.networks), connect() as daemon:
         view = daemon.post("/v1/containers", request, SandboxView)
     assert view.container is not None  # `run` answers with the container that it made
     return view.container

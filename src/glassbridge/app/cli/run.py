@@ -7,6 +7,7 @@ import click
 
 from glassbridge.app.cli.exits import CommandEnded
 from glassbridge.app.cli.flags import network_flags, publish_flag, refused
+from glassbridge.app.cli.others_networks import ours_to_join
 from glassbridge.app.cli.printing import introduce
 from glassbridge.app.cli.shown import Shown
 from glassbridge.app.cli.wishes import (
@@ -154,7 +155,7 @@ def run(*, detach: bool, remove: bool, **flags: Any) -> None:  # noqa: ANN401 - 
 
         tty = flags["tty"]
         raise CommandEnded(or_own_failure(lambda: run_here(request, remove=remove, tty=tty)))
-    with connect() as daemon:
+    with ours_to_join(request.networks), connect() as daemon:
         click.echo(introduce(daemon.post("/v1/containers", request, SandboxView)))
 
 

@@ -4,6 +4,7 @@ import click
 
 from glassbridge.app.cli.flags import Sandbox, network_flags, publish_flag
 from glassbridge.app.cli.others_containers import ours_only
+from glassbridge.app.cli.others_networks import ours_to_join
 from glassbridge.app.cli.printing import introduce
 from glassbridge.app.cli.shown import Shown
 from glassbridge.app.cli.wishes import network_wishes, port_wishes
@@ -60,7 +61,7 @@ def attach(
     request = AttachRequest(
         name=name, pid=pid, netns=netns, networks=wishes, ports=port_wishes(ports)
     )
-    with connect() as daemon:
+    with ours_to_join(wishes), connect() as daemon:
         view = daemon.post("/v1/sandboxes", request, SandboxView)
     click.echo(introduce(view))
 
