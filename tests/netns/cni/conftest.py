@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from tests.netns.cni.pods import Pods
 from tests.netns.cni.reference import Reference
+from tests.netns.engine.conftest import outside  # noqa: F401 - a fixture
 from tests.unit.cni.plugin_server import HttpRuntime, serving
 
 from glassbridge.engine.engine import Engine
