@@ -73,7 +73,9 @@ class _Others:
 
     def __init__(self, roster: Roster, now: float) -> None:
         self._roster, self._now = roster, now
-        self._networks = {n.bridge: n.name for n in roster.networks}
+        plugged = (e for view in roster.known for e in view.endpoints)
+        self._networks = {str(e.bridge): e.network for e in plugged}
+        self._networks |= {n.bridge: n.name for n in roster.networks}
         self._published: dict[str, list[Published]] = {}
         for port in roster.published:
             self._published.setdefault(port.name, []).append(port)

@@ -66,6 +66,15 @@ def test_a_container_is_shown_on_docker_s_own_network_and_on_ours(peopled: Drive
     assert ["9090/tcp", "0.0.0.0", "plain", "Docker", "80"] in [row.split() for row in ports]
 
 
+def test_who_shares_a_container_s_network_is_shown_on_it(peopled: DrivenHost) -> None:
+    peopled("run", "-d", "--name", "side", "--network", "container:shop", "page", "sleep", "60")
+    try:
+        (shared,) = told(peopled)["side"]["endpoints"]
+    finally:
+        peopled.remove("side")
+    assert shared["network"] == "front"
+
+
 def test_ports_are_shown_with_the_container_s_name(peopled: DrivenHost) -> None:
     rows = [line.split() for line in peopled.machine.screen("ports").splitlines()[1:]]
     assert ["8080/tcp", "0.0.0.0", "web", "Docker", "80"] in rows
