@@ -186,7 +186,7 @@ def test_what_docker_runs_is_left_to_docker(docker: DockerHost, verb: str) -> No
     words = ("exec", "db", "true") if verb == "exec" else (verb, "db")
     done = docker.machine.glassbridge(*words)
     assert done.stderr.splitlines() == [
-        f"error: db is a container of Docker's: glassbridge cannot {verb} it",
+        f"error: db is a container of Docker's: glassbridge {verb} is for its own",
         f"hint:  docker {verb} db",
     ]
     assert done.returncode in {4, 125}

@@ -109,6 +109,6 @@ def test_ps_and_ports_have_podman_s_containers(podman: PodmanHost) -> None:
 def test_what_podman_runs_is_left_to_podman(podman: PodmanHost) -> None:
     done = podman.machine.glassbridge("stop", "web")
     assert done.stderr.splitlines() == [
-        "error: web is a container of Podman's: glassbridge cannot stop it",
+        "error: web is a container of Podman's: glassbridge stop is for its own",
         "hint:  podman stop web",
     ]

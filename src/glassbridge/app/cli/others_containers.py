@@ -43,6 +43,6 @@ def _refusal(other: SandboxView, verb: str) -> Conflict:
     name = other.sandbox.name
     command = _OWN_COMMANDS.get(other.engine, {}).get(verb, "")
     return Conflict(
-        f"{name} is a container of {other.engine}'s: glassbridge cannot {verb} it",
+        f"{name} is a container of {other.engine}'s: glassbridge {verb} is for its own",
         hint=f"{command} {name}" if command else f"ask {other.engine} to do it",
     )
