@@ -16,7 +16,7 @@ from glassbridge.engine.attachment_repairs import DropUncabled, RestoreShaping
 from glassbridge.engine.detaching import Detach, Disconnect
 from glassbridge.engine.host import Host
 from glassbridge.engine.jobs import Job, Submit
-from glassbridge.engine.leaving import Forget, has_lost_its_cable
+from glassbridge.engine.leaving import Applies, Forget, has_lost_its_cable, was_given_back
 from glassbridge.engine.repairs import (
     HoldPorts,
     LoadFirewall,
@@ -233,7 +233,8 @@ class Healer:
         # one that is just being attached is not missing, and its link is no stray: the order of
         # the looks and each job's own look at its turn see to that
         endpoints = tuple(e for e in tuple(state.endpoints.values()) if has_link(e))
-        difference = compare(networks, endpoints, read_links(self._links))
+        links = read_links(self._links)
+        difference = compare(networks, endpoints, links)
         self._repair([(n.bridge, RestoreNetwork(n.id)) for n in difference.missing_networks], work)
         loose = (*difference.missing_endpoints, *difference.unplugged_endpoints)
         self._repair([(e.host_end, RestoreEndpoint(e.id)) for e in loose], work)
@@ -245,7 +246,9 @@ class Healer:
         strays = (*difference.stray_links, *difference.stray_bridges)
         if strays:
             work.removed += self._submit(Sweep(strays)).result()
-        self._drop_unplugged(difference.missing_endpoints, work)
+        here = {link.ifname for link in links}
+        self._forget(difference.missing_endpoints, has_lost_its_cable, work)
+        self._forget([e for e in endpoints if e.ifname in here], was_given_back, work)
 
     def _repair(self, jobs: Sequence[tuple[str, Job[bool]]], work: _Work) -> None:
         """Have them all done, and note which were needed and which could not be done."""
@@ -257,18 +260,19 @@ class Healer:
                 _log.warning("%s cannot be put back: %s", what, error)
                 work.failed.append(f"{what}: {error}")
 
-    def _drop_unplugged(self, missing: Sequence[Endpoint], work: _Work) -> None:
-        """Endpoints of Docker's whose cable ended with its namespace: dockerd may never say so."""
-        for endpoint in missing:
+    def _forget(self, suspects: Sequence[Endpoint], only: Applies, work: _Work) -> None:
+        """Endpoints of Docker's that ended, and dockerd may never say so."""
+        for endpoint in suspects:
             sandbox = self._state.sandboxes.get(endpoint.sandbox)
             if sandbox is None or sandbox.kind is not SandboxKind.DOCKER:
                 continue
             try:
-                self._submit(Forget(endpoint.id, has_lost_its_cable)).result()
+                self._submit(Forget(endpoint.id, only)).result()
             except GlassbridgeError as error:
                 _log.warning("dropping %s: %s", sandbox.name, error)
             else:
-                work.removed.append(sandbox.name)
+                if endpoint.id not in self._state.endpoints:
+                    work.removed.append(sandbox.name)
 
     def _drop_dead(self, work: _Work) -> None:
         """Attached namespaces that ended without a detach; containers have their own watch."""

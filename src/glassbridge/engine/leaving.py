@@ -18,6 +18,9 @@ from glassbridge.store.store import Store
 
 Applies = Callable[[Sandbox, Endpoint, Executor], bool]
 
+MOVING_SECONDS = 60.0
+"""Long after `Join`, dockerd has moved the cable in."""
+
 
 class _Unplug(Job[None]):
     """Take cable and ports away; answered when the link is gone, or was so already."""
@@ -113,6 +116,19 @@ class Forget(_Unplug):
 def has_lost_its_cable(_: Sandbox, endpoint: Endpoint, executor: Executor) -> bool:
     """Whether a joined endpoint's namespace ended, and its cable with it."""
     return endpoint.state is EndpointState.ATTACHED and not executor.has_link(endpoint.host_end)
+
+
+def was_given_back(sandbox: Sandbox, endpoint: Endpoint, executor: Executor) -> bool:
+    """Whether dockerd took a cable out of a namespace that ended, and its `Leave` never came.
+
+    One that waits to be moved in looks the same, for its namespace may be made later: age tells.
+    """
+    return (
+        endpoint.state is EndpointState.ATTACHED
+        and time.time() - endpoint.created > MOVING_SECONDS
+        and executor.has_link(endpoint.ifname)
+        and not _opens(sandbox, executor)
+    )
 
 
 def is_dead(sandbox: Sandbox, endpoint: Endpoint, executor: Executor) -> bool:

@@ -24,6 +24,7 @@ from tests.netns.engine.dockerd import (
 from tests.netns.engine.host_view import look_at_host
 from tests.netns.engine.seeing import ask, eventually, link, listening, pings, run
 
+from glassbridge.engine import leaving
 from glassbridge.engine.engine import Engine
 from glassbridge.errors import Conflict, InvalidRequest, NotFound
 from glassbridge.model.container import NetworkWish
@@ -260,6 +261,35 @@ def test_a_cable_that_died_with_its_namespace_is_dropped(engine: Engine, make_ne
     engine.driver.unpublish(endpoint.id)
     engine.driver.leave(endpoint.id)
     engine.driver.forget(endpoint.id)
+
+
+def test_a_cable_that_dockerd_gave_back_while_we_were_away_is_dropped(
+    fresh_host: None, folders: Folders, make_netns: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`docker rm` goes on without our answer, and nobody speaks of the endpoint again."""
+    make_netns("one")
+    before = Engine(*folders)
+    create(before)
+    endpoint = before.driver.reserve(wish(1))
+    joined = before.driver.join(endpoint.id, "/run/netns/one")
+    move_in(joined, endpoint, "one")
+    before.driver.publish(endpoint.id, (WEB,))
+    before.close()
+    move_out(joined, "one")
+    run("ip", "netns", "del", "one")
+
+    again = Engine(*folders)
+    assert state_of(again, 1) is EndpointState.ATTACHED, "it may be about to be moved in"
+    again.close()
+    monkeypatch.setattr(leaving, "MOVING_SECONDS", 0.0)
+    again = Engine(*folders)
+    eventually(lambda: state_of(again, 1) is None, within=5)
+    assert not link(endpoint.host_end)
+    with socket.socket() as free:
+        free.bind(("0.0.0.0", 8080))
+    check_consistency(again)
+    again.down(force=True)
+    again.close()
 
 
 def test_a_loose_cable_is_plugged_in_again(engine: Engine, make_netns: Make) -> None:
