@@ -21,7 +21,7 @@ from glassbridge.engine.healing import Healer
 from glassbridge.engine.host import Host
 from glassbridge.engine.jobs import Job
 from glassbridge.engine.loading import load_state, netns_identity
-from glassbridge.engine.management import refuse_managed, refuse_member
+from glassbridge.engine.management import refuse_managed, refuse_member, refuse_removal
 from glassbridge.engine.name_files import NameFiles
 from glassbridge.engine.names import Names
 from glassbridge.engine.networks import (
@@ -176,7 +176,7 @@ class Engine:
 
     def remove_network(self, ref: str) -> Network:
         """Remove a network without endpoints."""
-        network = refuse_managed(self._state.network(ref))
+        network = refuse_removal(self._state, self._state.network(ref))
         return self._submit(RemoveNetwork(network.id)).result()
 
     def prune_networks(self) -> tuple[Network, ...]:

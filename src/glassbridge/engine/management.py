@@ -19,6 +19,17 @@ def refuse_managed(network: Network) -> Network:
     )
 
 
+def refuse_removal(state: State, network: Network) -> Network:
+    """Return a network that may go at our command; raises Conflict naming its engine's.
+
+    CNI cannot remove a network, and Podman tells nobody that it did: what nobody is on may go.
+    """
+    by = None if network.managed is None else network.managed.by
+    if by in {Manager.CNI, Manager.NETAVARK} and not state.members(network.id):
+        return network
+    return refuse_managed(network)
+
+
 def refuse_member(state: State, sandbox: SandboxId) -> None:
     """Raise Conflict, naming its engine's command, for a sandbox that another engine plugged in."""
     for endpoint in state.endpoints_of(sandbox):

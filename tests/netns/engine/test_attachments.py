@@ -24,7 +24,7 @@ from glassbridge.model.endpoint import (
     StaticRoute,
 )
 from glassbridge.model.kernel_names import shaper_name
-from glassbridge.model.network import Ifname
+from glassbridge.model.network import Ifname, Managed, Manager
 from glassbridge.model.options import BRIDGE_NAME
 from glassbridge.model.requests import SubnetWish
 
@@ -288,4 +288,23 @@ def test_a_cable_of_another_plugin_is_served_and_left_alone(
     engine.attachments.add(request("c1", netns, cable=cable, shaping=SHAPING))
     subprocess.run(["ip", "link", "del", "theirs"], check=True)
     eventually(lambda: engine.attachments.find(made.key) is None)
+    check_consistency(engine)
+
+
+@pytest.mark.parametrize("manager", [Manager.CNI, Manager.NETAVARK])
+def test_a_network_that_nobody_is_on_any_more_can_be_removed(
+    engine: Engine, make_netns: Make, manager: Manager
+) -> None:
+    """CNI has no command that does it, and Podman does not tell."""
+    network = Managed(by=manager, key="f00d")
+    defined = engine.attachments.define(pods(network))
+    wish = request("c1", make_netns("one"), network=network)
+    engine.attachments.add(wish)
+    with pytest.raises(Conflict, match="belongs to"):
+        engine.remove_network(defined.name)
+    engine.attachments.delete(wish.key)
+    engine.remove_network(defined.name)
+    assert defined.bridge not in {link["ifname"] for link in host_links()}
+    engine.attachments.define(pods(network))
+    engine.attachments.add(wish)
     check_consistency(engine)
