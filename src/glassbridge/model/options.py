@@ -12,6 +12,7 @@ from glassbridge.model.network import GatewayMode, Ifname, Ingress, NetworkOptio
 from glassbridge.model.ports import check_host_address
 
 BRIDGE_NAME = "com.docker.network.bridge.name"
+MTU = "com.docker.network.driver.mtu"
 DEFAULT_BRIDGE = "com.docker.network.bridge.default_bridge"
 MTU_RANGE = (68, 65535)
 """ETH_MIN_MTU (RFC 791) and ETH_MAX_MTU (linux/if_ether.h)."""
@@ -42,6 +43,12 @@ def parse_options(given: Mapping[str, str]) -> ParsedOptions:
         else:
             raise _refusal(key)
     return ParsedOptions(options=NetworkOptions(**fields), bridge=bridge)
+
+
+def check_option(key: str, value: str, where: str) -> None:
+    """Raise InvalidRequest, in the words of `where`, for a value that the option cannot have."""
+    _field, parse, _render = _KEYS[key]
+    parse(value, where)
 
 
 def render_options(
@@ -183,7 +190,7 @@ _KEYS: dict[str, tuple[str, Callable[[str, str], object], Callable[[Any], str]]]
     ),
     "com.docker.network.host_ipv4": ("host_ipv4", _parse_source4, str),
     "com.docker.network.host_ipv6": ("host_ipv6", _parse_source6, str),
-    "com.docker.network.driver.mtu": ("mtu", _parse_mtu, str),
+    MTU: ("mtu", _parse_mtu, str),
     "com.docker.network.container_iface_prefix": ("ifname_prefix", _parse_prefix, str),
     "glassbridge.source_guard": ("source_guard", _parse_guard, str),
     "glassbridge.ingress": ("ingress", _parse_ingress, str),
@@ -193,7 +200,7 @@ _SHOWN_ON_DEFAULT_NETWORK = (
     "com.docker.network.bridge.enable_icc",
     "com.docker.network.bridge.enable_ip_masquerade",
     "com.docker.network.bridge.host_binding_ipv4",
-    "com.docker.network.driver.mtu",
+    MTU,
 )
 
 _UNSUPPORTED = {

@@ -66,6 +66,16 @@ def test_networks_without_containers_keep_their_subnets(host: PluginHost) -> Non
     assert not reached, "networks are apart, as netavark's isolate=strict has it"
 
 
+def test_a_setup_that_is_refused_leaves_no_bridge(host: PluginHost) -> None:
+    host.network(NET)
+    before = host.bridges()
+    wish = ("--cgroups=disabled", "--ulimit", "host", "--mac-address", "01:00:5e:00:00:01")
+    told = host.refusal("run", "--network", NET, *wish, "page", "true")
+    assert "the multicast bit is set" in told
+    assert host.bridges() == before
+    assert NET not in host.machine.screen("network", "ls")
+
+
 def test_networks_that_are_not_isolated(host: PluginHost) -> None:
     host.network(NET, "-o", "isolate=false")
     host.network(OTHER, "-o", "isolate=false")

@@ -145,6 +145,40 @@ def test_delete_works_with_what_is_wrong_by_now(
     assert not runtime.engine.there
 
 
+@pytest.mark.parametrize(
+    ("broken", "told"),
+    [
+        ({"mtu": 67}, "mtu 67: a number from 68 to 65535 is needed"),
+        ({"mtu": -1}, "mtu -1: a number from 68 to 65535 is needed"),
+        ({"bridge": "a/b"}, "bad bridge 'a/b': 1 to 15 of a-z A-Z 0-9 _ . - are needed"),
+    ],
+)
+def test_a_key_that_cannot_be_is_named_as_it_was_written(
+    runtime: StandInRuntime, broken: dict[str, Any], told: str
+) -> None:
+    refused = runtime("ADD", configuration(ipam=POOL) | broken)
+    assert (refused.code, refused.said["msg"]) == (7, told)
+
+
+@pytest.mark.parametrize(
+    ("stdin", "kind"),
+    [
+        (b"null", "null"),
+        (b"true", "a boolean"),
+        (b"4", "a number"),
+        (b"4.5", "a number"),
+        (b'"x"', "a string"),
+        (b"[]", "an array"),
+    ],
+)
+def test_what_came_instead_of_an_object_is_named(
+    runtime: StandInRuntime, stdin: bytes, kind: str
+) -> None:
+    refused = runtime.raw(environment("ADD"), stdin)
+    assert refused.code == 6
+    assert refused.said["msg"].endswith(f"no JSON object, but {kind}")
+
+
 def test_an_add_that_is_repeated_says_so(runtime: StandInRuntime) -> None:
     said = configuration(ipam=POOL)
     runtime("ADD", said)

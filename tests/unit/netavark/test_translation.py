@@ -196,7 +196,9 @@ def test_options_in_netavarks_words_and_in_dockers() -> None:
         ({"metrik": "7"}, InvalidRequest, "metrik=7"),
         ({"metric": "-1"}, InvalidRequest, "metric=-1"),
         ({"metric": str(2**32)}, InvalidRequest, str(2**32)),
-        ({"isolate": "perhaps"}, InvalidRequest, "isolate=perhaps"),
+        ({"isolate": "perhaps"}, InvalidRequest, "isolate=perhaps: strict, true or false"),
+        ({"mtu": "big"}, InvalidRequest, "option mtu=big: a number from 68"),
+        ({"outbound_addr4": "x"}, InvalidRequest, "option outbound_addr4=x"),
         ({"mtu": "1400", "com.docker.network.driver.mtu": "9000"}, InvalidRequest, "9000"),
     ],
 )
@@ -206,6 +208,11 @@ def test_an_option_that_cannot_be_is_named(
     with pytest.raises(kind) as refused:
         parse_network_options(options, "")
     assert told in refused.value.message
+
+
+def test_a_bridge_that_cannot_be_is_named() -> None:
+    with pytest.raises(InvalidRequest, match="bad network_interface 'a/b'"):
+        parse_network_options({}, "a/b")
 
 
 def test_ranges_and_lists_of_protocols_are_taken_apart() -> None:

@@ -20,6 +20,15 @@ from glassbridge.model.network import Ingress
 OWN_IPAM = ("glassbridge", "glassbridge-cni")
 """What `ipam.type` may say for our own pools; where it says nothing, a subnet says it."""
 
+_JSON_NAMES = {
+    type(None): "null",
+    bool: "a boolean",
+    int: "a number",
+    float: "a number",
+    str: "a string",
+    list: "an array",
+}
+
 
 class _Keys(Struct, frozen=True, kw_only=True, rename="camel"):
     """Go's names."""
@@ -176,7 +185,7 @@ def decode(stdin: bytes) -> dict[str, Any]:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadJson(f"the network configuration is not JSON: {error}") from None
     if not isinstance(said, dict):
-        raise BadJson(f"the network configuration is no JSON object, but {type(said).__name__}")
+        raise BadJson(f"the network configuration is no JSON object, but {_JSON_NAMES[type(said)]}")
     return said
 
 

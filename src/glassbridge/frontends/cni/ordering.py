@@ -16,8 +16,9 @@ from glassbridge.frontends.cni.results import Route
 from glassbridge.model.address import IPAddress
 from glassbridge.model.attachment import AttachmentKey, AttachmentRequest, ForeignCable
 from glassbridge.model.endpoint import LinkSettings, PortWish, Protocol, Shaping, StaticRoute
+from glassbridge.model.names import check_ifname
 from glassbridge.model.network import GatewayMode, Ingress, Managed, Manager, SourceGuard
-from glassbridge.model.options import BRIDGE_NAME
+from glassbridge.model.options import BRIDGE_NAME, MTU, check_option
 from glassbridge.model.ports import PORT_MAX
 from glassbridge.model.requests import NetworkRequest, OtherAddresses
 
@@ -54,9 +55,10 @@ def network_request(
     }
     bridge = cable.bridge if cable else c.bridge
     if bridge:
-        options[BRIDGE_NAME] = bridge
+        options[BRIDGE_NAME] = check_ifname(bridge, "bridge")
     if c.mtu and cable is None:
-        options["com.docker.network.driver.mtu"] = str(c.mtu)
+        check_option(MTU, str(c.mtu), f"mtu {c.mtu}")
+        options[MTU] = str(c.mtu)
     has4 = any(":" not in s.subnet for s in addressing.subnets)
     return NetworkRequest(
         name=c.name,

@@ -23,6 +23,7 @@ from glassbridge.frontends.netavark.networks import (
     with_choices,
 )
 from glassbridge.model.attachment import Attachment
+from glassbridge.model.network import Managed
 
 
 class Answer(Struct, frozen=True):
@@ -74,20 +75,28 @@ class Commands:
         if not arguments:
             raise InvalidRequest("netns path argument is missing")
         asked = messages.decode(stdin, messages.Exec)
-        return msgspec.json.encode(status_block(asked, self._plug(asked, arguments[0])))
+        try:
+            attachment = self._plug(asked, arguments[0])
+        except GlassbridgeError:
+            self._leave(managed(asked.network))  # Podman calls no teardown for it
+            raise
+        return msgspec.json.encode(status_block(asked, attachment))
 
     def teardown(self, _arguments: Sequence[str], stdin: bytes) -> bytes:
         """Unplug it, whatever became of the namespace; the bridge goes with the last container."""
         key = attachment_key(messages.decode(stdin, messages.Exec))
         self._engine.delete(key)
-        if not self._engine.attached(key.network):
-            with suppress(Conflict):  # somebody has just come
-                self._engine.remove(key.network)
+        self._leave(key.network)
         return b""
 
     def info(self, _arguments: Sequence[str], _stdin: bytes) -> bytes:
         """Tell what this is."""
         return msgspec.json.encode(messages.Info(__version__, messages.API_VERSION))
+
+    def _leave(self, network: Managed) -> None:
+        if not self._engine.attached(network):
+            with suppress(Conflict):  # somebody has just come
+                self._engine.remove(network)
 
     def _plug(self, asked: messages.Exec, netns: str) -> Attachment:
         while True:

@@ -5,19 +5,18 @@ from collections.abc import Mapping
 from msgspec import Struct
 
 from glassbridge.errors import InvalidRequest, Unsupported
-from glassbridge.model.names import closest
+from glassbridge.model.names import check_ifname, closest
 from glassbridge.model.network import Ingress
-from glassbridge.model.options import BRIDGE_NAME, parse_flag
+from glassbridge.model.options import BRIDGE_NAME, MTU, check_option, parse_flag
 
 DEFAULT_METRIC = 100
 """Of default routes: netavark's, as NetworkManager's of a wired link."""
 
 METRIC_MAX = 2**32 - 1
 
-_MTU = "com.docker.network.driver.mtu"
 _INGRESS = "glassbridge.ingress"
 _RENAMED = {
-    "mtu": _MTU,
+    "mtu": MTU,
     "outbound_addr4": "com.docker.network.host_ipv4",
     "outbound_addr6": "com.docker.network.host_ipv6",
 }
@@ -48,8 +47,11 @@ def parse_network_options(given: Mapping[str, str], bridge: str) -> Wishes:
     metric, has_default_route = DEFAULT_METRIC, True
     for key, value in given.items():
         where = f"option {key}={value}"
-        if key in _RENAMED or key.startswith(("com.docker.network.", "glassbridge.")):
-            _set(options, _RENAMED.get(key, key), value, where)
+        if key in _RENAMED:
+            check_option(_RENAMED[key], value, where)
+            _set(options, _RENAMED[key], value, where)
+        elif key.startswith(("com.docker.network.", "glassbridge.")):
+            _set(options, key, value, where)
         elif key == "isolate":
             _set(options, _INGRESS, _ingress(value, where), where)
         elif key == "metric":
@@ -59,6 +61,7 @@ def parse_network_options(given: Mapping[str, str], bridge: str) -> Wishes:
         elif key != "mode" or value != "managed":
             raise _refusal(key, where)
     if bridge:
+        check_ifname(bridge, "network_interface")
         _set(options, BRIDGE_NAME, bridge, f"network_interface {bridge}")
     return Wishes(options=options, metric=metric, has_default_route=has_default_route)
 
@@ -78,9 +81,12 @@ def _set(options: dict[str, str], key: str, value: str, where: str) -> None:
 
 
 def _ingress(value: str, where: str) -> Ingress:
-    if value == "strict" or parse_flag(value, f"{where}: not strict"):
+    if value == "strict":
         return Ingress.SAME_BRIDGE
-    return Ingress.OPEN
+    try:
+        return Ingress.SAME_BRIDGE if parse_flag(value, where) else Ingress.OPEN
+    except InvalidRequest:
+        raise InvalidRequest(f"{where}: strict, true or false is needed") from None
 
 
 def _metric(value: str, where: str) -> int:
