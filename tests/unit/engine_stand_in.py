@@ -8,7 +8,7 @@ from concurrent.futures import Future
 from ipaddress import IPv4Interface, IPv6Interface, ip_address, ip_network
 
 from glassbridge.errors import Conflict, GlassbridgeError, NotFound
-from glassbridge.frontends.api.bodies import PluginAnswer
+from glassbridge.frontends.api.bodies import FreedAnswer, PluginAnswer
 from glassbridge.model.address import Mac
 from glassbridge.model.container import Container, ContainerSpec, ContainerState
 from glassbridge.model.endpoint import (
@@ -142,6 +142,10 @@ class EngineStandIn:
     def disable_plugin(self, *, force: bool) -> PluginAnswer:
         assert force
         return self.plugin()
+
+    def free_orphans(self) -> FreedAnswer:
+        self._check()
+        return FreedAnswer(freed=("subnet 10.1.0.0/24",))
 
     def network(self, ref: str) -> NetworkView:
         self._check()

@@ -10,8 +10,9 @@ from pathlib import Path
 from glassbridge.app.http_server import Door, Server, listen
 from glassbridge.app.paths import DOCKER_SOCKET
 from glassbridge.engine.engine import Engine
+from glassbridge.engine.inhabitants import with_members
 from glassbridge.errors import Conflict, GlassbridgeError, PermissionRefused
-from glassbridge.frontends.api.bodies import PluginAnswer
+from glassbridge.frontends.api.bodies import FreedAnswer, PluginAnswer
 from glassbridge.frontends.docker.server import application, refuse_everything
 from glassbridge.model.network import Manager
 from glassbridge.model.views import NetworkView
@@ -56,7 +57,12 @@ class DockerPlugin:
             socket=str(DOCKER_SOCKET),
             serving=self._inherited is not None or self._listener is not None,
             by_systemd=self._inherited is not None,
+            orphans=tuple(o.what for o in self._engine.ipam.orphans()),
         )
+
+    def free_orphans(self) -> FreedAnswer:
+        """Give back what is held for networks that Docker does not know."""
+        return FreedAnswer(freed=tuple(o.what for o in self._engine.ipam.free_orphans()))
 
     def enable_plugin(self) -> PluginAnswer:
         """Serve now and after every start; raises Conflict when another program has the socket."""
@@ -78,7 +84,9 @@ class DockerPlugin:
                 )
             networks = self._networks()
             if networks and not force:
-                names = ", ".join(view.network.name for view in networks)
+                members = {m.sandbox.id: m for view in networks for m in view.endpoints}
+                called = with_members(networks, tuple(members.values()))
+                names = ", ".join(view.network.name for view in called)
                 raise Conflict(
                     f"Docker has networks here: {names}",
                     hint="docker network rm them, or: glassbridge docker disable --force",

@@ -37,6 +37,7 @@ class RequestPool(Job[AddressPool]):
             id=PoolId(f"glassbridge/{subnet.prefix}{within}"),
             prefix=subnet.prefix,
             ip_range=subnet.ip_range,
+            created=time.time(),
         )
         state.address_pools.put(self._pool)
         return ()
@@ -70,14 +71,19 @@ class RequestPool(Job[AddressPool]):
 class ReleasePool(Job[None]):
     """Forget a pool with all its leases; gone already is success."""
 
-    def __init__(self, pool: PoolId) -> None:
+    def __init__(self, pool: PoolId, *, created: float | None = None) -> None:
+        """Release; `created` is that of the pool which is meant, another has the name by now."""
         super().__init__()
         self._id = pool
+        self._created = created
 
     def plan(self, state: State, executor: Executor) -> tuple[Operation, ...]:
         return ()
 
     def settle(self, state: State, store: Store) -> None:
+        held = state.address_pools.get(self._id)
+        if held is not None and self._created not in (None, held.created):
+            return
         store.delete_address_pool(self._id)
         state.address_pools.drop(self._id)
 

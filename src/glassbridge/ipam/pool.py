@@ -63,6 +63,10 @@ class Pool:
         """How many addresses have a holder, static ones outside the range included."""
         return len(self._holders)
 
+    def addresses(self) -> tuple[IPAddress, ...]:
+        """Every address that has a holder."""
+        return tuple(map(self._family, tuple(self._holders)))
+
     def holder_of(self, address: IPAddress) -> str | None:
         """Who holds an address."""
         return self._holders.get(int(address)) if address in self.subnet.prefix else None

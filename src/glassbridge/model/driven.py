@@ -53,6 +53,26 @@ class AddressPool(Struct, frozen=True, kw_only=True):
     lasting: tuple[IPAddress, ...] = ()
     network: NetworkId | None = None
     """The network that took it into use."""
+    created: float = 0.0
+
+
+class DockerRecords(Struct, frozen=True, kw_only=True):
+    """What Docker has written down of its networks: what is not there is nobody's."""
+
+    networks: frozenset[NetworkId] = frozenset()
+    pools: frozenset[PoolId] = frozenset()
+    leases: frozenset[tuple[PoolId, IPAddress]] = frozenset()
+
+
+class Orphan(Struct, frozen=True, kw_only=True):
+    """One thing that Docker ordered, and died before it wrote it down: one of these three."""
+
+    network: NetworkId | None = None
+    pool: PoolId | None = None
+    address: IPAddress | None = None
+    """Of that pool, which is not itself an orphan."""
+    what: str
+    """As people read it: `subnet 172.20.0.0/16`."""
 
 
 class AddressLease(Struct, frozen=True, kw_only=True):

@@ -72,8 +72,16 @@ class DrivenHost:
         return self.machine.run("docker", "version").returncode == 0
 
     def stop_docker(self, *, kill: bool = False) -> None:
-        pid = self.machine("cat", "/var/run/docker.pid").strip()
+        pid = self.docker_pid
         self.machine("kill", "-9" if kill else "-15", pid)
+        self.bury_docker(pid, kill=kill)
+
+    @property
+    def docker_pid(self) -> str:
+        return self.machine("cat", "/var/run/docker.pid").strip()
+
+    def bury_docker(self, pid: str, *, kill: bool) -> None:
+        """Wait for the end of a dockerd; one that was killed leaves its file."""
         # only a name in /proc tells: a zombie has no command line either
         wait_until("dockerd ends", lambda: not self._command_line(pid))
         if kill:

@@ -1,7 +1,8 @@
 """A daemon that dies in the middle of a call of Docker's: `python dying_daemon.py METHOD MOMENT`.
 
 It kills itself with SIGKILL before the engine hears of the call, ahead of the first operation in
-the kernel, or when all is done and only the answer is missing.
+the kernel, or when all is done and only the answer is missing. At the moment `docker` it is dockerd
+that is killed before it has the answer; whatever that left over is an orphan at once.
 """
 
 from __future__ import annotations
@@ -11,16 +12,16 @@ import signal
 import sys
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any, NoReturn
 
 from glassbridge.app import daemon
+from glassbridge.engine import orphans
 from glassbridge.engine.engine import Engine
 from glassbridge.frontends.docker import methods
 
-MOMENTS = ("before", "operation", "after")
 
-
-def die(*_: object) -> NoReturn:
+def die() -> NoReturn:
     os.kill(os.getpid(), signal.SIGKILL)
     raise AssertionError
 
@@ -34,11 +35,15 @@ class Deadly:
         self.called = False
 
     def __call__(self, *arguments: Any) -> Any:
-        self.called = True
+        is_first, self.called = not self.called, True
         if self._moment == "before":
             die()
         answer = self._call(*arguments)
-        die(answer)
+        if self._moment != "docker":
+            die()
+        if is_first:
+            os.kill(int(Path("/run/docker.pid").read_text()), signal.SIGKILL)
+        return answer
 
     def operates(self, *_: object) -> None:
         if self.called and self._moment == "operation":
@@ -51,6 +56,8 @@ def main(name: str, moment: str) -> None:
     methods.METHODS[f"/{name}"] = methods.Method(
         deadly, method.body, method.error_key, method.blocks
     )
+    if moment == "docker":
+        orphans.GRACE = 0.0
     doomed = partial(Engine, before=deadly.operates)
     setattr(daemon, "Engine", doomed)  # noqa: B010 - it is not exported
     daemon.run_daemon(ready_fd=None)

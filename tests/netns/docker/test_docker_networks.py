@@ -129,7 +129,8 @@ def test_our_pools_and_docker_s_stay_apart(docker: DrivenHost) -> None:
     docker("network", "create", "c")
     docker.network("d")
     docker.network("e", ours=False)
-    subnets = [docker.inspect(n)["IPAM"]["Config"][0]["Subnet"] for n in "abcde"]
+    networks = json.loads(docker("network", "inspect", *"abcde"))  # a digit may begin an image
+    subnets = [n["IPAM"]["Config"][0]["Subnet"] for n in networks]
     assert len(set(subnets)) == 5, subnets
 
 
@@ -139,13 +140,12 @@ def test_a_network_in_use_stays(docker: DrivenHost) -> None:
     assert "active endpoints" in docker.refused("network", "rm", "n1")
     docker.network("n2")
     assert "n2" in docker("network", "prune", "-f").split()
-    name = docker.inspect("n1")["Id"][:12]
     told = docker.machine.glassbridge("network", "rm", "n1")
     assert told.returncode != 0
     assert "docker network connect, disconnect or rm" in told.stderr
     refused = docker.machine.glassbridge("docker", "disable")
     assert refused.returncode != 0
-    assert f"Docker has networks here: {name}" in refused.stderr
+    assert "Docker has networks here: n1\n" in refused.stderr
     docker.remove("web")
     assert docker("network", "rm", "n1") == "n1"
 

@@ -10,7 +10,7 @@ from glassbridge.app.cli.table import Cell, sheet, shorten, table
 from glassbridge.app.everybody import networks_as_known
 from glassbridge.app.paths import DOCKER_SOCKET, Paths
 from glassbridge.app.service import connect, connect_if_running
-from glassbridge.frontends.api.bodies import PluginAnswer, PluginRequest
+from glassbridge.frontends.api.bodies import FreedAnswer, PluginAnswer, PluginRequest
 from glassbridge.model.network import Manager
 from glassbridge.model.views import NetworkView
 
@@ -62,6 +62,17 @@ def disable(force: bool) -> None:
     click.echo(f"Docker finds us no longer: {answer.socket} is gone")
 
 
+@docker.command(cls=Shown, example=["glassbridge docker prune"])
+def prune() -> None:
+    """Give back what is held for networks that Docker does not know.
+
+    Docker died while it made or removed them. A subnet also gives way when it is named again.
+    """
+    with connect() as daemon:
+        for freed in daemon.post("/v1/docker/prune", None, FreedAnswer).freed:
+            click.echo(freed)
+
+
 @docker.command(cls=Shown, example=["glassbridge docker status"])
 @as_json
 def status(as_json: bool) -> None:
@@ -81,7 +92,14 @@ def status(as_json: bool) -> None:
     if as_json:
         print_json(found)
         return
-    click.echo(sheet([("plugin", _state(found.plugin)), ("socket", found.plugin.socket)]))
+    rows: list[tuple[str, Cell]] = [
+        ("plugin", _state(found.plugin)),
+        ("socket", found.plugin.socket),
+    ]
+    if found.plugin.orphans:
+        free_them = "Docker does not know them, free them with: glassbridge docker prune"
+        rows.append(("held for nobody", (*found.plugin.orphans, free_them)))
+    click.echo(sheet(rows))
     if found.networks:
         click.echo()
         click.echo(table(HEADINGS, map(network_row, found.networks)))

@@ -93,3 +93,11 @@ class PluginAnswer(Struct, frozen=True, kw_only=True):
     serving: bool
     by_systemd: bool = False
     """The socket is of a unit, which decides whether it is there."""
+    orphans: tuple[str, ...] = ()
+    """What is held for networks that Docker does not know."""
+
+
+class FreedAnswer(Struct, frozen=True, kw_only=True):
+    """`docker prune`."""
+
+    freed: tuple[str, ...]

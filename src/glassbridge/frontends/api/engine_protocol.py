@@ -3,7 +3,7 @@
 from concurrent.futures import Future
 from typing import Protocol
 
-from glassbridge.frontends.api.bodies import PluginAnswer
+from glassbridge.frontends.api.bodies import FreedAnswer, PluginAnswer
 from glassbridge.model.network import Network
 from glassbridge.model.requests import AttachRequest, ConnectRequest, NetworkRequest, RunRequest
 from glassbridge.model.views import NetworkView, SandboxView, Status
@@ -43,3 +43,4 @@ class PluginSwitch(Protocol):
     def plugin(self) -> PluginAnswer: ...
     def enable_plugin(self) -> PluginAnswer: ...
     def disable_plugin(self, *, force: bool) -> PluginAnswer: ...
+    def free_orphans(self) -> FreedAnswer: ...

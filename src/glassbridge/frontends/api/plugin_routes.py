@@ -1,6 +1,6 @@
 """The routes of Docker's plugin: the daemon serves them, not the engine."""
 
-from glassbridge.frontends.api.bodies import PluginAnswer, PluginRequest
+from glassbridge.frontends.api.bodies import FreedAnswer, PluginAnswer, PluginRequest
 from glassbridge.frontends.api.engine_protocol import PluginSwitch
 from glassbridge.frontends.api.routes import Cost, Route
 
@@ -29,6 +29,15 @@ PLUGIN_ROUTES: tuple[Route[PluginSwitch], ...] = (
         lambda plugin, _ref, asked: plugin.disable_plugin(force=asked.force),
         PluginAnswer,
         body=PluginRequest,
+        cost=Cost.LONG,
+    ),
+    Route(
+        "POST",
+        "/v1/docker/prune",
+        "pruneDockerPlugin",
+        "Give back what is held for networks that Docker does not know.",
+        lambda plugin, _ref, _: plugin.free_orphans(),
+        FreedAnswer,
         cost=Cost.LONG,
     ),
 )

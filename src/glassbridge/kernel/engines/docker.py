@@ -65,7 +65,7 @@ def find_docker(daemons: Sequence[EngineProcess]) -> Findings:
     networks: dict[str, NamedNetwork] = {}
     driven: dict[str, str] = {}
     complaints: list[str] = []
-    for root, folder in dict.fromkeys(_folders(daemons)):
+    for root, folder in dict.fromkeys(data_folders(daemons)):
         reader = Reader(root)
         for path in reader.entries(f"{folder}/containers"):
             found = reader.read(f"{path}/config.v2.json", _Container)
@@ -84,7 +84,7 @@ def find_docker(daemons: Sequence[EngineProcess]) -> Findings:
     )
 
 
-def _folders(daemons: Sequence[EngineProcess]) -> Iterator[tuple[str, str]]:
+def data_folders(daemons: Sequence[EngineProcess]) -> Iterator[tuple[str, str]]:
     """Root and data folder of each daemon."""
     for daemon in daemons:
         reader = Reader(daemon.root)

@@ -13,9 +13,9 @@ from glassbridge.model.ruleset import Origin
 from glassbridge.model.snapshot import NamedNetwork
 from glassbridge.wire.bolt import read_entries
 
-_STORE = "network/files/local-kv.db"
+STORE = "network/files/local-kv.db"
 _KEY = re.compile(rb"docker/network/v1\.0/(network|bridge)/([0-9a-z]+)/")
-_COUNT_SIZE = 8
+COUNT_SIZE = 8
 """Before each value stands how often the store had been written (libkv)."""
 
 
@@ -36,7 +36,7 @@ def find_networks(reader: Reader, folder: str) -> tuple[tuple[NamedNetwork, ...]
 
     Containers on it or not; nothing where the store cannot be read.
     """
-    path = f"{folder}/{_STORE}"
+    path = f"{folder}/{STORE}"
     data = reader.octets(path)
     if data is None:
         return (), {}
@@ -69,9 +69,9 @@ def _read(data: bytes) -> tuple[dict[bytes, _Network], dict[bytes, _Bridge]]:
         if match is None:
             continue
         if match[1] == b"network":
-            names[match[2]] = decode(value[_COUNT_SIZE:], type=_Network)
+            names[match[2]] = decode(value[COUNT_SIZE:], type=_Network)
         else:
-            bridges[match[2]] = decode(value[_COUNT_SIZE:], type=_Bridge)
+            bridges[match[2]] = decode(value[COUNT_SIZE:], type=_Bridge)
     return names, bridges
 
 
