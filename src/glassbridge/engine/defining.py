@@ -34,6 +34,7 @@ class DefineNetwork(Job[Network]):
         self._before: Network | None = None
         self._after: Network | None = None
         self._was_realised = False
+        self._leaves_foreign_bridge = False
 
     def plan(self, state: State, executor: Executor) -> tuple[Operation, ...]:
         self._before = before = state.managed(self._managed)
@@ -59,6 +60,7 @@ class DefineNetwork(Job[Network]):
         if members or _keeps_bridge(before, after):
             return (*cleared, *plan_redefine(before, after, members))
         state.realised.discard(before.id)
+        self._leaves_foreign_bridge = before.adopted
         return (*cleared, *plan_unrealise(before, stands=executor.has_link(before.bridge)))
 
     def _renewed(self, before: Network, state: State, executor: Executor) -> Network:
@@ -98,6 +100,15 @@ class DefineNetwork(Job[Network]):
         )
 
     def intend(self, state: State, store: Store) -> None:
+        """Write the new definition, unless only the old one tells what is ours on a bridge."""
+        if not self._leaves_foreign_bridge:
+            self._write(state, store)
+
+    def settle(self, state: State, store: Store) -> None:
+        if self._leaves_foreign_bridge:
+            self._write(state, store)
+
+    def _write(self, state: State, store: Store) -> None:
         assert self._after is not None
         if self._after != self._before:
             store.put_network(self._after)

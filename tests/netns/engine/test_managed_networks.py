@@ -5,12 +5,17 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Callable
+from functools import partial
 from ipaddress import ip_address, ip_interface
+from pathlib import Path
 
 import pytest
 from tests.netns.engine.attachment_requests import PODS, key_of, pods, request
 from tests.netns.engine.conftest import Outside
 from tests.netns.engine.consistency import check_consistency
+from tests.netns.engine.dying_driver import die_at_commits
+from tests.netns.engine.mortal_daemon import dies
+from tests.netns.engine.scenario import DiesAhead
 
 from glassbridge.engine.engine import Engine
 from glassbridge.errors import Conflict
@@ -27,6 +32,16 @@ MASQUERADE = {"com.docker.network.bridge.enable_ip_masquerade": "true"}
 
 def reaches(inside: Run, netns: str, address: str) -> bool:
     return inside(netns, "ping", "-c1", "-W1", address).returncode == 0
+
+
+def what_is_on(*bridges: str) -> list[str]:
+    """The addresses of bridges, and whether 127.0.0.0/8 leads into them."""
+    keys = [f"net.ipv4.conf.{bridge}.route_localnet" for bridge in bridges]
+    shown = [["ip", "-br", "-4", "addr", "show", bridge] for bridge in bridges]
+    return [
+        subprocess.run(command, check=True, capture_output=True, text=True).stdout
+        for command in (*shown, ["sysctl", *keys])
+    ]
 
 
 def plug(engine: Engine, name: str, netns: str, network: Managed, gateway: str) -> str:
@@ -115,6 +130,43 @@ def test_what_members_depend_on_stays(
     made = engine.attachments.add(request("c1", "/run/netns/one"))
     assert made.network == network
     check_consistency(engine)
+
+
+def test_a_bridge_of_others_is_left_clean_wherever_the_daemon_dies(
+    fresh_host: None, make_netns: Make, tmp_path: Path
+) -> None:
+    """An empty network gives it up for another: only the old definition tells what is ours."""
+    for bridge in ("theirs0", "theirs1"):
+        subprocess.run(["ip", "link", "add", bridge, "type", "bridge"], check=True)
+    clean = what_is_on("theirs0", "theirs1")
+    netns, folders = make_netns("one"), (tmp_path / "run", tmp_path / "state")
+    changed = pods(options={BRIDGE_NAME: "theirs1"})
+
+    def live(number: int) -> None:
+        ahead = DiesAhead(number)
+        engine = Engine(*folders, before=ahead)
+        die_at_commits(ahead)
+        engine.attachments.define(changed)
+        engine.close()
+
+    number, died = 0, True
+    while died:
+        engine = Engine(*folders)
+        engine.attachments.define(pods(options={BRIDGE_NAME: "theirs0"}))
+        engine.attachments.add(request("c1", netns))
+        engine.attachments.delete(key_of("c1"))
+        engine.close()
+        assert what_is_on("theirs0", "theirs1") != clean
+        died = dies(partial(live, number))
+        engine = Engine(*folders)
+        try:
+            check_consistency(engine)
+            engine.attachments.remove(PODS)
+        finally:
+            engine.close()
+        assert what_is_on("theirs0", "theirs1") == clean, f"ahead of step {number}"
+        number += 1
+    assert number > 5, "there is nothing left to die at"
 
 
 def test_a_network_goes_with_its_bridge(engine: Engine, make_netns: Make) -> None:
