@@ -66,6 +66,7 @@ class Commands:
         network = messages.decode(stdin, messages.Network)
         request = new_request(network)
         static_routes(network)
+        self._forget_namesakes(network)
         defined = self._engine.define(request)
         self._engine.remove(managed(network))
         return messages.completed(stdin, with_choices(network, defined))
@@ -92,6 +93,14 @@ class Commands:
     def info(self, _arguments: Sequence[str], _stdin: bytes) -> bytes:
         """Tell what this is."""
         return msgspec.json.encode(messages.Info(__version__, messages.API_VERSION))
+
+    def _forget_namesakes(self, network: messages.Network) -> None:
+        """Podman's names are unique: who had this one under another id was removed, in silence."""
+        new = managed(network)
+        for known in self._engine.networks():
+            former = known.managed
+            if former and former.by is new.by and former != new and known.name == network.name:
+                self._leave(former)
 
     def _leave(self, network: Managed) -> None:
         if not self._engine.attached(network):
