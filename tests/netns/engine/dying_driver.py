@@ -70,7 +70,6 @@ def live_until_killed(folders: tuple[Path, Path], number: int) -> bool:
     def live_and_die() -> None:
         ahead = DiesAhead(number)
         engine = Engine(*folders, before=ahead)
-        engine.up()
         die_at_commits(ahead)
         live(engine)
         engine.close()

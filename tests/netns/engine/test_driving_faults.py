@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
-import pytest
 from tests.netns.engine.consistency import check_consistency
 from tests.netns.engine.dockerd import create, managed
 from tests.netns.engine.dying_driver import clean_up, live, live_until_killed
@@ -20,43 +19,50 @@ from glassbridge.engine.engine import Engine
 from glassbridge.errors import KernelRefused
 from glassbridge.plan.operations import Operation
 
+Folders = tuple[Path, Path]
 MOST = 400
 
 
-@pytest.mark.timeout(300)
-def test_killed_anywhere(fresh_host: None, tmp_path: Path) -> None:
-    """SIGKILL ahead of every commit and operation: the next start is consistent, and can go on."""
+@contextmanager
+def opened(folders: Folders, before: Callable[[Operation], None] | None = None) -> Iterator[Engine]:
+    engine = Engine(*folders, before=before)
+    try:
+        yield engine
+    finally:
+        engine.close()
+
+
+def test_killed_anywhere(fresh_host: None, folders: Folders) -> None:
+    """SIGKILL ahead of every commit and operation: the next start is consistent, and can go on.
+
+    It is one host on which all this happens, beside a network that stands throughout.
+    """
     before = look_at_host()
+    with opened(folders) as engine:
+        engine.up()
     number, died = 0, True
     while died:
-        folders = tmp_path / f"run{number}", tmp_path / f"state{number}"
         died = live_until_killed(folders, number)
-        engine = Engine(*folders)
-        try:
+        with opened(folders) as engine:
             _go_on(engine, again=number % 5 == 0)
-            engine.down()
-        finally:
-            engine.close()
         number += 1
         assert number < MOST
+    with opened(folders) as engine:
+        engine.down()
     assert look_at_host() == before
     assert number > 40, "the life has become too small to prove anything"
 
 
-def test_each_operation_may_be_refused(fresh_host: None, tmp_path: Path) -> None:
+def test_each_operation_may_be_refused(fresh_host: None, folders: Folders) -> None:
     number, reached = 0, True
     while reached:
         refuse = Refuses(number)
-        engine = Engine(tmp_path / f"run{number}", tmp_path / f"state{number}", before=refuse)
-        try:
+        with opened(folders, refuse) as engine:
             with suppress(KernelRefused):
                 live(engine)
             reached = len(refuse.seen) > number
             refuse.relent()
-            _go_on(engine, again=True)
-            engine.down()
-        finally:
-            engine.close()
+            _go_on(engine, again=number % 5 == 0)
         number += 1
         assert number < MOST
     assert number > 30, "the life has become too small to prove anything"
@@ -68,17 +74,14 @@ def test_killed_while_the_last_network_goes(fresh_host: None, tmp_path: Path) ->
     while died:
         folders = tmp_path / f"run{number}", tmp_path / f"state{number}"
         died = dies(partial(_remove_the_last, folders, number))
-        engine = Engine(*folders)
-        try:
+        with opened(folders) as engine:
             check_consistency(engine)
-        finally:
-            engine.close()
         number += 1
         assert number < MOST
     assert number > 2, "the removal has become too small to prove anything"
 
 
-def _remove_the_last(folders: tuple[Path, Path], number: int) -> None:
+def _remove_the_last(folders: Folders, number: int) -> None:
     ahead: Callable[[Operation], None] = DiesAhead(MOST)
     engine = Engine(*folders, before=lambda o: ahead(o))  # noqa: PLW0108 - another one, later
     create(engine)
