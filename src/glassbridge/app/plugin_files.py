@@ -11,6 +11,7 @@ from typing import Any
 
 from glassbridge.app.client import root_needed
 from glassbridge.errors import InvalidRequest, Unavailable
+from glassbridge.frontends.cni.addressing import parse_prefix
 from glassbridge.model.names import check_network_name
 
 CNI_PROGRAM = "glassbridge-cni"
@@ -46,12 +47,11 @@ def remove_program(path: Path) -> bool:
     return _remove(path)
 
 
-def install_configuration(path: Path, name: str, subnet: str) -> str:
+def install_configuration(path: Path, wanted: str) -> str:
     """Write the list unless there is one; the difference between what is there and what would be.
 
     None of a list that an administrator changed is lost.
     """
-    wanted = _conflist(check_network_name(name), subnet)
     try:
         present = path.read_text()
     except FileNotFoundError:
@@ -64,28 +64,48 @@ def install_configuration(path: Path, name: str, subnet: str) -> str:
 def remove_configuration(path: Path) -> bool:
     """Remove a list that has our plugin; false if there is none."""
     try:
-        plugins = json.loads(path.read_text())["plugins"]
-        ours = any(plugin.get("type") == CNI_PROGRAM for plugin in plugins)
+        is_ours = _names_our_plugin(path)
     except FileNotFoundError:
         return False
-    except (ValueError, LookupError, TypeError, AttributeError):
-        ours = False
-    if not ours:
+    if not is_ours:
         raise InvalidRequest(f"{path} is not ours", hint="remove it by hand if it is to go")
     return _remove(path)
 
 
-def _conflist(name: str, subnet: str) -> str:
+def configurations(folder: Path) -> list[Path]:
+    """The lists that have our plugin, whoever wrote them."""
+    found = []
+    for path in sorted(folder.glob("*.conflist")):
+        with suppress(OSError):
+            if _names_our_plugin(path):
+                found.append(path)
+    return found
+
+
+def _names_our_plugin(path: Path) -> bool:
+    text = path.read_bytes()
+    try:
+        return any(plugin.get("type") == CNI_PROGRAM for plugin in json.loads(text)["plugins"])
+    except (ValueError, LookupError, TypeError, AttributeError):
+        return False
+
+
+def conflist(name: str, subnet: str) -> str:
+    """Write down a network for `install_configuration`; raises InvalidRequest."""
     plugin: dict[str, Any] = {
         "type": CNI_PROGRAM,
         "isDefaultGateway": True,
         "ipMasq": True,
         "hairpinMode": True,
-        "ipam": {"type": "glassbridge", "ranges": [[{"subnet": subnet}]]},
+        "ipam": {"type": "glassbridge", "ranges": [[{"subnet": str(parse_prefix(subnet))}]]},
         "capabilities": dict.fromkeys(_CAPABILITIES, True),
     }
-    conflist = {"cniVersion": _CNI_VERSION, "name": name, "plugins": [plugin]}
-    return json.dumps(conflist, indent=2) + "\n"
+    network = {
+        "cniVersion": _CNI_VERSION,
+        "name": check_network_name(name),
+        "plugins": [plugin],
+    }
+    return json.dumps(network, indent=2) + "\n"
 
 
 def _program() -> tuple[bytes, str]:

@@ -96,6 +96,24 @@ def test_what_is_not_ours_stays(tmp_path: Path, content: str) -> None:
 def test_a_bad_name_of_a_network_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InvalidRequest, match="name"):
         cni("install", tmp_path, "--name", "../x")
+    assert not list(tmp_path.iterdir()), "nothing is half installed"
+
+
+@pytest.mark.parametrize("subnet", ["banana", "10.1.2.3/16", "10.0.0.0/31", "10.0.0.0/33", ""])
+def test_a_bad_subnet_is_refused(tmp_path: Path, subnet: str) -> None:
+    with pytest.raises(InvalidRequest, match="subnet"):
+        cni("install", tmp_path, "--subnet", subnet)
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_plugin_stays_while_another_network_needs_it(tmp_path: Path) -> None:
+    cni("install", tmp_path)
+    cni("install", tmp_path, "--name", "pods", "--subnet", "10.40.0.0/16")
+    (tmp_path / "net/20-broken.conflist").write_text("{")
+    told = cni("uninstall", tmp_path, "--name", "pods").output
+    assert f"{PROGRAM} stays: {tmp_path}/net/{CONFLIST} needs it" in told
+    assert (tmp_path / "bin" / PROGRAM).exists()
+    assert cni("uninstall", tmp_path).output.count("is removed") == 2
 
 
 def test_podmans_plugin_has_the_drivers_name(tmp_path: Path) -> None:

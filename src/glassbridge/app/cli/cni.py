@@ -57,13 +57,14 @@ def install(bin_dir: Path, conf_dir: Path, no_conf: bool, name: str, subnet: str
 
     A network's file that is there already is left as it is, and the difference is shown.
     """
+    wanted = "" if no_conf else plugin_files.conflist(name, subnet)
     program = bin_dir / plugin_files.CNI_PROGRAM
     language = plugin_files.install_program(program)
     click.echo(f"plugin   {program} ({language})")
     if no_conf:
         return
     path = _conflist(conf_dir, name)
-    difference = plugin_files.install_configuration(path, name, subnet)
+    difference = plugin_files.install_configuration(path, wanted)
     click.echo(f"network  {path}{' is left as it is' if difference else ''}")
     if difference:
         click.echo(difference, nl=False)
@@ -75,12 +76,19 @@ def install(bin_dir: Path, conf_dir: Path, no_conf: bool, name: str, subnet: str
 @_no_conf
 @_name
 def uninstall(bin_dir: Path, conf_dir: Path, no_conf: bool, name: str) -> None:
-    """Remove what `install` put there; containers keep the network that they have."""
+    """Remove what `install` put there; containers keep the network that they have.
+
+    The plugin stays while another network uses it.
+    """
     # the network first: nobody shall be asked for a plugin that is gone
     if not no_conf:
         path = _conflist(conf_dir, name)
         say_removed(path, plugin_files.remove_configuration(path))
     program = bin_dir / plugin_files.CNI_PROGRAM
+    others = [] if no_conf else plugin_files.configurations(conf_dir)
+    if others and program.exists():
+        click.echo(f"{program} stays: {', '.join(map(str, others))} needs it")
+        return
     say_removed(program, plugin_files.remove_program(program))
 
 

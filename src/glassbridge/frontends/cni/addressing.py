@@ -121,7 +121,7 @@ def _read_set(
     """Read the ranges of one subnet; its gateway is its first address, as host-local has it."""
     if not ranges:
         raise InvalidRequest("a range set of ipam is empty")
-    prefixes = {_parse_prefix(r.subnet) for r in ranges}
+    prefixes = {parse_prefix(r.subnet) for r in ranges}
     if len(prefixes) > 1:
         named = " and ".join(sorted(map(str, prefixes)))
         raise InvalidRequest(
@@ -150,7 +150,8 @@ def _ends(wished: Range, prefix: IPNetwork) -> tuple[str, str]:
     return str(_parse(first, "rangeStart")), str(_parse(last, "rangeEnd"))
 
 
-def _parse_prefix(text: str) -> IPNetwork:
+def parse_prefix(text: str) -> IPNetwork:
+    """Read a subnet that addresses can be taken from; raises InvalidRequest."""
     try:
         loose = ip_network(text, strict=False)
     except ValueError as error:
