@@ -28,7 +28,7 @@ def find_plugin(name: str, folders: Sequence[str]) -> Path:
         if program.is_file():
             return program
     raise Unavailable(
-        f"failed to find IPAM plugin {name!r} in path {list(folders)}",
+        f"failed to find IPAM plugin {name!r} in CNI_PATH {':'.join(folders)!r}",
         hint="install it there, or let glassbridge lease the addresses: see docs/cni.md",
     )
 

@@ -168,7 +168,8 @@ def test_a_plugin_that_is_not_there(leases: Leases) -> None:
     said = configuration("1.0.0", ipam={"type": "absent"})
     told = leases("ADD", said)
     assert told.code == 11
-    assert "'absent'" in told.said["msg"]
+    where = f"in CNI_PATH '/nowhere:{leases.folder}'"
+    assert told.said["msg"] == f"failed to find IPAM plugin 'absent' {where}"
 
 
 @pytest.mark.parametrize("name", ["../leases", "/bin/sh", "..", "."])
