@@ -7,6 +7,7 @@ from typing import assert_never
 from glassbridge.model.endpoint import LinkSettings
 from glassbridge.model.firewall import Element
 from glassbridge.plan.interface_operations import (
+    AwaitCarrier,
     CreateShaper,
     InterfaceOperation,
     LimitRate,
@@ -128,6 +129,8 @@ class FakeKernel:
             case SetSandboxSysctl(key, value, netns, old):
                 self.facts.discard(("sysctl", netns, _link_of(key), key, old))
                 self.facts.add(("sysctl", netns, _link_of(key), key, value))
+            case AwaitCarrier(ifname):
+                self._needs("link", "", ifname)
             case CreateShaper(ifname=ifname):
                 self._add(("link", "", ifname))
             case LimitRate(ifname, rate, burst):

@@ -5,6 +5,7 @@ from enum import Enum, auto
 from typing import Final
 
 from glassbridge.plan.interface_operations import (
+    AwaitCarrier,
     CreateShaper,
     LimitRate,
     RedirectIngress,
@@ -54,6 +55,7 @@ class Channel(Enum):
     SANDBOX_SYSCTL = auto()
     PORTS = auto()
     FLOWS = auto()
+    CARRIERS = auto()
     ANNOUNCEMENTS = auto()
 
 
@@ -90,6 +92,7 @@ CHANNELS: Final[Mapping[type[Operation], Channel]] = {
     HoldPort: Channel.PORTS,
     ReleasePort: Channel.PORTS,
     ForgetFlows: Channel.FLOWS,
+    AwaitCarrier: Channel.CARRIERS,
     Announce: Channel.ANNOUNCEMENTS,
 }
 

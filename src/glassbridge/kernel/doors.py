@@ -8,6 +8,7 @@ from functools import cache
 
 from glassbridge.errors import Conflict, GlassbridgeError, KernelRefused, NotFound
 from glassbridge.kernel import announce, sysctl
+from glassbridge.kernel.carriers import await_carrier
 from glassbridge.kernel.channels import Channel, netns_of
 from glassbridge.kernel.conntrack import Conntrack
 from glassbridge.kernel.end_settings import read_settings
@@ -26,6 +27,7 @@ from glassbridge.model.kernel_names import NFT_TABLE
 from glassbridge.model.topology import Link
 from glassbridge.plan.descriptions import describe
 from glassbridge.plan.interface_operations import (
+    AwaitCarrier,
     SetSandboxSysctl,
     UnlimitRate,
     UnredirectIngress,
@@ -74,6 +76,7 @@ class Doors:
             Channel.FOREIGN_FIREWALL: _each(_open_or_close),
             Channel.PORTS: _each(self._port),
             Channel.FLOWS: self._forget,
+            Channel.CARRIERS: _each(self._await_carrier),
             Channel.ANNOUNCEMENTS: _each(self._announce),
         }
 
@@ -214,6 +217,10 @@ class Doors:
         except GlassbridgeError as error:
             refusal = error
         return [[refusal] * len(run) for run in runs]
+
+    def _await_carrier(self, operation: Operation) -> None:
+        if isinstance(operation, AwaitCarrier):
+            await_carrier(self._links, operation.ifname)
 
     def _announce(self, operation: Operation) -> None:
         if isinstance(operation, Announce):

@@ -7,6 +7,7 @@ from glassbridge.model.endpoint import LinkSettings, RouteKind, StaticRoute
 from glassbridge.model.firewall import Element
 from glassbridge.model.network import Ifname
 from glassbridge.plan.interface_operations import (
+    AwaitCarrier,
     CreateShaper,
     InterfaceOperation,
     LimitRate,
@@ -142,7 +143,7 @@ def _settings(wish: LinkSettings, mac: Mac | None) -> str:
     return ", ".join(f"{word} {value}" for word, value in words.items() if value is not None)
 
 
-def _interface(operation: _OfInterface) -> str:  # noqa: PLR0911 - one arm each
+def _interface(operation: _OfInterface) -> str:  # noqa: C901, PLR0911 - one arm each
     match operation:
         case AddRoute(route, ifname, netns):
             return f"add route {_way(route, ifname)}{_in(netns)}"
@@ -152,6 +153,8 @@ def _interface(operation: _OfInterface) -> str:  # noqa: PLR0911 - one arm each
             return f"set {ifname}{_in(netns)}: {_settings(wish, mac)}"
         case SetSandboxSysctl(key, value, netns):
             return f"set sysctl {key} = {value}{_in(netns)}"
+        case AwaitCarrier(ifname):
+            return f"wait for the carrier of {ifname}"
         case CreateShaper(ifname=ifname):
             return f"create ifb {ifname}"
         case LimitRate(ifname, rate, burst):

@@ -6,6 +6,7 @@ from glassbridge.model.endpoint import Endpoint, Protocol, PublishedPort
 from glassbridge.model.firewall import Element
 from glassbridge.model.network import GatewayMode, Network
 from glassbridge.plan.firewall import endpoint_elements
+from glassbridge.plan.interface_operations import AwaitCarrier
 from glassbridge.plan.network import is_isolated_port, needs_hairpin
 from glassbridge.plan.operations import (
     AddElements,
@@ -163,6 +164,8 @@ def _connect(network: Network, endpoint: Endpoint, netns: str, found: Found) -> 
         yield from plan_routes(network, endpoint, netns)
     else:
         yield from plan_sandbox_end(network, endpoint, netns, found)
+        yield AwaitCarrier(endpoint.host_end)
+        yield AwaitCarrier(network.bridge)
 
 
 def _cable(network: Network, endpoint: Endpoint, netns: str) -> Iterable[Operation]:

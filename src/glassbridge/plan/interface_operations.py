@@ -35,6 +35,19 @@ class SetSandboxSysctl:
 
 
 @dataclass(frozen=True, slots=True)
+class AwaitCarrier:
+    """Wait until the kernel has noticed that a link's other side is up.
+
+    Whoever came up first has a queue that drops everything (noop_qdisc) until the link watch has
+    run, which is work of its own (net/core/link_watch.c): a host end before its sandbox end, a
+    bridge before its first port. Without this one attach in a hundred lost its first ARP request,
+    and whoever called the sandbox at once waited a second.
+    """
+
+    ifname: Ifname
+
+
+@dataclass(frozen=True, slots=True)
 class CreateShaper:
     """An ifb device in our link group, up."""
 
@@ -79,6 +92,7 @@ class UnredirectIngress:
 InterfaceOperation = (
     TuneLink
     | SetSandboxSysctl
+    | AwaitCarrier
     | CreateShaper
     | LimitRate
     | UnlimitRate

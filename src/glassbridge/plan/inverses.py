@@ -3,6 +3,7 @@
 from typing import assert_never
 
 from glassbridge.plan.interface_operations import (
+    AwaitCarrier,
     CreateShaper,
     InterfaceOperation,
     LimitRate,
@@ -97,7 +98,7 @@ def inverse(operation: Operation) -> Operation | None:  # noqa: C901, PLR0911, P
     assert_never(operation)
 
 
-def _of_interface(operation: _OfInterface) -> Operation | None:  # noqa: PLR0911 - one arm each
+def _of_interface(operation: _OfInterface) -> Operation | None:  # noqa: C901, PLR0911 - one arm each
     match operation:
         case AddRoute(route, ifname, netns):
             return RemoveRoute(route, ifname, netns)
@@ -107,6 +108,8 @@ def _of_interface(operation: _OfInterface) -> Operation | None:  # noqa: PLR0911
             return None if old is None else TuneLink(ifname, netns, old, old_mac, wish, mac)
         case SetSandboxSysctl(key, value, netns, old):
             return None if old is None else SetSandboxSysctl(key, old, netns, value)
+        case AwaitCarrier():
+            return None
         case CreateShaper(ifname=ifname):
             return DeleteLink(ifname)
         case LimitRate(ifname, rate, burst):
