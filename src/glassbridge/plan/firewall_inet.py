@@ -283,13 +283,11 @@ def _postrouting() -> tuple[Rule, ...]:
 
 
 def _from_a_sibling(source: Field, container: Field, home: Set, hairpin: Set) -> Rule:
-    """Services of others often have a published port's number: where it led is looked at, too.
-
-    Whether the address that was asked for is one of this host's cannot be told any more.
-    """
+    """Where it led is looked at, too: services of others often have a published port's number."""
     return _rule(
         "published port, from the same network",
         Masquerade(),
+        _DNATED,
         InSet((source, _OUT), home.name),
         # nft 1.0.6 does not know what a connection's port is without (ct_expr_update_type)
         OneOf(Field.L4_PROTOCOL, tuple(Protocol)),

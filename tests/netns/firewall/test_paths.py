@@ -39,6 +39,7 @@ class Path(NamedTuple):
 
 PATHS = (
     Path("a sibling", "a1", "a2", 80, "a2 saw a1"),
+    Path("a sibling, at the number that it publishes", "a1", "a2", 81, "a2 saw a1"),
     Path("a sibling without IPv6", "a1", "a3", 80, "a3 saw a1", None),
     Path("host to container", "host", "a2", 80, "a2 saw gw-a"),
     Path("container to host by its gateway", "a1", "gw-a", 80, "host saw a1"),

@@ -148,6 +148,8 @@ ENDPOINTS = {
             (
                 *published(8080),
                 *published(8082, at=(UPLINK4, UPLINK6)),
+                # its own number, too: nothing of that may touch who asks the container itself
+                *published(81, 81, at=(ip_address("203.0.113.80"), ip_address("2001:db8::80"))),
                 *published(8090, at=(ip_address("127.0.0.1"), ip_address("::1"))),
             ),
         ),
