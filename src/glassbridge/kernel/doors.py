@@ -6,7 +6,13 @@ Each `perform` takes one run of operations per plan and answers per operation: N
 from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 
-from glassbridge.errors import Conflict, GlassbridgeError, KernelRefused, NotFound
+from glassbridge.errors import (
+    Conflict,
+    GlassbridgeError,
+    InvalidRequest,
+    KernelRefused,
+    NotFound,
+)
 from glassbridge.kernel import announce, sysctl
 from glassbridge.kernel.carriers import await_carrier
 from glassbridge.kernel.channels import Channel, netns_of
@@ -197,7 +203,11 @@ class Doors:
 
     def _set_sandbox_sysctl(self, operation: Operation) -> None:
         if isinstance(operation, SetSandboxSysctl):
-            sysctl.write(operation.key, operation.value, self.sandbox(operation.netns).fd)
+            netns = self.sandbox(operation.netns).fd
+            try:
+                sysctl.write(operation.key, operation.value, netns)
+            except NotFound as error:  # not the sandbox is missing: the client's wish is wrong
+                raise InvalidRequest(error.message, hint=error.hint) from error
 
     def _port(self, operation: Operation) -> None:
         match operation:

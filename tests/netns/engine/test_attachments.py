@@ -14,7 +14,7 @@ from tests.netns.engine.consistency import check_consistency
 from tests.netns.engine.seeing import eventually
 
 from glassbridge.engine.engine import Engine
-from glassbridge.errors import Conflict, NotFound
+from glassbridge.errors import Conflict, InvalidRequest
 from glassbridge.model.attachment import ForeignCable
 from glassbridge.model.endpoint import (
     LinkSettings,
@@ -190,7 +190,7 @@ def test_ipv6_is_switched_on_where_a_namespace_keeps_it_off(
     both = (SubnetWish(subnet="10.88.0.0/16"), SubnetWish(subnet="fd00:88::/64"))
     engine.attachments.define(pods(subnets=both, ipv6=True))
     unknown = LinkSettings(sysctls={"net.ipv4.conf.eth0.no_such_key": "1"})
-    with pytest.raises(NotFound):
+    with pytest.raises(InvalidRequest, match="no_such_key does not exist"):
         engine.attachments.add(request("c1", netns, settings=unknown))
     assert inside(netns, "sysctl", "net.ipv6.conf.lo.disable_ipv6").stdout == off
     made = engine.attachments.add(
