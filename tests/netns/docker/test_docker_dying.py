@@ -17,7 +17,6 @@ CALLS: dict[str, tuple[str, ...]] = {
     "NetworkDriver.Join": RUN,
     "NetworkDriver.ProgramExternalConnectivity": RUN,
     "NetworkDriver.Leave": ("rm", "-f", "web"),
-    "IpamDriver.ReleaseAddress": ("rm", "-f", "web"),
     "NetworkDriver.DeleteNetwork": ("network", "rm", "n1"),
 }
 CASES = [
@@ -25,10 +24,8 @@ CASES = [
     ("NetworkDriver.CreateNetwork", "operation"),
     ("NetworkDriver.CreateEndpoint", "after"),
     ("NetworkDriver.Join", "operation"),
-    ("NetworkDriver.Join", "after"),
     ("NetworkDriver.ProgramExternalConnectivity", "after"),
     ("NetworkDriver.Leave", "before"),
-    ("IpamDriver.ReleaseAddress", "after"),
     ("NetworkDriver.DeleteNetwork", "operation"),
 ]
 
