@@ -57,7 +57,8 @@ def write_sqlite(folder: Path) -> None:
         # the columns are text, and Podman writes blobs into them
         config = (ID, "web", None, json.dumps(CONFIG).encode())
         store.execute("INSERT INTO ContainerConfig VALUES (?, ?, ?, ?)", config)
-        store.execute("INSERT INTO ContainerState VALUES (?, 3, ?)", (ID, json.dumps(STATE).encode()))
+        state = (ID, json.dumps(STATE).encode())
+        store.execute("INSERT INTO ContainerState VALUES (?, 3, ?)", state)
 
 
 @pytest.mark.parametrize("write", [write_bbolt, write_sqlite])

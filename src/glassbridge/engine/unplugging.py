@@ -59,8 +59,10 @@ def find_attachment(state: State, key: AttachmentKey) -> Attachment | None:
     if network is None:
         return None
     endpoint = state.keyed(network.id, key.container, key.ifname)
-    sandbox = endpoint and state.sandboxes.get(endpoint.sandbox)
-    if endpoint is None or sandbox is None:
+    if endpoint is None:
+        return None
+    sandbox = state.sandboxes.get(endpoint.sandbox)
+    if sandbox is None:
         return None
     return Attachment(key=key, network=network, endpoint=endpoint, sandbox=sandbox)
 
