@@ -10,6 +10,7 @@ from tests.netns.docker.driven_host import DrivenHost
 from tests.netns.foreign.machine import HOST, wait_until
 
 OUTSIDE = ("ip", "netns", "exec", "outside")
+MAC = "02:42:0a:44:00:99"
 URL = f"http://{HOST}:8080/"
 
 
@@ -18,7 +19,8 @@ def two(docker: DrivenHost) -> DrivenHost:
     """A network of either address manager, and a container on each."""
     for name, ours in (("mine", True), ("theirs", False)):
         docker.network(name, ours=ours)
-        docker.run(name, name, "-p", "8080:80" if ours else "8081:80")
+        chosen = ("-p", "8080:80", "--mac-address", MAC) if ours else ("-p", "8081:80")
+        docker.run(name, name, *chosen)
     return docker
 
 
@@ -29,6 +31,7 @@ def serves(docker: DrivenHost) -> bool:
 def is_usable(docker: DrivenHost) -> bool:
     """Containers of before answer, and another one can be added and removed."""
     wait_until("both serve", lambda: serves(docker))
+    assert docker.plugged("mine", "mine")["MacAddress"] == MAC
     for network in ("mine", "theirs"):
         docker.run("more", network)
         assert docker.fetches(f"http://{docker.address(network, network)}/", *docker.inside("more"))
