@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from typing import Any
 
 import pytest
@@ -49,11 +50,12 @@ def shape(result: Any) -> Any:
     return {k: v for k, v in told.items() if v not in ({}, [], None)}
 
 
-@pytest.mark.parametrize("version", VERSIONS)
-@pytest.mark.parametrize("name", CONFIGURATIONS)
+@pytest.mark.parametrize(
+    ("version", "name"),
+    # before 0.3.0 the reference has no answer without addresses
+    sorted({*product(VERSIONS, CONFIGURATIONS)} - {("0.2.0", "layer 2")}),
+)
 def test_answer_and_stack(pods: Pods, reference: Reference, version: str, name: str) -> None:
-    if (name, version) == ("layer 2", "0.2.0"):
-        pytest.skip("the reference has no answer without addresses before 0.3.0")
     said = configuration(version, bridge="cni7", **CONFIGURATIONS[name])
     ours = pods.add("ours", said)
     theirs = reference.add("theirs", said)
