@@ -76,7 +76,8 @@ class Stopwatch:
     def others_share(self) -> float:
         """Share of all CPU time that went to processes that are not ours."""
         total, others = (b - a for a, b in zip(self._began, self._read(), strict=True))
-        return max(0.0, others / total)
+        # the kernel counts in ticks of 10 ms: none may have passed
+        return max(0.0, others / total) if total else 0.0
 
     @staticmethod
     def _read() -> tuple[float, float]:
