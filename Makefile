@@ -22,7 +22,7 @@ check: prepare-test ## what needs no run: format, lint, types, shell scripts
 	mypy
 	shellcheck $(SHELL_SCRIPTS)
 
-bench: prepare-test ## measure attach against a floor in C, and trace against tools by hand
+bench: prepare-test ## measure attach, trace, names, and CNI, Podman and Docker beside what we replace
 	python bench/bench.py $(BENCH_FLAGS)
 
 docs: prepare-test ## write the generated parts of docs/ anew
