@@ -67,6 +67,10 @@ def machine() -> Machine:
     )
 
 
+_SECONDS_THAT_TELL = 1.0
+"""The kernel counts in ticks of 10 ms, and a run of Docker alone ends before it is watched."""
+
+
 class Stopwatch:
     """Who had the CPUs since it was made; children count once they have ended."""
 
@@ -76,8 +80,7 @@ class Stopwatch:
     def others_share(self) -> float:
         """Share of all CPU time that went to processes that are not ours."""
         total, others = (b - a for a, b in zip(self._began, self._read(), strict=True))
-        # the kernel counts in ticks of 10 ms: none may have passed
-        return max(0.0, others / total) if total else 0.0
+        return max(0.0, others / total) if total > _SECONDS_THAT_TELL else 0.0
 
     @staticmethod
     def _read() -> tuple[float, float]:
