@@ -82,7 +82,7 @@ class Doors:
             Channel.FOREIGN_FIREWALL: _each(_open_or_close),
             Channel.PORTS: _each(self._port),
             Channel.FLOWS: self._forget,
-            Channel.CARRIERS: _each(self._await_carrier),
+            Channel.CARRIERS: self._await_carriers,
             Channel.ANNOUNCEMENTS: _each(self._announce),
         }
 
@@ -228,9 +228,12 @@ class Doors:
             refusal = error
         return [[refusal] * len(run) for run in runs]
 
-    def _await_carrier(self, operation: Operation) -> None:
-        if isinstance(operation, AwaitCarrier):
-            await_carrier(self._links, operation.ifname)
+    def _await_carriers(self, runs: Sequence[Run]) -> list[list[Outcome]]:
+        """Each link once: the plans of a batch share a bridge."""
+        waiting = (o.ifname for run in runs for o in run if isinstance(o, AwaitCarrier))
+        for ifname in dict.fromkeys(waiting):
+            await_carrier(self._links, ifname)
+        return [[None] * len(run) for run in runs]
 
     def _announce(self, operation: Operation) -> None:
         if isinstance(operation, Announce):
