@@ -80,7 +80,7 @@ def test_privileged_has_all_that_we_have_and_may_set_its_sysctls(
 def test_sees_its_own_network_processes_and_names(runtime: Runtime, netns: str) -> None:
     subprocess.run(["ip", "-n", "box", "link", "add", "only-here", "type", "bridge"], check=True)
     script = (
-        "ls /sys/class/net; hostname; cat /etc/hostname; grep box /etc/hosts; ps -e | wc -l;"
+        "ls /sys/class/net; hostname; cat /etc/hostname; grep box /etc/hosts; ps -e -o comm=;"
         "readlink /proc/self/ns/net; echo $$; ls -A /tmp /run"
     )
     box = container_of(script, hostname="seven")
@@ -88,7 +88,7 @@ def test_sees_its_own_network_processes_and_names(runtime: Runtime, netns: str) 
     inode = Path(netns).stat().st_ino
     assert text.splitlines() == [
         *("lo", "only-here", "seven", "seven", "172.17.0.2\tbox"),
-        "4",  # the heading, sh, ps, wc
+        *("sh", "ps"),
         f"net:[{inode}]",
         "1",
         *("/run:", "", "/tmp:"),
