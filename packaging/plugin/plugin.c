@@ -23,12 +23,13 @@
 #define RUN "/run/glassbridge"
 
 extern char **environ;
-static int is_cni;
-
 struct text {
     char *at;
     size_t length, room;
 };
+
+static int is_cni;
+static struct text input;
 
 static void append(struct text *text, const void *what, size_t length) {
     if (text->length + length >= text->room) {
@@ -72,11 +73,48 @@ static void append_escaped(struct text *text, const char *what) {
             append(text, c, 1);
 }
 
+static const char *after_string(const char *quote) {
+    for (quote++; *quote && *quote != '"'; quote++)
+        if (*quote == '\\' && quote[1]) quote++;
+    return *quote ? quote + 1 : quote;
+}
+
+static const char *after_space(const char *c) { return c + strspn(c, " \t\r\n"); }
+
+// The configuration's own member, not one of what it holds; "" where that cannot be told.
+static const char *version_asked(void) {
+    static char version[16];
+    const char key[] = "\"cniVersion\"";
+    int depth = 0;
+    for (const char *c = input.at ? input.at : ""; *c; c++) {
+        if (*c == '{' || *c == '[') depth++;
+        if (*c == '}' || *c == ']') depth--;
+        if (*c != '"') continue;
+        const char *value = after_space(after_string(c));
+        if (depth == 1 && *value == ':' && !strncmp(c, key, sizeof key - 1)) {
+            value = after_space(value + 1) + 1;
+            size_t length = strspn(value, "0123456789.");
+            if (value[-1] == '"' && value[length] == '"' && length < sizeof version)
+                return memcpy(version, value, length);
+            return "";
+        }
+        c = after_string(c) - 1;
+    }
+    return "";
+}
+
 // 11 is CNI's "try again later"
 static void fail(const char *message, const char *details) {
     struct text json = {0};
-    const char *head = is_cni ? "{\"code\":11,\"msg\":\"" : "{\"error\":\"";
+    const char *version = is_cni ? version_asked() : "";
+    const char *head = is_cni ? "\"code\":11,\"msg\":\"" : "\"error\":\"";
     const char *between = is_cni ? "\",\"details\":\"" : ": ";
+    append(&json, "{", 1);
+    if (*version) {
+        append(&json, "\"cniVersion\":\"", 14);
+        append(&json, version, strlen(version));
+        append(&json, "\",", 2);
+    }
     append(&json, head, strlen(head));
     append_escaped(&json, message);
     append(&json, between, strlen(between));
@@ -150,7 +188,7 @@ static void ask(int daemon, char **arguments) {
     for (char **word = arguments + 1; !is_cni && *word; word++)
         append(&body, *word, strlen(*word) + 1);
     append(&body, "", 1);
-    if (read_all(0, &body)) fail("stdin cannot be read", strerror(errno));
+    append(&body, input.at, input.length);
     append(&request, head, (size_t)snprintf(head, sizeof head,
         "POST /%s HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length: %zu\r\n\r\n",
         is_cni ? "cni" : "netavark", body.length));
@@ -195,6 +233,8 @@ int main(int count __attribute__((unused)), char **arguments) {
         fputs("glassbridge-cni: a CNI plugin; container runtimes call it\n", stderr);
         return 0;
     }
+    append(&input, "", 0);
+    if (read_all(0, &input)) fail("stdin cannot be read", strerror(errno));
     int daemon = reach_daemon();
     ask(daemon, arguments);
     return answer(daemon);

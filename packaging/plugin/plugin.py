@@ -22,17 +22,39 @@ def run() -> int:
     if is_cni and not WORDS.get(b"CNI_COMMAND"):
         posix.write(2, b"glassbridge-cni: a CNI plugin; container runtimes call it\n")
         return 0
+    stdin = b""
     try:
-        return answer(ask(reach_daemon(), is_cni))
+        stdin = read_input()
+        return answer(ask(reach_daemon(), is_cni, stdin))
     except Failed as failed:
         message, details = map(escaped, failed.args)
         if is_cni:
-            write_all(1, b'{"code":11,"msg":"%s","details":"%s"}\n' % (message, details))
+            head = b"{" + version_asked(stdin) + b'"code":11,"msg":"%s","details":"%s"}\n'
+            write_all(1, head % (message, details))
         else:
             write_all(1, b'{"error":"%s: %s"}\n' % (message, details))
         return 1
     except BrokenPipeError:
         return 1
+
+
+def version_asked(stdin: bytes) -> bytes:
+    """The configuration's own cniVersion as a member, or nothing where that cannot be told."""
+    import json  # noqa: PLC0415 - slow to load, and most calls succeed
+
+    try:
+        version = json.loads(stdin)["cniVersion"].encode()
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        return b""
+    return b'"cniVersion":"%s",' % version if version and not version.strip(b"0123456789.") else b""
+
+
+def read_input() -> bytes:
+    """Everything from stdin."""
+    try:
+        return read_all(0)
+    except OSError as error:
+        raise Failed(b"stdin cannot be read", str(error).encode()) from None
 
 
 def reach_daemon() -> socket:
@@ -85,15 +107,12 @@ def out_of_reach() -> bytes:
     )
 
 
-def ask(daemon: socket, is_cni: bool) -> socket:
+def ask(daemon: socket, is_cni: bool, stdin: bytes) -> socket:
     """Send the request."""
     words = ARGUMENTS
     if is_cni:
         words = [key + b"=" + word for key, word in WORDS.items() if key[:4] == b"CNI_"]
-    try:
-        body = b"".join([word + b"\0" for word in words]) + b"\0" + read_all(0)
-    except OSError as error:
-        raise Failed(b"stdin cannot be read", str(error).encode()) from None
+    body = b"".join([word + b"\0" for word in words]) + b"\0" + stdin
     head = b"POST /%s HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length: %d"
     head %= (b"cni" if is_cni else b"netavark", len(body))
     try:  # noqa: SIM105 - contextlib is slow to load

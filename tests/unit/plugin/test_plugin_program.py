@@ -159,6 +159,30 @@ def test_a_daemon_that_is_not_there(run: Run, tmp_path: Path) -> None:
     assert str(tmp_path) in sentence
 
 
+@pytest.mark.parametrize(
+    ("stdin", "version"),
+    [
+        (b'{"cniVersion":"1.1.0","name":"pods"}', "1.1.0"),
+        (b'{ "name" : "a\\"}{\\\\" ,\n\t"cniVersion"\r\n: "0.3.1" }', "0.3.1"),
+        (b'{"prevResult":{"cniVersion":"0.4.0"},"cniVersion":"1.0.0"}', "1.0.0"),
+        (b'{"args":["cniVersion",{"cniVersion":"0.4.0"}]}', None),
+        (b'{"name":"cniVersion"}', None),
+        (b'{"cniVersion":"x\\",\\"code\\":0"}', None),
+        (b'{"cniVersion":["1.0.0"]}', None),
+        (b'{"cniVersion":""}', None),
+        (b'{"cniVersion"', None),
+        (b"\0\xff[[[", None),
+        (b"", None),
+    ],
+)
+def test_a_failure_has_the_version_that_was_asked_with(
+    run: Run, stdin: bytes, version: str | None
+) -> None:
+    told = json.loads(run(CNI, stdin=stdin, CNI_COMMAND="ADD").stdout)
+    assert told["code"] == 11
+    assert told.get("cniVersion") == version
+
+
 def test_a_socket_that_nobody_listens_on(run: Run, daemon: Daemon) -> None:
     daemon.listener.close()
     done = run(CNI, CNI_COMMAND="DEL")
@@ -169,10 +193,11 @@ def test_a_socket_that_nobody_listens_on(run: Run, daemon: Daemon) -> None:
 @pytest.mark.parametrize("cut", [0, 10, 60, len(ANSWER) - 1])
 def test_a_daemon_that_dies_on_the_way(run: Run, daemon: Daemon, cut: int) -> None:
     with daemon.serving(ANSWER[:cut]):
-        done = run(CNI, CNI_COMMAND="ADD")
+        done = run(CNI, stdin=b'{"cniVersion":"1.0.0"}', CNI_COMMAND="ADD")
     told = json.loads(done.stdout)
     assert (done.returncode, told["code"]) == (1, 11)
     assert "try again" in told["msg"]
+    assert told["cniVersion"] == "1.0.0"
 
 
 def test_a_daemon_that_hangs_up_before_it_has_heard_all(run: Run, daemon: Daemon) -> None:
