@@ -14,7 +14,6 @@ from tests.netns.cli.program import Glassbridge
 from tests.netns.engine.seeing import eventually, open_socket
 from tests.netns.name_server.running import dnsmasq
 from tests.netns.names.asking import (
-    PATIENCE,
     address_of,
     ask,
     found,
@@ -44,7 +43,7 @@ def test_other_names_are_asked_of_the_hosts_servers(gb: Glassbridge, resolv_conf
     assert gb("exec", "web", "getent", "ahostsv4", "far.example").split()[0] == "192.0.2.1"
     assert found(ask(web, gateway, "far.example", over_tcp=True)) == {"192.0.2.1"}
     resolv_conf.write_text(f"nameserver {OTHER}\n")
-    eventually(lambda: found(ask(web, gateway, "far.example")) == {"192.0.2.2"}, within=PATIENCE)
+    eventually(lambda: found(ask(web, gateway, "far.example")) == {"192.0.2.2"})
 
 
 @pytest.mark.usefixtures("upstream")
@@ -59,6 +58,23 @@ def test_dns_of_a_container_is_asked_for_it_and_no_other(
     assert gb("exec", "web", "getent", "ahostsv4", "far.example").split()[0] == "192.0.2.2"
     assert gb("exec", "db", "getent", "ahostsv4", "far.example").split()[0] == "192.0.2.1"
     assert gb("exec", "web", "getent", "ahostsv4", "db").split()[0] == address_of(gb, "db")
+
+
+@pytest.mark.usefixtures("upstream")
+def test_a_container_may_search_otherwise_than_the_host(gb: Glassbridge, resolv_conf: Path) -> None:
+    resolv_conf.write_text(f"nameserver {FAR}\nsearch nowhere.example\noptions timeout:2\n")
+    running(gb, "db")
+    running(gb, "web", "--dns-search", "example", "--dns-option", "attempts:1")
+    assert gb("exec", "web", "getent", "ahostsv4", "far").split()[0] == "192.0.2.1"
+    assert gb("exec", "web", "getent", "ahostsv4", "db").split()[0] == address_of(gb, "db")
+    assert gb.run("exec", "db", "getent", "ahostsv4", "far").returncode == 2
+    gb("network", "create", "second")
+    gb("network", "connect", "second", "web")  # writes the file anew
+    assert gb("exec", "web", "cat", "/etc/resolv.conf").splitlines()[-3:] == [
+        "search example",
+        "options attempts:1",
+        "options ndots:0",
+    ]
 
 
 @pytest.mark.usefixtures("upstream")
