@@ -14,7 +14,11 @@ from glassbridge.model.container_flags import (
     parse_capability,
     parse_environment,
     parse_extra_host,
+    parse_hostname,
     parse_mac,
+    parse_name_server,
+    parse_resolver_option,
+    parse_search_domains,
     parse_volume,
 )
 
@@ -135,3 +139,55 @@ def test_nothing_but_our_errors_comes_out(text: str) -> None:
     for parse in (parse_volume, parse_extra_host, parse_capability, parse_mac):
         with suppress(GlassbridgeError):
             parse(text)
+
+
+@pytest.mark.parametrize(
+    "domains", [(), (".",), ("corp.example",), ("a", "b-c.d_e.", "_tcp.example"), ("x" * 63,)]
+)
+def test_search_domains(domains: tuple[str, ...]) -> None:
+    assert parse_search_domains(domains) == domains
+
+
+@pytest.mark.parametrize(
+    "domains",
+    [
+        ("",),
+        (".", "a"),
+        ("a b",),
+        ("a\nnameserver 192.0.2.1",),
+        ("a..b",),
+        ("-a",),
+        ("a-.b",),
+        (".a",),
+        ("x" * 64,),
+        (".".join(["x" * 50] * 5),),
+        ("\u00fc.example",),
+    ],
+)
+def test_search_domains_refused(domains: tuple[str, ...]) -> None:
+    with pytest.raises(InvalidRequest, match="is no domain"):
+        parse_search_domains(domains)
+
+
+@given(st.text())
+def test_what_goes_into_name_files_is_one_word_each(text: str) -> None:
+    for parse in (parse_resolver_option, parse_hostname, parse_name_server):
+        with suppress(InvalidRequest):
+            assert parse(text).split() == [text.strip()]
+    with suppress(InvalidRequest):
+        (domain,) = parse_search_domains([text])
+        assert domain.split() == [text]
+
+
+@pytest.mark.parametrize("zone", ["a b", "a\nnameserver 192.0.2.1", "\t"])
+def test_an_address_with_a_zone_is_one_word(zone: str) -> None:
+    assert parse_name_server("fe80::1%eth0") == "fe80::1%eth0"
+    for refuse in (parse_name_server, lambda text: parse_extra_host(f"db={text}")):
+        with pytest.raises(InvalidRequest):
+            refuse(f"fe80::1%{zone}")
+
+
+def test_a_host_name_is_as_long_as_the_kernel_takes_it() -> None:
+    assert parse_hostname("Web_1." + "x" * 58)
+    with pytest.raises(InvalidRequest, match="65 bytes long, the kernel allows 64"):
+        parse_hostname("x" * 65)

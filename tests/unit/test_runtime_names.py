@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_address
 from pathlib import Path
 
+from glassbridge.model.container import Container, ContainerSpec
 from glassbridge.model.container_flags import CAPABILITIES
+from glassbridge.model.endpoint import SandboxId
 from glassbridge.runtime.capabilities import NUMBERS
-from glassbridge.runtime.name_files import render_asking, render_hosts, render_resolv_conf
+from glassbridge.runtime.name_files import (
+    Wishes,
+    render_asking,
+    render_hosts,
+    render_resolv_conf,
+    resolv_conf,
+)
 
 HOST = """\
 # made by a resolver
@@ -31,7 +38,7 @@ def test_hosts_may_start_with_the_hosts_own() -> None:
 
 
 def test_loopback_nameservers_are_dropped() -> None:
-    assert render_resolv_conf(HOST, ()).splitlines() == [
+    assert render_resolv_conf(HOST, Wishes()).splitlines() == [
         "nameserver 192.0.2.53",
         "nameserver fe80::1%eth0",
         "options edns0 trust-ad",
@@ -40,7 +47,7 @@ def test_loopback_nameservers_are_dropped() -> None:
 
 
 def test_asked_for_nameservers_replace_the_hosts() -> None:
-    assert render_resolv_conf(HOST, ("9.9.9.9", "2620:fe::fe")).splitlines() == [
+    assert render_resolv_conf(HOST, Wishes(("9.9.9.9", "2620:fe::fe"))).splitlines() == [
         "nameserver 9.9.9.9",
         "nameserver 2620:fe::fe",
         "options edns0 trust-ad",
@@ -49,8 +56,7 @@ def test_asked_for_nameservers_replace_the_hosts() -> None:
 
 
 def test_our_servers_take_the_hosts_place_and_bare_names_go_first() -> None:
-    servers = (ip_address("172.17.0.1"), ip_address("fd00::1"))
-    assert render_asking(HOST, servers).splitlines() == [
+    assert render_asking(HOST, Wishes(("172.17.0.1", "fd00::1"))).splitlines() == [
         "nameserver 172.17.0.1",
         "nameserver fd00::1",
         "options edns0 trust-ad",
@@ -61,10 +67,39 @@ def test_our_servers_take_the_hosts_place_and_bare_names_go_first() -> None:
 
 def test_who_says_ndots_keeps_it() -> None:
     host = "nameserver 192.0.2.53\noptions edns0 ndots:3\n"
-    assert render_asking(host, [ip_address("10.0.0.1")]).splitlines() == [
+    assert render_asking(host, Wishes(("10.0.0.1",))).splitlines() == [
         "nameserver 10.0.0.1",
         "options edns0 ndots:3",
     ]
+
+
+def test_wished_search_domains_and_options_replace_the_hosts() -> None:
+    """`domain` is the older word for a search list of one, and the last of both counts."""
+    host = f"{HOST}domain example.net\n"
+    wishes = Wishes(("172.17.0.1",), ("corp.example", "example.com."), ("ndots:2", "rotate"))
+    assert render_asking(host, wishes).splitlines() == [
+        "nameserver 172.17.0.1",
+        "search corp.example example.com.",
+        "options ndots:2 rotate",
+    ]
+
+
+def test_a_wished_option_without_ndots_has_bare_names_go_first_still() -> None:
+    lines = render_asking(HOST, Wishes(("172.17.0.1",), (), ("timeout:3",))).splitlines()
+    assert lines[-2:] == ["options timeout:3", "options ndots:0"]
+
+
+def test_a_dot_is_no_search_list_at_all() -> None:
+    assert "search" not in render_resolv_conf(HOST, Wishes((), (".",)))
+
+
+def test_on_the_hosts_own_stack_its_stub_resolver_stays() -> None:
+    spec = ContainerSpec(rootfs="/", command=("sh",), dns_search=("corp.example",))
+    container = Container(id=SandboxId("c"), name="c", spec=spec, network_mode="host")
+    text = resolv_conf(container, (), lambda _: HOST)
+    assert "nameserver 127.0.0.53\n" in text
+    assert text.endswith("search corp.example\n")
+    assert "search example.org" not in text
 
 
 def test_capabilities_have_the_kernels_numbers() -> None:

@@ -23,7 +23,7 @@ from glassbridge.engine.name_files import NameFiles
 from glassbridge.engine.records import CreateContainer, ForgetContainer, RecordContainer
 from glassbridge.engine.state import State
 from glassbridge.engine.views import sandbox_view
-from glassbridge.engine.wishes import network_mode
+from glassbridge.engine.wishes import container_spec, network_mode
 from glassbridge.errors import Conflict, GlassbridgeError, NotFound, Unavailable
 from glassbridge.kernel.netns import delete_netns
 from glassbridge.model.container import Container, ContainerState, NetworkWish
@@ -188,7 +188,7 @@ class Containers:
         wished = Container(
             id=SandboxId(new_id(secrets.token_bytes(32))),
             name=check_name(request.name) if request.name else "",
-            spec=request.spec,
+            spec=container_spec(request.spec),
             network_mode=network_mode(self._state, request),
             networks=self._by_name(request.networks or (NetworkWish(network=DEFAULT_NETWORK),)),
             ports=request.ports,

@@ -3,8 +3,18 @@
 import secrets
 import time
 
+from msgspec.structs import replace
+
 from glassbridge.engine.state import State
 from glassbridge.errors import Conflict, InvalidRequest
+from glassbridge.model.container import ContainerSpec
+from glassbridge.model.container_flags import (
+    parse_extra_host,
+    parse_hostname,
+    parse_name_server,
+    parse_resolver_option,
+    parse_search_domains,
+)
 from glassbridge.model.endpoint import Sandbox, SandboxId
 from glassbridge.model.names import check_name, new_id, random_name
 from glassbridge.model.requests import AttachRequest, RunRequest
@@ -42,6 +52,19 @@ def network_mode(state: State, request: RunRequest) -> str:
     if mode not in ("none", "host"):
         raise InvalidRequest(f"unknown network mode {mode!r}")
     return mode
+
+
+def container_spec(spec: ContainerSpec) -> ContainerSpec:
+    """A spec whose texts for name files are fit for them; raises InvalidRequest."""
+    if spec.hostname:
+        parse_hostname(spec.hostname)
+    return replace(
+        spec,
+        dns=tuple(map(parse_name_server, spec.dns)),
+        dns_search=parse_search_domains(spec.dns_search),
+        dns_options=tuple(map(parse_resolver_option, spec.dns_options)),
+        extra_hosts=dict(parse_extra_host(f"{n}={a}") for n, a in spec.extra_hosts.items()),
+    )
 
 
 def choose_name(state: State, asked: str) -> str:

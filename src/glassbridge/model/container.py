@@ -43,6 +43,10 @@ class ContainerSpec(Struct, frozen=True, kw_only=True):
     user: str = ""
     mounts: tuple[Mount, ...] = ()
     dns: tuple[str, ...] = ()
+    dns_search: tuple[str, ...] = ()
+    """In place of the host's list; `.` alone: none."""
+    dns_options: tuple[str, ...] = ()
+    """In place of the host's `options` of resolv.conf(5)."""
     extra_hosts: dict[str, str] = {}
     cap_add: tuple[str, ...] = ()
     cap_drop: tuple[str, ...] = ()

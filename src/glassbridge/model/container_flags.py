@@ -27,6 +27,13 @@ CAPABILITIES = tuple(
 ALL_CAPABILITIES = "ALL"
 
 _MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}|[0-9a-f]{2}(-[0-9a-f]{2}){5}")
+_SEARCHED = re.compile(r"(?!-)[\w-]{1,63}(?<!-)(\.(?!-)[\w-]{1,63}(?<!-))*\.?", re.ASCII)
+_DOMAIN_MAX = 253
+_WORD = re.compile(r"[!-~]+")
+_HOST_NAME_MAX = 64
+"""Bytes (sethostname(2))."""
+NO_SEARCH = "."
+"""Docker's word in `--dns-search`: not even the host's list."""
 _VARIABLE = re.compile(r"[^=\0]+")
 
 
@@ -85,11 +92,52 @@ def parse_extra_host(text: str) -> tuple[str, str]:
     if address == HOST_GATEWAY:
         return name, address
     try:
-        return name, str(ip_address(address.removeprefix("[").removesuffix("]")))
+        return name, _address(address.removeprefix("[").removesuffix("]"))
     except ValueError:
         raise InvalidRequest(
             f"extra host {text!r}: {address!r} is not an address", hint=f"or {HOST_GATEWAY}"
         ) from None
+
+
+def parse_hostname(text: str) -> str:
+    """Check `--hostname`; it ends up in /etc/hosts as well, between blanks."""
+    size = len(text.encode(errors="surrogatepass"))
+    if size > _HOST_NAME_MAX:
+        raise InvalidRequest(
+            f"bad host name {text!r}: it is {size} bytes long, the kernel allows {_HOST_NAME_MAX}"
+        )
+    if not _WORD.fullmatch(text):
+        raise InvalidRequest(f"bad host name {text!r}: it is one word of printable ASCII")
+    return text
+
+
+def parse_name_server(text: str) -> str:
+    """Parse `--dns ADDRESS`."""
+    try:
+        return _address(text)
+    except ValueError:
+        raise InvalidRequest(f"--dns {text!r} is no IPv4 or IPv6 address") from None
+
+
+def parse_search_domains(texts: Iterable[str]) -> tuple[str, ...]:
+    """Check every `--dns-search DOMAIN`; NO_SEARCH stands alone."""
+    domains = tuple(texts)
+    for text in domains if domains != (NO_SEARCH,) else ():
+        if not _SEARCHED.fullmatch(text) or len(text.removesuffix(".")) > _DOMAIN_MAX:
+            raise InvalidRequest(
+                f"--dns-search {text!r} is no domain",
+                hint=f"e.g. corp.example; {NO_SEARCH} alone for none",
+            )
+    return domains
+
+
+def parse_resolver_option(text: str) -> str:
+    """Check `--dns-option OPTION`; which there are is for the container's own C library to say."""
+    if not _WORD.fullmatch(text):
+        raise InvalidRequest(
+            f"--dns-option {text!r} is no option of resolv.conf", hint="ndots:1, timeout:3, rotate"
+        )
+    return text
 
 
 def parse_capability(text: str) -> str:
@@ -114,3 +162,10 @@ def parse_mac(text: str) -> Mac:
     if mac == "00:00:00:00:00:00":
         raise InvalidRequest(f"bad MAC address {text!r}: the kernel refuses it for a link")
     return mac
+
+
+def _address(text: str) -> str:
+    """One word: in Python the zone of an IPv6 address may have line breaks. Raises ValueError."""
+    if not _WORD.fullmatch(text):
+        raise ValueError("not one word")
+    return str(ip_address(text))

@@ -12,12 +12,14 @@ from glassbridge.app.cli.printing import introduce
 from glassbridge.app.cli.shown import Shown
 from glassbridge.app.cli.wishes import (
     capabilities,
-    dns_servers,
     environment,
     extra_hosts,
     mounts,
+    name_servers,
     network_wishes,
     port_wishes,
+    resolver_options,
+    search_domains,
 )
 from glassbridge.app.service import connect
 from glassbridge.errors import InvalidRequest, Unsupported
@@ -51,8 +53,6 @@ _NOT_OURS = {
     "--expose": (True, "every port of a network's members is open to its other members"),
     "-P/--publish-all": (False, "name each port: -p 8080:80"),
     "--link": (True, "join both to one network: --network NAME"),
-    "--dns-search": (True, "use full names"),
-    "--dns-option": (True, "set it in a resolv.conf of your own: -v FILE:/etc/resolv.conf:ro"),
     "--sysctl": (True, "set it from outside: nsenter --net=... sysctl -w ..."),
     "--security-opt": (True, "the seccomp filter applies unless --privileged"),
     "--userns": (True, "containers have no user namespace of their own on a host"),
@@ -133,6 +133,21 @@ _SETTINGS = {"allow_interspersed_args": False, "help_option_names": ["--help"]}
 )
 @click.option("--dns", "dns", multiple=True, metavar="ADDRESS", help="A name server. Repeatable.")
 @click.option(
+    "--dns-search",
+    "searches",
+    multiple=True,
+    metavar="DOMAIN",
+    help="Complete names with it, not as the host does; . for none. Repeatable.",
+)
+@click.option(
+    "--dns-option",
+    "--dns-opt",
+    "resolver",
+    multiple=True,
+    metavar="OPTION",
+    help="An option of resolv.conf, e.g. ndots:1. Repeatable.",
+)
+@click.option(
     "--add-host",
     "hosts",
     multiple=True,
@@ -202,7 +217,9 @@ def _request(*, auto_remove: bool, **flags: Any) -> RunRequest:  # noqa: ANN401 
         workdir=flags["workdir"],
         user=flags["user"],
         mounts=mounts(flags["volumes"]),
-        dns=dns_servers(flags["dns"]),
+        dns=name_servers(flags["dns"]),
+        dns_search=search_domains(flags["searches"]),
+        dns_options=resolver_options(flags["resolver"]),
         extra_hosts=extra_hosts(flags["hosts"]),
         cap_add=capabilities(flags["cap_add"]),
         cap_drop=capabilities(flags["cap_drop"]),

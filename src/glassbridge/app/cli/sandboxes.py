@@ -2,7 +2,7 @@
 
 import click
 
-from glassbridge.app.cli.flags import Sandbox, network_flags, publish_flag
+from glassbridge.app.cli.flags import Sandbox, network_flags, publish_flag, refused
 from glassbridge.app.cli.others_containers import ours_only
 from glassbridge.app.cli.others_networks import ours_to_join
 from glassbridge.app.cli.printing import introduce
@@ -13,6 +13,16 @@ from glassbridge.app.service import connect
 from glassbridge.errors import InvalidRequest
 from glassbridge.model.requests import AttachRequest
 from glassbridge.model.views import SandboxView
+
+_OWN_NAMES = (
+    "what is attached keeps its own resolv.conf: write it there, or for a namespace of ip netns "
+    "to /etc/netns/NAME/resolv.conf"
+)
+_NOT_OURS = {
+    "--dns": (True, _OWN_NAMES),
+    "--dns-search": (True, _OWN_NAMES),
+    "--dns-option/--dns-opt": (True, _OWN_NAMES),
+}
 
 
 @click.command(
@@ -37,6 +47,7 @@ from glassbridge.model.views import SandboxView
 @click.option("--name", default="", help="Its name. Default: a made-up one.")
 @network_flags
 @publish_flag
+@refused(_NOT_OURS)
 def attach(
     *,
     pid: int | None,

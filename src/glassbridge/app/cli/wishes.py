@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Iterable, Mapping
-from ipaddress import ip_address
 from pathlib import Path
 
 from glassbridge.errors import InvalidRequest, NotFound
@@ -12,6 +11,9 @@ from glassbridge.model.container_flags import (
     parse_environment,
     parse_extra_host,
     parse_mac,
+    parse_name_server,
+    parse_resolver_option,
+    parse_search_domains,
     parse_volume,
 )
 from glassbridge.model.endpoint import PortWish
@@ -81,9 +83,19 @@ def capabilities(texts: Iterable[str]) -> tuple[str, ...]:
     return tuple(map(parse_capability, texts))
 
 
-def dns_servers(texts: Iterable[str]) -> tuple[str, ...]:
+def name_servers(texts: Iterable[str]) -> tuple[str, ...]:
     """`--dns ADDRESS`."""
-    return tuple(_check_address(text, "--dns") for text in texts)
+    return tuple(map(parse_name_server, texts))
+
+
+def search_domains(texts: Iterable[str]) -> tuple[str, ...]:
+    """`--dns-search DOMAIN`."""
+    return parse_search_domains(texts)
+
+
+def resolver_options(texts: Iterable[str]) -> tuple[str, ...]:
+    """`--dns-option OPTION`."""
+    return tuple(map(parse_resolver_option, texts))
 
 
 def network_wishes(
@@ -204,10 +216,3 @@ def _only(flag: str, given: tuple[str, ...], subnet: str) -> str:
 
 def _family(text: str) -> int:
     return 6 if ":" in text else 4
-
-
-def _check_address(text: str, flag: str) -> str:
-    try:
-        return str(ip_address(text))
-    except ValueError:
-        raise InvalidRequest(f"{flag} {text!r} is no IPv4 or IPv6 address") from None
