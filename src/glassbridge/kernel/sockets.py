@@ -4,6 +4,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from ipaddress import IPv4Address, IPv6Address
 from struct import Struct as Layout
 
+from msgspec.structs import replace
+
 from glassbridge.kernel.processes import all_pids, holders_of, name_of
 from glassbridge.kernel.rtnetlink import NETLINK_SOCK_DIAG, NetlinkSocket
 from glassbridge.model.address import IPAddress
@@ -28,9 +30,9 @@ _WAITING = {SocketProtocol.TCP: 1 << TCP_LISTEN, SocketProtocol.UDP: 1 << TCP_CL
 # struct inet_diag_msg: family, state, timer, retransmits, then struct inet_diag_sockid (source
 # port, destination port, source, destination, interface, cookie), then expires, receive queue,
 # send queue, uid, inode. Ports are big-endian, the rest is not.
-_head = Layout("=Bxxx")
+_head = Layout("=BBxx")
 _identity = Layout(">H2x16s16x")
-_rest = Layout("=I8x12xII")
+_rest = Layout("=I8x4xIIII")
 
 
 def read_sockets(diag: NetlinkSocket, pids: Iterable[int] = ()) -> tuple[ListeningSocket, ...]:
@@ -98,31 +100,24 @@ def _with_owners(
         if pid is None:
             yield socket
         else:
-            yield ListeningSocket(
-                protocol=socket.protocol,
-                address=socket.address,
-                port=socket.port,
-                v6only=socket.v6only,
-                ifindex=socket.ifindex,
-                inode=socket.inode,
-                uid=socket.uid,
-                pid=pid,
-                process=name_of(pid),
-            )
+            yield replace(socket, pid=pid, process=name_of(pid))
 
 
 def _decode(protocol: SocketProtocol, body: bytes) -> ListeningSocket:
-    (family,) = _head.unpack_from(body)
+    family, state = _head.unpack_from(body)
     port, address = _identity.unpack_from(body, _head.size)
     place = _head.size + _identity.size
-    interface, uid, inode = _rest.unpack_from(body, place)
+    interface, waiting, backlog, uid, inode = _rest.unpack_from(body, place)
     found = attributes(body, place + _rest.size)
+    is_listening = protocol is SocketProtocol.TCP and state == TCP_LISTEN
     return ListeningSocket(
         protocol=protocol,
         address=IPv4Address(address[:4]) if family == AF_INET else IPv6Address(address),
         port=port,
         v6only=bool(number(found.get(_INET_DIAG_SKV6ONLY, b""))),
         ifindex=Ifindex(interface) if interface else None,
+        waiting=waiting if is_listening else 0,
+        backlog=backlog if is_listening else None,
         uid=uid,
         inode=inode,
     )

@@ -10,6 +10,8 @@ class Cause(StrEnum):
     LOOPBACK_LISTENER = "LOOPBACK_LISTENER"
     """Something listens on that port, but on 127.0.0.1 or ::1 only."""
     OTHER_ADDRESS_LISTENER = "OTHER_ADDRESS_LISTENER"
+    LISTEN_QUEUE_FULL = "LISTEN_QUEUE_FULL"
+    """Somebody listens, and does not accept the connections that wait."""
     FIREWALL_DROP = "FIREWALL_DROP"
     FIREWALL_REJECT = "FIREWALL_REJECT"
     FIREWALL_POLICY = "FIREWALL_POLICY"

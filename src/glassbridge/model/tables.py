@@ -180,6 +180,10 @@ class ListeningSocket(Struct, frozen=True, kw_only=True):
     """Only of `::`: where it is False, IPv4 is taken too."""
     ifindex: Ifindex | None = None
     """Bound to one link (SO_BINDTODEVICE)."""
+    waiting: int = 0
+    """Of TCP: connections that its program has not accepted yet."""
+    backlog: int | None = None
+    """Of TCP: how many may wait."""
     inode: int = 0
     uid: int = 0
     pid: int | None = None

@@ -52,6 +52,7 @@ BY_FUNCTION: dict[str, tuple[Candidate, ...]] = {
 
 BY_REASON: dict[str, tuple[Candidate, ...]] = {
     "NO_SOCKET": (causes_routing.nobody_listens,),
+    "TCP_LISTEN_OVERFLOW": (causes_routing.queue_full,),
     "NETFILTER_DROP": (causes_firewall.dropped_by_rule,),
     "IP_INNOROUTES": (causes_routing.refused_route, causes_routing.no_route),
     "IP_OUTNOROUTES": (causes_routing.refused_route, causes_routing.no_route),
@@ -94,6 +95,7 @@ BY_ERRNO: dict[str, tuple[Candidate, ...]] = {
 }
 
 BY_SILENCE: tuple[Candidate, ...] = (
+    causes_routing.queue_full,
     causes_switching.link_down,
     *_BRIDGED[:-1],
     causes_switching.wrong_fdb,

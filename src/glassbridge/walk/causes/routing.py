@@ -2,10 +2,11 @@
 
 from glassbridge.model.cause import Cause
 from glassbridge.model.packet import Transport
-from glassbridge.model.step_details import NeighbourFound, RouteChosen
+from glassbridge.model.step_details import NeighbourFound, RouteChosen, SocketFound
 from glassbridge.model.walk import Drop, Fact
 from glassbridge.walk.causes.scene import Scene
-from glassbridge.walk.path.delivering import mapped, other_protocol
+from glassbridge.walk.path.delivering import other_protocol
+from glassbridge.walk.path.listening import has_room, mapped, overflow, takers
 from glassbridge.walk.path.routing import flow_of, look_up
 from glassbridge.walk.path.sysctls import forward_key, forwards, highest, key_of
 
@@ -182,6 +183,23 @@ def nobody_listens(scene: Scene) -> Drop | None:
     return scene.drop(
         cause, sentence, Fact(what=f"listening on {service}", says=says), subject=service
     )
+
+
+def queue_full(scene: Scene) -> Drop | None:
+    """Somebody listens, and accepts too slowly."""
+    link, packet = scene.link, scene.packet
+    is_at_socket = isinstance(scene.step.detail, SocketFound) or scene.event is not None
+    if link is None or packet.transport is not Transport.TCP or not is_at_socket:
+        return None
+    on_port = (
+        s
+        for s in scene.stack.sockets
+        if s.protocol.value == "tcp" and s.port == packet.destination_port
+    )
+    full = [s for s in takers(on_port, packet.destination, link) if not has_room(s)]
+    if not full:
+        return None
+    return overflow(full[0], f"{packet.destination_port}/tcp", scene.place(link))
 
 
 def ipv6_off(scene: Scene) -> Drop | None:

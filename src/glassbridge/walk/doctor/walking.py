@@ -23,7 +23,12 @@ from glassbridge.walk.fixes.mending import Case
 from glassbridge.walk.predict import predict
 
 _OF_THE_PROGRAM = frozenset(
-    (Cause.NO_LISTENER, Cause.LOOPBACK_LISTENER, Cause.OTHER_ADDRESS_LISTENER)
+    (
+        Cause.NO_LISTENER,
+        Cause.LOOPBACK_LISTENER,
+        Cause.OTHER_ADDRESS_LISTENER,
+        Cause.LISTEN_QUEUE_FULL,
+    )
 )
 """The network did its part: whether something listens is not its business."""
 

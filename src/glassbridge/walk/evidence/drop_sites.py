@@ -67,6 +67,7 @@ _BY_REASON: dict[str, tuple[type[Detail], ...]] = {
     "NEIGH_QUEUEFULL": (NeighbourFound,),
     "NEIGH_CREATEFAIL": (NeighbourFound,),
     "NO_SOCKET": _SOCKET,
+    "TCP_LISTEN_OVERFLOW": _SOCKET,
     "NO_TX_TARGET": (Switched,),
     "BRIDGE_INGRESS_STP_STATE": (PortEntered,),
     "IP_RPFILTER": _ROUTING,

@@ -65,6 +65,17 @@ def _mend_listener(case: Case) -> Mending:
     )
 
 
+def _mend_queue(case: Case) -> Mending:
+    """Whether the program hangs or is too slow cannot be seen from here."""
+    name, port = case.place.name, case.packet.destination_port
+    look = case.at("ss", "-ltnp", f"sport = :{port}")
+    return Mending(
+        note=f"see what keeps the program in {name} from accepting (stopped, hanging, out of "
+        f"file descriptors), or restart it; one that is only too slow needs more workers, or a "
+        f"larger backlog where it calls listen(), up to net.core.somaxconn; watch Recv-Q in: {look}"
+    )
+
+
 def _or_publish(case: Case) -> str:
     """The commonest mistake: a container's port is meant, and asked at the host's address."""
     snapshot, port = case.snapshot, case.packet.destination_port
@@ -116,6 +127,7 @@ _MENDERS: dict[Cause, Callable[[Case], Mending]] = {
     Cause.NO_LISTENER: _mend_listener,
     Cause.LOOPBACK_LISTENER: _mend_listener,
     Cause.OTHER_ADDRESS_LISTENER: _mend_listener,
+    Cause.LISTEN_QUEUE_FULL: _mend_queue,
     Cause.FIREWALL_DROP: mend_rule,
     Cause.FIREWALL_REJECT: mend_rule,
     Cause.FIREWALL_POLICY: mend_rule,

@@ -1,14 +1,12 @@
 """Who takes a packet in the end: a socket, the stack itself (echo), or nobody."""
 
-from ipaddress import IPv4Address, IPv6Address
-
-from glassbridge.model.address import IPAddress
 from glassbridge.model.cause import Cause
 from glassbridge.model.packet import Packet, Transport
 from glassbridge.model.step_details import SocketFound
 from glassbridge.model.tables import ListeningSocket
 from glassbridge.model.topology import Link, Stack
 from glassbridge.model.walk import Action, Answered, Disposition, Drop, Expected, Fact
+from glassbridge.walk.path.listening import has_room, mapped, overflow, takers
 from glassbridge.walk.path.port_gates import Flood
 from glassbridge.walk.path.segment import explore
 from glassbridge.walk.path.sysctls import setting
@@ -30,9 +28,9 @@ def deliver(ground: Ground, traveller: Traveller, station: Delivered) -> Travell
     sockets = tuple(s for s in stack.sockets if s.protocol.value == wanted)
     packet, place = traveller.packet, ground.place(traveller.cookie, station.link)
     on_port = tuple(s for s in sockets if s.port == packet.destination_port)
-    taker = next((s for s in on_port if takes(s, packet.destination, station.link)), None)
-    if taker is not None:
-        return _accepted(ground, traveller, station.link, SocketFound(socket=taker), (Answered(),))
+    taking = takers(on_port, packet.destination, station.link)
+    if taking:
+        return _taken(ground, traveller, station.link, taking)
     others = (on_port or sockets)[:_SHOWN]
     return traveller.then(
         place,
@@ -42,30 +40,11 @@ def deliver(ground: Ground, traveller: Traveller, station: Delivered) -> Travell
     )
 
 
-def takes(socket: ListeningSocket, address: IPAddress, link: Link) -> bool:
-    """Whether a socket accepts what is sent to an address and comes in by a link."""
-    if socket.ifindex is not None and socket.ifindex != link.ifindex:
-        return False
-    if socket.address == address or mapped(socket.address) == address:
-        return True
-    if not socket.address.is_unspecified:
-        return False
-    if isinstance(address, IPv4Address):
-        return isinstance(socket.address, IPv4Address) or not socket.v6only
-    return isinstance(socket.address, IPv6Address)
-
-
 def other_protocol(stack: Stack, packet: Packet) -> str:
     """What a person who took one for the other wants to hear: the port is there, as the other."""
     there = (s.protocol.value for s in stack.sockets if s.port == packet.destination_port)
     other = next((p for p in there if p != packet.transport.value), "")
     return f"; {packet.destination_port} is there as {other}" if other else ""
-
-
-def mapped(address: IPAddress) -> IPAddress:
-    """The IPv4 address that ::ffff:a.b.c.d stands for; any other is itself."""
-    inner = address.ipv4_mapped if isinstance(address, IPv6Address) else None
-    return address if inner is None else inner
 
 
 def _echo(ground: Ground, traveller: Traveller, link: Link) -> Traveller:
@@ -91,16 +70,41 @@ def _echo(ground: Ground, traveller: Traveller, link: Link) -> Traveller:
     return _accepted(ground, traveller, link, found, expected)
 
 
+def _taken(
+    ground: Ground, traveller: Traveller, link: Link, taking: tuple[ListeningSocket, ...]
+) -> Traveller:
+    """By the first that has room; which of several it is, a hash decides."""
+    open_ones = [s for s in taking if has_room(s)]
+    if not open_ones:
+        packet = traveller.packet
+        place = ground.place(traveller.cookie, link)
+        service = f"{packet.destination_port}/{packet.transport.value}"
+        found = SocketFound(socket=taking[0])
+        return traveller.then(place, found, drop=overflow(taking[0], service, place))
+    found = SocketFound(socket=open_ones[0])
+    full = len(taking) - len(open_ones)
+    assumed = f"none of the {full} sockets on this port whose queue is full is chosen"
+    return _accepted(ground, traveller, link, found, (Answered(),), (assumed,) if full else ())
+
+
 def _accepted(
     ground: Ground,
     traveller: Traveller,
     link: Link,
     found: SocketFound,
     expected: tuple[Expected, ...],
+    assumptions: tuple[str, ...] = (),
 ) -> Traveller:
     """Taken; but not by who was asked for, where two have the address."""
     place, drop = ground.place(traveller.cookie, link), _usurped(ground, traveller)
-    took = traveller.then(place, found, action=Action.DELIVERED, expected=expected, drop=drop)
+    took = traveller.then(
+        place,
+        found,
+        action=Action.DELIVERED,
+        expected=expected,
+        assumptions=assumptions,
+        drop=drop,
+    )
     return took if took.has_ended else took.at(_ACCEPTED)
 
 
