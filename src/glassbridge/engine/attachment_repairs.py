@@ -1,8 +1,8 @@
 """Jobs that mend what attachments of CNI and netavark have beyond a cable of ours."""
 
 from glassbridge.engine.jobs import Job
+from glassbridge.engine.removal import Removal, forget_empty_sandbox
 from glassbridge.engine.state import State
-from glassbridge.engine.unplugging import forget_empty_sandbox
 from glassbridge.kernel.executor import Executor
 from glassbridge.model.endpoint import EndpointId, EndpointState
 from glassbridge.model.kernel_names import shaper_name
@@ -39,7 +39,7 @@ class RestoreShaping(Job[bool]):
         return self._needed
 
 
-class DropUncabled(Job[bool]):
+class DropUncabled(Removal[bool]):
     """Forget an endpoint whose cable, an earlier plugin's, is gone; true if it was so."""
 
     def __init__(self, endpoint: EndpointId) -> None:
@@ -54,16 +54,8 @@ class DropUncabled(Job[bool]):
             or executor.has_link(endpoint.host_end)
         ):
             return ()
-        self.doomed = (state.mark(endpoint, state=EndpointState.DETACHING),)
+        self._doom(state, endpoint)
         return plan_detach(state.networks[endpoint.network], endpoint)
-
-    def intend(self, state: State, store: Store) -> None:
-        for endpoint in self.doomed:
-            store.put_endpoint(endpoint)
-
-    def abandon(self, state: State, store: Store) -> None:
-        for endpoint in self.doomed:
-            store.put_endpoint(state.mark(endpoint, state=EndpointState.ATTACHED))
 
     def reaped(self, state: State, store: Store) -> None:
         for endpoint in self.doomed:

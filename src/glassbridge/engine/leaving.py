@@ -6,14 +6,14 @@ from collections.abc import Callable
 
 from msgspec.structs import replace
 
-from glassbridge.engine.jobs import Job
+from glassbridge.engine.removal import Removal
 from glassbridge.engine.state import State
 from glassbridge.errors import Conflict, GlassbridgeError
 from glassbridge.kernel.executor import Executor
 from glassbridge.model.endpoint import Endpoint, EndpointId, EndpointState, Sandbox
 from glassbridge.model.names import SHORT_ID
-from glassbridge.plan.endpoint import plan_detach
-from glassbridge.plan.operations import DoomLink, Operation
+from glassbridge.plan.endpoint import plan_detach, plan_unwind
+from glassbridge.plan.operations import Operation
 from glassbridge.store.store import Store
 
 Applies = Callable[[Sandbox, Endpoint, Executor], bool]
@@ -22,63 +22,54 @@ MOVING_SECONDS = 60.0
 """Long after `Join`, dockerd has moved the cable in."""
 
 
-class _Unplug(Job[None]):
+class _Departure(Removal[None]):
     """Take cable and ports away; answered when the link is gone, or was so already."""
 
     def __init__(self, endpoint: EndpointId) -> None:
         super().__init__()
         self._id = endpoint
-        self._before: Endpoint | None = None
+        self._found: Endpoint | None = None
 
     @abstractmethod
     def applies(self, state: State, executor: Executor, endpoint: Endpoint) -> bool:
         """Whether there is anything to be done at this endpoint, as it is now."""
 
     def plan(self, state: State, executor: Executor) -> tuple[Operation, ...]:
-        before = state.endpoints.get(self._id)
-        if before is None or not self.applies(state, executor, before):
+        endpoint = state.endpoints.get(self._id)
+        if endpoint is None or not self.applies(state, executor, endpoint):
             return ()
-        self._before = before
-        match before.state:
+        self._found = endpoint
+        match endpoint.state:
             case EndpointState.RESERVED:
                 return ()
             case EndpointState.ATTACHED:
-                self.doomed = (state.mark(before, state=EndpointState.DETACHING),)
-                return plan_detach(state.networks[before.network], before)
+                self._doom(state, endpoint)
+                return plan_detach(state.networks[endpoint.network], endpoint)
             case EndpointState.DETACHING:
                 # another job has pulled it out, or broke off: its end is waited for here as well
-                self.doomed = (before,)
-                return (DoomLink(before.host_end),)
+                self._doom(state, endpoint)
+                return plan_unwind(endpoint)
             case EndpointState.ATTACHING:
                 raise Conflict(
                     f"endpoint {self._id[:SHORT_ID]} is being joined just now", hint="try again"
                 )
 
-    def intend(self, state: State, store: Store) -> None:
-        for endpoint in self.doomed:
-            store.put_endpoint(endpoint)
-
-    def abandon(self, state: State, store: Store) -> None:
-        if self.doomed and self._before is not None:
-            state.put_endpoint(self._before)
-            store.put_endpoint(self._before)
-
     def result(self, state: State) -> None:
         return
 
 
-class Leave(_Unplug):
+class Leave(_Departure):
     """`Leave`: its addresses stay reserved until it is forgotten."""
 
     def applies(self, state: State, executor: Executor, endpoint: Endpoint) -> bool:
         return endpoint.state is not EndpointState.RESERVED
 
     def reaped(self, state: State, store: Store) -> None:
-        assert self._before is not None
-        sandbox = state.sandboxes.get(self._before.sandbox)
+        assert self._found is not None
+        sandbox = state.sandboxes.get(self._found.sandbox)
         if sandbox is None:  # somebody else has forgotten it meanwhile
             return
-        rests = replace(self._before.without_ports(), state=EndpointState.RESERVED)
+        rests = replace(self._found.without_ports(), state=EndpointState.RESERVED)
         for address in rests.addresses:
             pool = state.pool(state.networks[rests.network], address.version)
             if pool is not None:
@@ -87,7 +78,7 @@ class Leave(_Unplug):
         store.put_endpoint(rests)
 
 
-class Forget(_Unplug):
+class Forget(_Departure):
     """`DeleteEndpoint`, and the end of what is found dead."""
 
     def __init__(self, endpoint: EndpointId, only: Applies = lambda *_: True) -> None:
@@ -102,15 +93,15 @@ class Forget(_Unplug):
         return self._only(state.sandboxes[endpoint.sandbox], endpoint, executor)
 
     def settle(self, state: State, store: Store) -> None:
-        if self._before is not None and not self.doomed:
-            state.drop_endpoint(self._before, time.monotonic())
-            store.delete_endpoint(self._before.id)
+        if self._found is not None and not self.doomed:
+            state.drop_endpoint(self._found, time.monotonic())
+            store.delete_endpoint(self._found.id)
             self.reaped(state, store)
 
     def reaped(self, state: State, store: Store) -> None:
-        assert self._before is not None
-        state.drop_sandbox(self._before.sandbox)
-        store.delete_sandbox(self._before.sandbox)
+        assert self._found is not None
+        state.drop_sandbox(self._found.sandbox)
+        store.delete_sandbox(self._found.sandbox)
 
 
 def has_lost_its_cable(_: Sandbox, endpoint: Endpoint, executor: Executor) -> bool:

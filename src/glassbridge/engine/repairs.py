@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 
 from glassbridge.engine.host import Host
 from glassbridge.engine.jobs import Job
+from glassbridge.engine.removal import forget_empty_sandbox, is_alive, remove_routes
 from glassbridge.engine.state import State
-from glassbridge.engine.unplugging import is_alive
 from glassbridge.errors import GlassbridgeError
 from glassbridge.kernel.executor import Executor
 from glassbridge.model.endpoint import Endpoint, EndpointId, EndpointState, SandboxKind
@@ -26,7 +26,6 @@ from glassbridge.plan.operations import (
     OpenPath,
     Operation,
 )
-from glassbridge.plan.sandbox_end import plan_remove_routes
 from glassbridge.store.store import Store
 
 
@@ -114,7 +113,10 @@ class RestoreNetwork(Job[bool]):
         operations = plan_realise(network)
         if executor.has_link(network.bridge):
             held = executor.addresses_of(network.bridge)
-            operations = plan_restore_bridge(network, held, is_up=executor.is_up(network.bridge))
+            link = executor.link(network.bridge)
+            operations = plan_restore_bridge(
+                network, held, is_up=link.is_up, is_promiscuous=link.is_promiscuous
+            )
         self._needed = bool(operations)
         return operations
 
@@ -164,15 +166,10 @@ class Unwind(Job[None]):
         endpoint = self._endpoint
         self.doomed = (endpoint,)
         sandbox = state.sandboxes.get(endpoint.sandbox)
-        if sandbox is None or not is_alive(sandbox, executor):
-            return plan_unwind(endpoint)
-        return (*plan_remove_routes(endpoint, sandbox.netns), *plan_unwind(endpoint))
+        return (*remove_routes(sandbox, endpoint, executor), *plan_unwind(endpoint))
 
     def reaped(self, state: State, store: Store) -> None:
-        sandbox = self._endpoint.sandbox
-        if not state.endpoints_of(sandbox) and sandbox not in state.containers:
-            state.drop_sandbox(sandbox)
-            store.delete_sandbox(sandbox)
+        forget_empty_sandbox(state, store, self._endpoint)
 
     def result(self, state: State) -> None:
         return

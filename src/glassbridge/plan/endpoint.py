@@ -28,6 +28,7 @@ from glassbridge.plan.sandbox_end import (
     NOTHING,
     Found,
     default_routes,
+    is_brought_up,
     plan_remove_routes,
     plan_routes,
     plan_sandbox_end,
@@ -98,6 +99,15 @@ def plan_detach(network: Network, endpoint: Endpoint) -> tuple[Operation, ...]:
     )
 
 
+def plan_detach_all(leaving: Iterable[tuple[Network, Endpoint]]) -> tuple[Operation, ...]:
+    """Pull several out at once, as plan_detach does; the links come last of all.
+
+    They may be reaped with the batch before, so nothing that can fail comes after.
+    """
+    operations = (o for network, endpoint in leaving for o in plan_detach(network, endpoint))
+    return tuple(sorted(operations, key=lambda o: isinstance(o, DoomLink)))
+
+
 def plan_unwind(endpoint: Endpoint) -> tuple[Operation, ...]:
     """Take the links of an endpoint, and what it has on a cable that is not ours."""
     own = () if endpoint.has_foreign_cable else (DoomLink(endpoint.host_end),)
@@ -164,8 +174,9 @@ def _connect(network: Network, endpoint: Endpoint, netns: str, found: Found) -> 
         yield from plan_routes(network, endpoint, netns)
     else:
         yield from plan_sandbox_end(network, endpoint, netns, found)
-        yield AwaitCarrier(endpoint.host_end)
-        yield AwaitCarrier(network.bridge)
+        if is_brought_up(endpoint):
+            yield AwaitCarrier(endpoint.host_end)
+            yield AwaitCarrier(network.bridge)
 
 
 def _cable(network: Network, endpoint: Endpoint, netns: str) -> Iterable[Operation]:
