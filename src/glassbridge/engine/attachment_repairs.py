@@ -1,10 +1,10 @@
 """Jobs that mend what attachments of CNI and netavark have beyond a cable of ours."""
 
-from glassbridge.engine.jobs import Job
 from glassbridge.engine.removal import Removal, forget_empty_sandbox
+from glassbridge.engine.repairs import Repair, attached
 from glassbridge.engine.state import State
 from glassbridge.kernel.executor import Executor
-from glassbridge.model.endpoint import EndpointId, EndpointState
+from glassbridge.model.endpoint import EndpointId
 from glassbridge.model.kernel_names import shaper_name
 from glassbridge.plan.endpoint import plan_detach
 from glassbridge.plan.operations import Operation
@@ -12,31 +12,22 @@ from glassbridge.plan.shaping import plan_reshape
 from glassbridge.store.store import Store
 
 
-class RestoreShaping(Job[bool]):
-    """Put a vanished ifb device back: what leads into nothing is dropped by the kernel.
-
-    True if it was needed.
-    """
+class RestoreShaping(Repair):
+    """Put a vanished ifb device back: what leads into nothing is dropped by the kernel."""
 
     def __init__(self, endpoint: EndpointId) -> None:
         super().__init__()
         self._id = endpoint
-        self._needed = False
 
-    def plan(self, state: State, executor: Executor) -> tuple[Operation, ...]:
-        endpoint = state.endpoints.get(self._id)
+    def missing(self, state: State, executor: Executor) -> tuple[Operation, ...]:
+        endpoint = attached(state, self._id)
         if (
             endpoint is None
-            or endpoint.state is not EndpointState.ATTACHED
             or executor.has_link(shaper_name(endpoint.id))
             or not executor.has_link(endpoint.host_end)
         ):
             return ()
-        self._needed = True
         return tuple(plan_reshape(endpoint))
-
-    def result(self, state: State) -> bool:
-        return self._needed
 
 
 class DropUncabled(Removal[bool]):
@@ -47,12 +38,8 @@ class DropUncabled(Removal[bool]):
         self._id = endpoint
 
     def plan(self, state: State, executor: Executor) -> tuple[Operation, ...]:
-        endpoint = state.endpoints.get(self._id)
-        if (
-            endpoint is None
-            or endpoint.state is not EndpointState.ATTACHED
-            or executor.has_link(endpoint.host_end)
-        ):
+        endpoint = attached(state, self._id)
+        if endpoint is None or executor.has_link(endpoint.host_end):
             return ()
         self._doom(state, endpoint)
         return plan_detach(state.networks[endpoint.network], endpoint)

@@ -3,6 +3,7 @@
 Each looks again before it acts: between the healer's look and the writer's turn things change.
 """
 
+from abc import abstractmethod
 from collections.abc import Iterable, Sequence
 
 from glassbridge.engine.host import Host
@@ -93,30 +94,19 @@ class HoldPorts(Job[tuple[str, ...]]):
         return tuple(self._failed)
 
 
-class RestoreNetwork(Job[bool]):
-    """Make a realised network's bridge what it was: there, up, with its addresses.
+class Repair(Job[bool]):
+    """Do what is missing; true if anything was."""
 
-    True if it was needed.
-    """
-
-    alone = True  # endpoints behind it need the bridge
-
-    def __init__(self, network: NetworkId) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self._id = network
         self._needed = False
 
+    @abstractmethod
+    def missing(self, state: State, executor: Executor) -> tuple[Operation, ...]:
+        """What brings it back; nothing if it stands."""
+
     def plan(self, state: State, executor: Executor) -> tuple[Operation, ...]:
-        network = state.networks.get(self._id)
-        if network is None or self._id not in state.realised:
-            return ()
-        operations = plan_realise(network)
-        if executor.has_link(network.bridge):
-            held = executor.addresses_of(network.bridge)
-            link = executor.link(network.bridge)
-            operations = plan_restore_bridge(
-                network, held, is_up=link.is_up, is_promiscuous=link.is_promiscuous
-            )
+        operations = self.missing(state, executor)
         self._needed = bool(operations)
         return operations
 
@@ -124,8 +114,30 @@ class RestoreNetwork(Job[bool]):
         return self._needed
 
 
-class RestoreEndpoint(Job[bool]):
-    """Put a vanished cable back, or plug a loose one in; true if it was needed.
+class RestoreNetwork(Repair):
+    """Make a realised network's bridge what it was: there, up, with its addresses."""
+
+    alone = True  # endpoints behind it need the bridge
+
+    def __init__(self, network: NetworkId) -> None:
+        super().__init__()
+        self._id = network
+
+    def missing(self, state: State, executor: Executor) -> tuple[Operation, ...]:
+        network = state.networks.get(self._id)
+        if network is None or self._id not in state.realised:
+            return ()
+        if not executor.has_link(network.bridge):
+            return plan_realise(network)
+        held = executor.addresses_of(network.bridge)
+        link = executor.link(network.bridge)
+        return plan_restore_bridge(
+            network, held, is_up=link.is_up, is_promiscuous=link.is_promiscuous
+        )
+
+
+class RestoreEndpoint(Repair):
+    """Put a vanished cable back, or plug a loose one in.
 
     The namespace may be gone as well: then there is nothing to be restored. Nor where the other
     end would have to be made in a namespace of dockerd's.
@@ -134,11 +146,10 @@ class RestoreEndpoint(Job[bool]):
     def __init__(self, endpoint: EndpointId) -> None:
         super().__init__()
         self._id = endpoint
-        self._needed = False
 
-    def plan(self, state: State, executor: Executor) -> tuple[Operation, ...]:
-        endpoint = state.endpoints.get(self._id)
-        if endpoint is None or endpoint.state is not EndpointState.ATTACHED:
+    def missing(self, state: State, executor: Executor) -> tuple[Operation, ...]:
+        endpoint = attached(state, self._id)
+        if endpoint is None:
             return ()
         sandbox = state.sandboxes[endpoint.sandbox]
         network = state.networks[endpoint.network]
@@ -146,13 +157,9 @@ class RestoreEndpoint(Job[bool]):
         mendable = stands if sandbox.kind is SandboxKind.DOCKER else is_alive(sandbox, executor)
         if not mendable or executor.is_plugged(endpoint.host_end, network.bridge):
             return ()
-        self._needed = True
         if stands:
             return plan_plug(network, endpoint)
         return plan_cable(network, endpoint, sandbox.netns)
-
-    def result(self, state: State) -> bool:
-        return self._needed
 
 
 class Unwind(Job[None]):
@@ -193,6 +200,12 @@ class Sweep(Job[tuple[Ifname, ...]]):
 
     def result(self, state: State) -> tuple[Ifname, ...]:
         return self.swept
+
+
+def attached(state: State, endpoint: EndpointId) -> Endpoint | None:
+    """An endpoint that stands: neither half made nor on its way out."""
+    known = state.endpoints.get(endpoint)
+    return known if known is not None and known.state is EndpointState.ATTACHED else None
 
 
 def has_link(endpoint: Endpoint) -> bool:
