@@ -124,12 +124,17 @@ unpack_demo_files() {
     scripts/demo-rootfs.sh .cache/demo-rootfs
 }
 
-# Podman calls plugins from 4.6 on
-unpack_later_podman() {
+unpack_later_engines() {
     case $(podman --version) in
-        "podman version "[1-4].*)
-            scripts/later-podman.sh .cache/later-podman ||
+        "podman version "[1-4].*) # Podman calls plugins from 4.6 on
+            scripts/later-engine.sh podman .cache/later-podman ||
                 say "without it the tests of Podman's plugin do not run"
+            ;;
+    esac
+    case $(dockerd --version) in
+        "Docker version 1"* | "Docker version 2"[0-7].*) # 28 says other things to a driver
+            scripts/later-engine.sh docker .cache/later-docker ||
+                say "without it our driver is tested with this Debian's Docker only"
             ;;
     esac
 }
@@ -164,5 +169,5 @@ fi
 test -n "$python" || fail "Python 3.11 or newer with its venv module is needed" \
     "(name it with PYTHON=/path/to/python)"
 unpack_demo_files
-test "$purpose" = demo || unpack_later_podman
+test "$purpose" = demo || unpack_later_engines
 make_environment "$python"

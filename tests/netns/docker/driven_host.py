@@ -9,8 +9,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
 from tests.netns.foreign.machine import Machine, wait_until
 
+either_docker = pytest.mark.parametrize(
+    "docker", ["host", "later_host"], ids=["installed", "later"], indirect=True
+)
+"""A test of the fixture `docker` that is made with a Docker from 28 on as well."""
 PAGE = ("httpd", "-f", "-p", "80")
 _OUTSIDE_ROUTES = ("172.16.0.0/12", "10.0.0.0/8", "192.168.0.0/16")
 _DOCKER = "/usr/bin/docker" if Path("/usr/bin/docker").exists() else "docker"

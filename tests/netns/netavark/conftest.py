@@ -8,11 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.netns.foreign.later_engine import is_unpacked, lay_over
 from tests.netns.foreign.machine import Machine, need, root_archive, started
 from tests.netns.netavark.plugin_host import PluginHost
 
-_PROJECT = Path(__file__).parents[3]
-_LATER = _PROJECT / ".cache" / "later-podman"
 _TOO_OLD = ("podman version 4.", "podman version 3.")
 
 
@@ -32,9 +31,8 @@ def _renew(machine: Machine) -> None:
     version = subprocess.run(["podman", "--version"], check=True, capture_output=True, text=True)
     if not version.stdout.startswith(_TOO_OLD):
         return
-    if not (_LATER / ".complete").exists():
+    if not is_unpacked("podman"):
         if os.environ.get("CI"):
-            pytest.fail(f"{_LATER} is missing: scripts/later-podman.sh makes it")
-        pytest.skip("this Podman is older than 4.6, and scripts/later-podman.sh has not been run")
-    layers = f"lowerdir={_LATER}/usr:/usr"
-    machine("mount", "-t", "overlay", "overlay", "-o", layers, "/usr")
+            pytest.fail("no later Podman is unpacked: scripts/later-engine.sh does it")
+        pytest.skip("this Podman is older than 4.6, and scripts/later-engine.sh has not been run")
+    lay_over(machine, "podman")

@@ -1,29 +1,40 @@
 #!/bin/sh
-# Unpack a Podman and a netavark that are new enough to call plugins, for the tests, where this
-# Debian's are not: the next Debian's packages, from the mirror that apt uses. Nothing is installed.
+# Unpack an engine of a later Debian for the tests, where this Debian's is older than what they are
+# about: its packages, from the mirror that apt uses. Nothing is installed.
 #
-#   scripts/later-podman.sh FOLDER     a folder that is complete already is left alone
+#   scripts/later-engine.sh podman|docker FOLDER    a folder that is complete is left alone
 #
 # FOLDER/usr is meant to be laid over /usr, in a mount namespace of its own.
 set -eu
 
-suite=trixie
-# what they need of libraries that Debian 12 has older or not at all; the rest is of Debian 12
-packages="podman netavark aardvark-dns crun golang-github-containers-common
-    golang-github-containers-image libc6 libgpgme11t64 libassuan9 libgpg-error0 libsubid5
-    libsqlite3-0 libseccomp2"
-
-test $# = 1 || {
-    printf '%s\n' "usage: $0 FOLDER" >&2
+usage() {
+    printf '%s\n' "usage: $0 podman|docker FOLDER" >&2
     exit 2
 }
-case $1 in
-    /*) folder=$1 ;;
-    *) folder=$PWD/$1 ;;
+
+test $# = 2 || usage
+engine=$1
+case $2 in
+    /*) folder=$2 ;;
+    *) folder=$PWD/$2 ;;
+esac
+# what it needs of libraries that Debian 12 has older or not at all; the rest is of Debian 12
+case $engine in
+    podman)
+        suite=trixie
+        packages="podman netavark aardvark-dns crun golang-github-containers-common
+            golang-github-containers-image libc6 libgpgme11t64 libassuan9 libgpg-error0 libsubid5
+            libsqlite3-0 libseccomp2"
+        ;;
+    docker) # the first suite with a Docker from 28 on; Debian 12's containerd and runc do for it
+        suite=forky
+        packages="docker.io docker-cli"
+        ;;
+    *) usage ;;
 esac
 
 fail() {
-    printf '%s\n' "later-podman: $*" >&2
+    printf '%s\n' "later-engine: $*" >&2
     exit 1
 }
 
@@ -34,7 +45,7 @@ fi
 mirror=$(apt-get indextargets --format '$(ORIGIN) $(REPO_URI)' 'Created-By: Packages' |
     sed -n '/^Debian .*security/d; s/^Debian //p' | head -n 1)
 test -n "$mirror" || fail "apt knows no mirror of Debian"
-printf '%s\n' "later-podman: unpacking Podman of Debian's $suite into $folder (once)"
+printf '%s\n' "later-engine: unpacking $engine of Debian's $suite into $folder (once)"
 mkdir -p "$(dirname "$folder")"
 work=$(mktemp -d "$folder.XXXXXX")
 trap 'rm -rf "$work"' EXIT
