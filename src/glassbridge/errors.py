@@ -4,6 +4,49 @@ A message says what was attempted, on what, and what the kernel answered; the hi
 """
 
 import os
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Self
+
+
+class Remedy(StrEnum):
+    """What helps where people type something else for it, by the engine that they use.
+
+    The values are plain words. A front-end has phrases of its own, of the same facts, for what
+    its users may read.
+    """
+
+    OTHER_HOST_PORT = "publish {container_port} on another host port, e.g. {free}, or see: {where}"
+    MORE_HOST_PORTS = "publish {container_port} on a wider range of host ports"
+    NETWORK_WITH_IPV6 = "give the network an IPv6 subnet"
+    LARGER_SUBNET = "remove a container, or create a network with a larger subnet"
+    NAME_A_SUBNET = "name a free one, or remove networks that nobody uses"
+    OTHER_SUBNET = "choose another subnet, or none to get a free one"
+    OTHER_BRIDGE = "choose another bridge, or none to get one of its own"
+    LOOK_AT_NETWORK = "look at network {network}"
+    EMPTY_NETWORK = "take {member} off network {network}"
+
+
+class Hint(str):
+    """A remedy in plain words, which a front-end can say in its users' own."""
+
+    __slots__ = ("facts", "remedy")
+    remedy: Remedy
+    facts: Mapping[str, object]
+
+    def __new__(cls, remedy: Remedy, **facts: object) -> Self:
+        """Say it; `facts` are what the remedy's value names."""
+        hint = super().__new__(cls, remedy.format(**facts))
+        hint.remedy, hint.facts = remedy, facts
+        return hint
+
+
+def in_words(hint: str, phrases: Mapping[Remedy, str]) -> str:
+    """A hint as the users of a front-end would have it said."""
+    if not isinstance(hint, Hint):
+        return hint
+    phrase = phrases.get(hint.remedy)
+    return hint if phrase is None else phrase.format(**hint.facts)
 
 
 class GlassbridgeError(Exception):

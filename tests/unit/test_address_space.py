@@ -27,7 +27,7 @@ def test_docker_s_pools_in_docker_s_order() -> None:
     ]
     with pytest.raises(PoolExhausted) as caught:
         choose_ipv4(taken)
-    assert "prune" in caught.value.hint
+    assert "remove networks" in caught.value.hint
 
 
 @pytest.mark.parametrize("kind", list(UserKind))

@@ -12,7 +12,7 @@ from glassbridge.engine.leaving import Forget, Leave, is_dead
 from glassbridge.engine.networks import CreateNetwork, RemoveNetwork
 from glassbridge.engine.realising import Realise
 from glassbridge.engine.state import State
-from glassbridge.errors import Conflict, InvalidRequest, NotFound
+from glassbridge.errors import Conflict, Hint, InvalidRequest, NotFound, Remedy
 from glassbridge.ipam.subnets import plan_subnets
 from glassbridge.model.driven import DrivenEndpoint, Joined
 from glassbridge.model.endpoint import Endpoint, EndpointId, EndpointState, PortWish
@@ -41,7 +41,7 @@ class Driver:
         if not self._is_as_asked(known, request):
             raise Conflict(
                 f"Docker's network {request.managed.key[:SHORT_ID]} exists already, and differs",
-                hint=f"look at it: glassbridge network inspect {known.name}",
+                hint=Hint(Remedy.LOOK_AT_NETWORK, network=known.id[:SHORT_ID]),
             )
         return self._realise(known.id).result()
 

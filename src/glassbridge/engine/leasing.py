@@ -9,6 +9,7 @@ import secrets
 from collections.abc import Callable, Collection
 from ipaddress import IPv4Address, IPv4Interface, IPv6Address, IPv6Interface, ip_address
 
+from glassbridge.engine.holders import taken
 from glassbridge.engine.state import State
 from glassbridge.errors import Conflict, InvalidRequest
 from glassbridge.model.address import IPAddress, IPInterface, Mac, mac_of, mac_without_ipv4
@@ -45,10 +46,7 @@ class Leases:
         if wish:
             leased = _parse_address(wish, version)
             if (owner := pool.holder_of(leased)) is not None:
-                raise Conflict(
-                    f"address {leased} on network {network.name} is in use by {owner}",
-                    hint="choose another, or omit --ip to get the next free one",
-                )
+                raise _in_use(self._state, network, leased, owner)
             pool.reserve(leased, holder)
         else:
             leased = pool.lease(holder, self._now)
@@ -121,6 +119,17 @@ def fresh_id(host_end_is_free: Callable[[Ifname], bool]) -> tuple[EndpointId, If
             return endpoint_id, host_end
 
 
+def _in_use(state: State, network: Network, address: IPAddress, owner: str) -> Conflict:
+    what = f"address {address} on network {network.name} is in use by"
+    hint = "choose another, or omit it to get the next free one"
+    holder = state.sandboxes.named(owner)
+    return (
+        Conflict(f"{what} {owner}", hint=hint)
+        if holder is None
+        else taken(state, what, holder, hint=hint)
+    )
+
+
 def _parse_address(text: str, version: int) -> IPv4Address | IPv6Address:
     try:
         address = ip_address(text)
@@ -140,8 +149,8 @@ def choose_mac(
     if wish:
         mac = parse_mac(wish)
         if mac in holders:
-            name = state.sandboxes[holders[mac].sandbox].name
-            raise Conflict(f"MAC address {mac} is used by {name}", hint="choose another")
+            holder = state.sandboxes[holders[mac].sandbox]
+            raise taken(state, f"MAC address {mac} is used by", holder, hint="choose another")
         return mac
     if isinstance(ipv4, IPv4Interface):
         return mac_of(ipv4.ip)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from glassbridge.engine.host import REALISED, Host, encode_realised
 from glassbridge.engine.jobs import Job
 from glassbridge.engine.state import State
-from glassbridge.errors import Conflict, InvalidRequest
+from glassbridge.errors import Conflict, Hint, InvalidRequest, Remedy
 from glassbridge.ipam.subnets import plan_subnets
 from glassbridge.kernel.executor import Executor
 from glassbridge.model.address import format_mac
@@ -124,7 +124,7 @@ def define_network(
     if any(n.name == name for n in known):
         raise Conflict(
             f"a network named {name} exists already",
-            hint=f"look at it: glassbridge network inspect {name}",
+            hint=Hint(Remedy.LOOK_AT_NETWORK, network=name),
         )
     parsed = parse_options(request.options)
     network_id = _choose_id(state, request.managed)
@@ -239,5 +239,7 @@ def refuse_members(state: State, network: Network) -> None:
         shown = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")  # noqa: PLR2004
         raise Conflict(
             f"network {network.name} has active endpoints: {shown}",
-            hint=f"glassbridge network disconnect {network.name} {names[0] if names else 'NAME'}",
+            hint=Hint(
+                Remedy.EMPTY_NETWORK, network=network.name, member=names[0] if names else "NAME"
+            ),
         )

@@ -110,7 +110,7 @@ class LeaseAddress(Job[IPInterface]):
         elif leases.holder_of(address) is not None:
             raise Conflict(
                 f"address {address} of pool {pool.prefix} is in use",
-                hint="choose another --ip, or omit it to get the next free one",
+                hint="choose another, or omit it to get the next free one",
             )
         else:
             leases.reserve(address, HOLDER)

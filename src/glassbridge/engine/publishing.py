@@ -7,8 +7,9 @@ import time
 from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv6Address
 
+from glassbridge.engine.holders import taken
 from glassbridge.engine.state import State
-from glassbridge.errors import Conflict, GlassbridgeError, InvalidRequest
+from glassbridge.errors import Conflict, GlassbridgeError, Hint, InvalidRequest, Remedy
 from glassbridge.kernel.executor import Executor
 from glassbridge.kernel.ports import ephemeral_ports, ephemeral_range
 from glassbridge.model.address import IPAddress
@@ -75,7 +76,7 @@ def _publish_one(
         raise refusal
     raise Conflict(
         f"no free host port between {first} and {last} for {wish.container_port}/{wish.protocol}",
-        hint="publish on a wider range, or see what is published: glassbridge ports",
+        hint=Hint(Remedy.MORE_HOST_PORTS, container_port=wish.container_port),
     )
 
 
@@ -96,7 +97,7 @@ def _host_addresses(network: Network, endpoint: Endpoint, wish: PortWish) -> lis
             raise InvalidRequest(
                 f"cannot publish on {wish.host_address}: the container has no "
                 f"IPv{wish.host_address.version} address on network {network.name}",
-                hint="create the network with --ipv6"
+                hint=Hint(Remedy.NETWORK_WITH_IPV6)
                 if wish.host_address.version == 6  # noqa: PLR2004 - the IP version
                 else "publish on an IPv6 address of the host",
             )
@@ -117,13 +118,18 @@ def _refuse_taken(state: State, port: PublishedPort, mine: Sequence[PublishedPor
     for endpoint in state.publishers(port):
         for other in host_ports(state.networks[endpoint.network], endpoint):
             if _overlap(port, other):
-                name = state.sandboxes[endpoint.sandbox].name
                 ago = _ago(time.time() - endpoint.created)
-                raise Conflict(
-                    f"host port {port.host_port}/{port.protocol} is taken by {name} "
-                    f"(published {ago} ago)",
-                    hint=f"choose another, e.g. -p {port.host_port + 1}:{port.container_port}, "
-                    "or see: glassbridge ports",
+                raise taken(
+                    state,
+                    f"host port {port.host_port}/{port.protocol} is taken by",
+                    state.sandboxes[endpoint.sandbox],
+                    f" (published {ago} ago)",
+                    hint=Hint(
+                        Remedy.OTHER_HOST_PORT,
+                        free=port.host_port + 1,
+                        container_port=port.container_port,
+                        where="glassbridge ports",
+                    ),
                 )
 
 

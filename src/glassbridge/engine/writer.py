@@ -4,9 +4,10 @@ import logging
 import queue
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
+from glassbridge.engine.holders import Taken
 from glassbridge.engine.jobs import Job
 from glassbridge.engine.reaping import Reaper
 from glassbridge.engine.state import State
@@ -40,6 +41,7 @@ class Writer:
         self._door = threading.Lock()
         self._reaper = Reaper(self._enqueue, now)
         self._thread = threading.Thread(target=self._run, name="glassbridge-writer")
+        self._inquiries = ThreadPoolExecutor(1, thread_name_prefix="glassbridge-inquiry")
 
     def start(self) -> None:
         """Begin to take jobs."""
@@ -60,6 +62,7 @@ class Writer:
             self._closing = True
             self._queue.put(None)
         self._thread.join()
+        self._inquiries.shutdown()
 
     @property
     def waiting(self) -> int:
@@ -175,8 +178,20 @@ class Writer:
         if doomed:
             self._reaper.take(doomed)
 
-    @staticmethod
-    def _refuse(job: Job[Any], error: BaseException) -> None:
+    def _refuse(self, job: Job[Any], error: BaseException) -> None:
+        if isinstance(error, Taken):
+            self._inquiries.submit(_refuse_in_full, job, error)
+            return
         if not isinstance(error, GlassbridgeError):
             _log.error("%s failed", type(job).__name__, exc_info=error)
         job.future.set_exception(error)
+
+
+def _refuse_in_full(job: Job[Any], error: Taken) -> None:
+    try:
+        told = error.in_full()
+    except Exception as fault:  # noqa: BLE001 - somebody waits for the answer
+        _log.exception("%s failed", type(job).__name__)
+        job.future.set_exception(fault)
+    else:
+        job.future.set_exception(told)

@@ -6,7 +6,7 @@ from ipaddress import IPv4Network, IPv6Network
 
 from msgspec import Struct
 
-from glassbridge.errors import PoolExhausted
+from glassbridge.errors import Hint, PoolExhausted, Remedy
 from glassbridge.model.address import IPNetwork
 
 DEFAULT_POOLS = (
@@ -54,7 +54,7 @@ def choose_ipv4(in_use: Iterable[InUse], length: int | None = None) -> IPv4Netwo
             return prefix
     raise PoolExhausted(
         "no free IPv4 subnet among 172.17.0.0/16 to 172.31.0.0/16 and 192.168.0.0/16",
-        hint="name one with --subnet, or remove unused networks: glassbridge network prune",
+        hint=Hint(Remedy.NAME_A_SUBNET),
     )
 
 
@@ -66,7 +66,7 @@ def choose_ipv6(in_use: Iterable[InUse], global_id: int, length: int | None = No
     for prefix in _free(own, length or ULA_SUBNET_LENGTH, [u.prefix for u in in_use if _counts(u)]):
         assert isinstance(prefix, IPv6Network)
         return prefix
-    raise PoolExhausted(f"no free IPv6 subnet in {own}", hint="name one with --subnet")
+    raise PoolExhausted(f"no free IPv6 subnet in {own}", hint=Hint(Remedy.NAME_A_SUBNET))
 
 
 def _free(base: IPNetwork, length: int, taken: Iterable[IPNetwork]) -> Iterator[IPNetwork]:

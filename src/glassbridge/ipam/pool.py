@@ -17,7 +17,7 @@ from collections import OrderedDict
 from heapq import heappop, heappush
 from ipaddress import IPv4Address
 
-from glassbridge.errors import Conflict, InvalidRequest, PoolExhausted
+from glassbridge.errors import Conflict, Hint, InvalidRequest, PoolExhausted, Remedy
 from glassbridge.model.address import IPAddress
 from glassbridge.model.network import Subnet
 
@@ -86,7 +86,7 @@ class Pool:
             raise PoolExhausted(
                 f"no free address in {self.subnet.pool}: "
                 f"{self._held_in_range} of {self.capacity} in use",
-                hint="remove a container, or create a network with a larger --subnet",
+                hint=Hint(Remedy.LARGER_SUBNET),
             )
         self._hold(number, holder)
         return self._family(number)

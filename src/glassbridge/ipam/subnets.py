@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from ipaddress import IPv6Address, IPv6Network, ip_address, ip_network
 from itertools import chain, islice
 
-from glassbridge.errors import Conflict, InvalidRequest
+from glassbridge.errors import Conflict, Hint, InvalidRequest, Remedy
 from glassbridge.ipam.address_space import InUse, UserKind, choose_ipv4, choose_ipv6
 from glassbridge.model.address import IPAddress, IPNetwork
 from glassbridge.model.network import AddressRange, GatewayMode, NetworkOptions, Subnet
@@ -76,7 +76,8 @@ def _check_families(
 ) -> None:
     if not wants4 and 4 in wished:  # noqa: PLR2004 - the IP version
         raise InvalidRequest(
-            f"subnet {wished[4].subnet} for a network without IPv4", hint="omit --ipv4=false"
+            f"subnet {wished[4].subnet} for a network without IPv4",
+            hint="omit it, or allow IPv4",
         )
     if not wants4 and not wants6 and request.managed is None:
         raise InvalidRequest("a network needs IPv4 or IPv6", hint="add --ipv6")
@@ -124,7 +125,7 @@ def _named(wish: SubnetWish | None, in_use: tuple[InUse, ...]) -> IPNetwork | No
         if use.prefix.version == prefix.version and use.prefix.overlaps(prefix):
             raise Conflict(
                 f"subnet {prefix} overlaps {use}",
-                hint="choose another --subnet, or omit it to get a free one",
+                hint=Hint(Remedy.OTHER_SUBNET),
             )
     return prefix
 
@@ -141,7 +142,7 @@ def _build(prefix: IPNetwork, wish: SubnetWish | None, has_gateway: bool) -> Sub
             raise InvalidRequest(
                 f"gateway {wish.gateway}: an isolated network has none, nor has an internal one "
                 "whose bridge has no address",
-                hint="omit --gateway",
+                hint="omit the gateway",
             )
         gateway = _parse_inside(wish.gateway, prefix, "gateway")
     elif has_gateway:

@@ -14,9 +14,11 @@ from collections.abc import Collection, Iterable, Iterator
 from glassbridge.errors import (
     Conflict,
     GlassbridgeError,
+    Hint,
     InvalidRequest,
     KernelRefused,
     PermissionRefused,
+    Remedy,
 )
 from glassbridge.kernel import sysctl
 from glassbridge.kernel.sockets import is_only_time_wait, owner_of_port
@@ -178,8 +180,12 @@ def _refused(port: PublishedPort, error: OSError) -> GlassbridgeError:
         case errno.EADDRINUSE:
             return Conflict(
                 f"{what} is taken by {_owner(port) or 'another program'}",
-                hint=f"choose another, e.g. -p {port.host_port + 1}:{port.container_port}, "
-                "or see: ss -ltunp",
+                hint=Hint(
+                    Remedy.OTHER_HOST_PORT,
+                    free=port.host_port + 1,
+                    container_port=port.container_port,
+                    where="ss -ltunp",
+                ),
             )
         case errno.EADDRNOTAVAIL:
             return InvalidRequest(

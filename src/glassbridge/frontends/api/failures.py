@@ -1,6 +1,7 @@
 """The one table between errors and answers, read in both directions: by server and client."""
 
 from glassbridge import errors
+from glassbridge.errors import Remedy
 from glassbridge.frontends.api.bodies import Failure
 
 INTERNAL = "internal"
@@ -16,6 +17,25 @@ _TABLE: tuple[tuple[type[errors.GlassbridgeError], str, int], ...] = (
     (errors.PoolExhausted, "pool_exhausted", 507),
     (errors.GlassbridgeError, INTERNAL, 500),
 )
+_PHRASES = {
+    Remedy.OTHER_HOST_PORT: "choose another, e.g. -p {free}:{container_port}, or see: {where}",
+    Remedy.MORE_HOST_PORTS: (
+        "publish on a wider range, or see what is published: glassbridge ports"
+    ),
+    Remedy.NETWORK_WITH_IPV6: "create the network with --ipv6",
+    Remedy.LARGER_SUBNET: "remove a container, or create a network with a larger --subnet",
+    Remedy.NAME_A_SUBNET: (
+        "name one with --subnet, or remove unused networks: glassbridge network prune"
+    ),
+    Remedy.OTHER_SUBNET: "choose another --subnet, or omit it to get a free one",
+    Remedy.OTHER_BRIDGE: (
+        "choose another with -o com.docker.network.bridge.name=NAME, or omit it to get a new one"
+    ),
+    Remedy.LOOK_AT_NETWORK: "look at it: glassbridge network inspect {network}",
+    Remedy.EMPTY_NETWORK: "glassbridge network disconnect {network} {member}",
+}
+"""Remedies as our own command line has them."""
+
 _BY_CODE = {code: error for error, code, _ in _TABLE}
 STATUSES = {code: status for _, code, status in _TABLE}
 
@@ -23,16 +43,17 @@ STATUSES = {code: status for _, code, status in _TABLE}
 def describe_failure(error: errors.GlassbridgeError) -> tuple[int, Failure]:
     """Turn an error into an HTTP status and the body that says it."""
     code, status = next((c, s) for kind, c, s in _TABLE if isinstance(error, kind))
+    hint = errors.in_words(error.hint, _PHRASES)
     if isinstance(error, errors.KernelRefused):
         return status, Failure(
             code=code,
             message=error.message,
-            hint=error.hint,
+            hint=hint,
             operation=error.operation,
             errno=error.errno,
             kernel_message=error.kernel_message,
         )
-    return status, Failure(code=code, message=error.message, hint=error.hint)
+    return status, Failure(code=code, message=error.message, hint=hint)
 
 
 def failure_as_error(failure: Failure) -> errors.GlassbridgeError:

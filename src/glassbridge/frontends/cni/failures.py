@@ -3,6 +3,7 @@
 from msgspec import Struct
 
 from glassbridge import errors
+from glassbridge.errors import Remedy
 
 
 class BadEnvironment(errors.InvalidRequest):
@@ -69,10 +70,23 @@ _TABLE: tuple[tuple[type[errors.GlassbridgeError], int], ...] = (
 """The first row that fits; from 100 on codes are a plugin's own."""
 
 
+_PHRASES = {
+    Remedy.OTHER_HOST_PORT: "choose another hostPort, e.g. {free}, or see: {where}",
+    Remedy.NETWORK_WITH_IPV6: "the ranges of ipam need an IPv6 subnet",
+    Remedy.LARGER_SUBNET: "remove a container, or give ipam a larger subnet or one more range",
+    Remedy.OTHER_SUBNET: "choose another subnet in ipam",
+    Remedy.OTHER_BRIDGE: 'choose another "bridge" in the configuration',
+    Remedy.LOOK_AT_NETWORK: "look at it: glassbridge network inspect {network}",
+    Remedy.EMPTY_NETWORK: "see who is on it: glassbridge network inspect {network}",
+}
+"""Remedies as a network configuration has them."""
+
+
 def describe_failure(error: errors.GlassbridgeError, version: str) -> Failure:
     """Turn an error into CNI's words."""
     if isinstance(error, IpamRefused):
         code = error.code
     else:
         code = next(number for kind, number in _TABLE if isinstance(error, kind))
-    return Failure(cni_version=version, code=code, msg=error.message, details=error.hint)
+    hint = errors.in_words(error.hint, _PHRASES)
+    return Failure(cni_version=version, code=code, msg=error.message, details=hint)

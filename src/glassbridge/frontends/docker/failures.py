@@ -6,9 +6,28 @@ it shows the method's name instead.
 
 from enum import StrEnum
 
-from glassbridge.errors import GlassbridgeError
+from glassbridge.errors import GlassbridgeError, Remedy, in_words
 
 REFUSED = 200
+
+_PHRASES = {
+    Remedy.OTHER_HOST_PORT: "choose another, e.g. -p {free}:{container_port}, or see: {where}",
+    Remedy.MORE_HOST_PORTS: (
+        "publish on a wider range, or see what is published: glassbridge ports"
+    ),
+    Remedy.NETWORK_WITH_IPV6: "create the network with --ipv6 and an IPv6 --subnet",
+    Remedy.LARGER_SUBNET: "remove a container, or create a network with a larger --subnet",
+    Remedy.NAME_A_SUBNET: (
+        "name one with --subnet, or remove unused networks: docker network prune"
+    ),
+    Remedy.OTHER_SUBNET: "choose another --subnet, or omit it to get a free one",
+    Remedy.OTHER_BRIDGE: (
+        "choose another with -o com.docker.network.bridge.name=NAME, or omit it to get a new one"
+    ),
+    Remedy.LOOK_AT_NETWORK: "look at it: docker network inspect {network}",
+    Remedy.EMPTY_NETWORK: "see who is on it: docker network inspect {network}",
+}
+"""Remedies as the docker command has them."""
 
 
 class ErrorKey(StrEnum):
@@ -20,5 +39,6 @@ class ErrorKey(StrEnum):
 
 def describe_failure(key: ErrorKey, error: GlassbridgeError) -> dict[str, str]:
     """Put message and hint on the one line that there is."""
-    text = f"{error.message} ({error.hint})" if error.hint else error.message
+    hint = in_words(error.hint, _PHRASES)
+    text = f"{error.message} ({hint})" if hint else error.message
     return {key: " ".join(text.split())}

@@ -15,6 +15,7 @@ from glassbridge.frontends.netavark.containers import (
     attachment_request,
     status_block,
 )
+from glassbridge.frontends.netavark.failures import describe_failure
 from glassbridge.frontends.netavark.networks import (
     managed,
     new_request,
@@ -119,6 +120,5 @@ class Commands:
 
 
 def refusal(error: GlassbridgeError) -> Answer:
-    """The one table between errors and netavark's: it knows a sentence only."""
-    text = f"{error.message} ({error.hint})" if error.hint else error.message
-    return Answer(msgspec.json.encode(messages.Failure(text)), exit_code=1)
+    """What is answered instead: the sentence, and an exit code."""
+    return Answer(msgspec.json.encode(describe_failure(error)), exit_code=1)
