@@ -11,7 +11,7 @@ from typing import Any
 
 from glassbridge.app.client import root_needed
 from glassbridge.errors import InvalidRequest, Unavailable
-from glassbridge.frontends.cni.addressing import parse_prefix
+from glassbridge.frontends.cni.addressing import parse_subnet
 from glassbridge.model.names import check_network_name
 
 CNI_PROGRAM = "glassbridge-cni"
@@ -97,7 +97,7 @@ def conflist(name: str, subnet: str) -> str:
         "isDefaultGateway": True,
         "ipMasq": True,
         "hairpinMode": True,
-        "ipam": {"type": "glassbridge", "ranges": [[{"subnet": str(parse_prefix(subnet))}]]},
+        "ipam": {"type": "glassbridge", "ranges": [[{"subnet": str(parse_subnet(subnet))}]]},
         "capabilities": dict.fromkeys(_CAPABILITIES, True),
     }
     network = {

@@ -6,6 +6,7 @@ from itertools import chain, islice
 
 from glassbridge.errors import Conflict, Hint, InvalidRequest, Remedy
 from glassbridge.ipam.address_space import InUse, UserKind, choose_ipv4, choose_ipv6
+from glassbridge.ipam.prefixes import parse_prefix
 from glassbridge.model.address import IPAddress, IPNetwork
 from glassbridge.model.network import AddressRange, GatewayMode, NetworkOptions, Subnet
 from glassbridge.model.requests import NetworkRequest, SubnetWish
@@ -103,7 +104,7 @@ def _has_gateway4(request: NetworkRequest, options: NetworkOptions) -> bool:
 
 def _length(wish: SubnetWish | None) -> int | None:
     """Docker's `--subnet 0.0.0.0/24`: any subnet of that length."""
-    prefix = wish and _parse_network(wish.subnet, "subnet")
+    prefix = wish and parse_prefix(wish.subnet, "subnet")
     return prefix.prefixlen if prefix else None
 
 
@@ -111,7 +112,7 @@ def _named(wish: SubnetWish | None, in_use: tuple[InUse, ...]) -> IPNetwork | No
     """The named prefix, checked; None where any will do."""
     if wish is None:
         return None
-    prefix = _parse_network(wish.subnet, "subnet")
+    prefix = parse_prefix(wish.subnet, "subnet")
     if prefix.prefixlen == 0:
         raise InvalidRequest(f"subnet {prefix} is the whole address space")
     if prefix.network_address.is_unspecified:
@@ -162,24 +163,8 @@ def _build(prefix: IPNetwork, wish: SubnetWish | None, has_gateway: bool) -> Sub
     return subnet
 
 
-def _parse_network(text: str, what: str) -> IPNetwork:
-    if "/" not in text:
-        raise InvalidRequest(
-            f"bad {what} {text!r}: no prefix length", hint="e.g. 172.20.0.0/16 or fd00:1::/64"
-        )
-    try:
-        loose = ip_network(text, strict=False)
-    except ValueError as error:
-        raise InvalidRequest(f"bad {what} {text!r}: {error}") from None
-    if ip_address(text.partition("/")[0]) != loose.network_address:
-        raise InvalidRequest(
-            f"bad {what} {text}: bits of the host part are set", hint=f"did you mean {loose}?"
-        )
-    return loose
-
-
 def _parse_range(text: str, prefix: IPNetwork) -> IPNetwork:
-    ip_range = _parse_network(text, "ip range")
+    ip_range = parse_prefix(text, "ip range")
     if ip_range.version != prefix.version or not (
         ip_range.network_address in prefix and ip_range.prefixlen >= prefix.prefixlen
     ):

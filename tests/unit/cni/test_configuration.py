@@ -162,7 +162,7 @@ def test_the_capability_ip_ranges(runtime: StandInRuntime) -> None:
         ({"type": "glassbridge"}, "no IP ranges"),
         ({"ranges": [[]]}, "empty"),
         ({"subnet": "10.7.0.0/33"}, "10.7.0.0/33"),
-        ({"subnet": "10.7.0.1/24"}, "host bits"),
+        ({"subnet": "10.7.0.1/24"}, "host part"),
         ({"subnet": "10.7.0.0/31"}, "too small"),
         ({"subnet": "10.7.0.0/24", "gateway": "gate"}, "'gate'"),
         ({"subnet": "10.7.0.0/24", "rangeStart": "x"}, "rangeStart"),

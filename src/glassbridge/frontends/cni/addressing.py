@@ -9,6 +9,7 @@ from msgspec import Struct, field
 from glassbridge.errors import InvalidRequest
 from glassbridge.frontends.cni.configuration import Configuration, Range
 from glassbridge.frontends.cni.results import Dns, Ip, Result, Route
+from glassbridge.ipam.prefixes import parse_prefix
 from glassbridge.model.address import IPAddress, IPNetwork
 from glassbridge.model.requests import SubnetWish
 
@@ -121,7 +122,7 @@ def _read_set(
     """Read the ranges of one subnet; its gateway is its first address, as host-local has it."""
     if not ranges:
         raise InvalidRequest("a range set of ipam is empty")
-    prefixes = {parse_prefix(r.subnet) for r in ranges}
+    prefixes = {parse_subnet(r.subnet) for r in ranges}
     if len(prefixes) > 1:
         named = " and ".join(sorted(map(str, prefixes)))
         raise InvalidRequest(
@@ -150,19 +151,12 @@ def _ends(wished: Range, prefix: IPNetwork) -> tuple[str, str]:
     return str(_parse(first, "rangeStart")), str(_parse(last, "rangeEnd"))
 
 
-def parse_prefix(text: str) -> IPNetwork:
+def parse_subnet(text: str) -> IPNetwork:
     """Read a subnet that addresses can be taken from; raises InvalidRequest."""
-    try:
-        loose = ip_network(text, strict=False)
-    except ValueError as error:
-        raise InvalidRequest(f"ipam: bad subnet {text[:80]!r}: {error}") from None
-    if ip_address(text.partition("/")[0]) != loose.network_address:
-        raise InvalidRequest(
-            f"ipam: subnet {text} has host bits set", hint=f"did you mean {loose}?"
-        )
-    if loose.num_addresses < 4:  # noqa: PLR2004 - host-local's limit: a gateway and one more
-        raise InvalidRequest(f"ipam: subnet {loose} is too small to allocate from")
-    return loose
+    subnet = parse_prefix(text, "subnet of ipam")
+    if subnet.num_addresses < 4:  # noqa: PLR2004 - host-local's limit: a gateway and one more
+        raise InvalidRequest(f"subnet {subnet} of ipam is too small to allocate from")
+    return subnet
 
 
 def _parse(text: str, key: str) -> IPAddress:
