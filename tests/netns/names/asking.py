@@ -67,6 +67,17 @@ def hears_nothing(
     return False
 
 
+def is_refused(netns: str, server: str, name: str, *, over_tcp: bool = False) -> bool:
+    """Nobody listens, and the kernel says so: the asker need not wait until its time is up."""
+    try:
+        ask(netns, server, name, over_tcp=over_tcp, patience=SILENCE)
+    except ConnectionRefusedError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
 def running(gb: Glassbridge, name: str, *flags: str) -> str:
     """Start a container of the host's own files; returns the path of its namespace."""
     gb("run", "-d", "--rootfs", "/", "--name", name, *flags, "sleep", "600")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +11,15 @@ from pathlib import Path
 import dns.rcode
 import pytest
 from tests.netns.cli.program import Glassbridge
-from tests.netns.names.asking import address_of, ask, found, gateway_of, running
+from tests.netns.engine.seeing import eventually
+from tests.netns.names.asking import (
+    address_of,
+    ask,
+    found,
+    gateway_of,
+    is_refused,
+    running,
+)
 
 BRIDGE_NF = Path("/proc/sys/net/bridge/bridge-nf-call-iptables")
 
@@ -124,3 +133,19 @@ def test_trace_shows_the_way_to_the_server(gb: Glassbridge) -> None:
     assert ":20053" in said
     assert gb("doctor") == ""
     subprocess.run(["nft", "list", "table", "inet", "glassbridge"], check=True, capture_output=True)
+
+
+def test_doctor_tells_that_nobody_answers_while_the_daemon_is_away(gb: Glassbridge) -> None:
+    web = running(gb, "web")
+    gateway = gateway_of(gb, "bridge")
+    gb.end(signal.SIGKILL)
+    # what was asked of a socket that is about to close is neither answered nor refused
+    eventually(lambda: is_refused(web, gateway, "web"))
+    eventually(lambda: is_refused(web, gateway, "web", over_tcp=True))
+    done = gb.run("doctor", "--json")
+    (finding,) = json.loads(done.stdout)["findings"]
+    assert (done.returncode, finding["code"]) == (1, "NAMES_UNANSWERED")
+    (command,) = finding["fix"]
+    gb(*command.split()[1:])
+    assert found(ask(web, gateway, "web")) == {address_of(gb, "web")}
+    assert gb("doctor") == ""

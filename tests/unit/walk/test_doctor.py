@@ -38,7 +38,7 @@ from glassbridge.engine.stored_survey import StoredSurvey
 from glassbridge.model.address import to_json
 from glassbridge.model.cause import Cause
 from glassbridge.model.finding import Diagnosis, FindingCode, Severity
-from glassbridge.model.kernel_names import LINK_GROUP
+from glassbridge.model.kernel_names import LINK_GROUP, NFT_TABLE
 from glassbridge.model.packet import Transport
 from glassbridge.model.ruleset import (
     Compare,
@@ -46,15 +46,18 @@ from glassbridge.model.ruleset import (
     ListedChain,
     ListedHook,
     ListedRule,
+    ListedSet,
     ListedTable,
+    MapElement,
     Origin,
     Plain,
     Ruleset,
+    Together,
     Translate,
     Verdict,
 )
 from glassbridge.model.snapshot import Published, Snapshot
-from glassbridge.model.tables import NeighbourState
+from glassbridge.model.tables import ListeningSocket, NeighbourState, SocketProtocol
 
 ROOT = Path(__file__).parents[3]
 PATH = FindingCode.PATH_BROKEN
@@ -210,6 +213,23 @@ def _rules_gone(world: World) -> None:
     host_of(world).change("gb0", group=LINK_GROUP)
 
 
+def _asking_for_names(world: World, *bridges: str) -> None:
+    """Our rules for names; of the rest of our table nothing is needed here."""
+    keys = (("172.17.0.1", b, p, "53") for b in bridges for p in ("udp", "tcp"))
+    elements = tuple(
+        MapElement(Together(tuple(map(Plain, key))), address=ip_address("172.17.0.1"), port=20053)
+        for key in keys
+    )
+    maps = (ListedSet(name="names4", elements=elements, is_map=True),)
+    ours = ListedTable(family="inet", name=NFT_TABLE, sets=maps)
+    host = host_of(world)
+    host.ruleset = replace(host.ruleset, tables=(*host.ruleset.tables, ours))
+
+
+def _daemon_away(world: World) -> None:
+    _asking_for_names(world, "gb0")
+
+
 def _no_masquerade(world: World) -> None:
     host_of(world).ruleset = Ruleset()
     world.networks.clear()
@@ -278,6 +298,9 @@ BREAKAGES: dict[str, tuple[Break, list[tuple[FindingCode, Cause | None]], Severi
     ),
     "our rules are not there": (
         _rules_gone, [(FindingCode.RULES_MISSING, None)], Severity.PROBLEM, "glassbridge up",
+    ),
+    "nobody answers names": (
+        _daemon_away, [(FindingCode.NAMES_UNANSWERED, None)], Severity.PROBLEM, "glassbridge up",
     ),
     "nobody hides private addresses": (
         _no_masquerade, [(PATH, Cause.NO_MASQUERADE)] * 2, Severity.WARNING,
@@ -563,3 +586,20 @@ def test_on_a_terminal_silence_says_what_was_looked_at(
     shown = capsys.readouterr()
     assert shown.out == ""
     assert "nothing found; looked at 2 bridges, 3 namespaces, 8 paths" in shown.err
+
+
+def test_names_are_answered_where_both_sockets_are() -> None:
+    world = healthy()
+    _asking_for_names(world, "gb0", "gone0")
+    at = ip_address("172.17.0.1")
+    sockets = [
+        ListeningSocket(protocol=protocol, address=at, port=20053) for protocol in SocketProtocol
+    ]
+    for held in ([], sockets[:1], sockets[1:]):
+        host_of(world).sockets[:] = held
+        (finding,) = examine(world, "gb0").findings
+        assert finding.sentence.startswith("names do not resolve on gb0: ")
+        assert len(finding.evidence) == 2 - len(held)
+        assert "gone0" not in str(finding)
+    host_of(world).sockets[:] = sockets
+    assert not examine(world).findings

@@ -9,6 +9,7 @@ from glassbridge.walk.doctor.cables import cable_findings
 from glassbridge.walk.doctor.capacity import capacity_findings
 from glassbridge.walk.doctor.duplicates import duplicate_findings
 from glassbridge.walk.doctor.members import Segment, segments
+from glassbridge.walk.doctor.name_servers import name_server_findings
 from glassbridge.walk.doctor.own_rules import own_rule_findings, unreadable_findings
 from glassbridge.walk.doctor.paths import Path, paths
 from glassbridge.walk.doctor.subnets import subnet_findings
@@ -22,6 +23,7 @@ _CHECKS = (
     cable_findings,
     duplicate_findings,
     capacity_findings,
+    name_server_findings,
     unreadable_findings,
 )
 

@@ -66,6 +66,7 @@ _EXPLAINS: dict[FindingCode, frozenset[Cause | None]] = {
     ),
     FindingCode.MTU_UNEQUAL: frozenset((Cause.MTU_VETH, Cause.MTU_BRIDGE_PORT)),
     FindingCode.RULES_MISSING: frozenset((*Cause, None)),
+    FindingCode.NAMES_UNANSWERED: frozenset((Cause.NO_LISTENER, Cause.OTHER_ADDRESS_LISTENER)),
 }
 """Which ends of paths a state that was found wrong accounts for; None: it arrives elsewhere."""
 
