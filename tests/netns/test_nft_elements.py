@@ -47,6 +47,8 @@ ELEMENTS = (
     inet("published6_any", Protocol.TCP, 1, value=(A6, 65535)),
     inet("hairpin4", Protocol.TCP, 8080, A4, 80),
     inet("hairpin6", Protocol.UDP, 8080, A6, 80),
+    inet("hidden4", Protocol.TCP, 8080, A4, 80),
+    inet("hidden6", Protocol.UDP, 8080, A6, 80),
     inet("open4", A4, Protocol.TCP, 80),
     inet("open6", A6, Protocol.SCTP, 80),
     inet("names4", A4, "gb0", Protocol.UDP, 53, value=(A4, 20053)),

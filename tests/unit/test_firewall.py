@@ -16,7 +16,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from glassbridge.model.address import IPAddress, Mac, mac_of
-from glassbridge.model.endpoint import Endpoint, EndpointId, Protocol, PublishedPort, SandboxId
+from glassbridge.model.endpoint import (
+    Endpoint,
+    EndpointId,
+    Hiding,
+    Protocol,
+    PublishedPort,
+    SandboxId,
+)
 from glassbridge.model.firewall import (
     Atom,
     DestinationNat,
@@ -280,6 +287,21 @@ def test_a_published_port(host: IPAddress, protocol: Protocol, expected: set[str
     plain = endpoint_elements(network, an_endpoint(network, 2))
     published = endpoint_elements(network, an_endpoint(network, 2, (a_port(host, protocol),)))
     assert names(tuple(set(published) - set(plain))) == expected
+
+
+@pytest.mark.parametrize(
+    ("hides", "expected"),
+    [
+        (Hiding.NOBODY, set()),
+        (Hiding.SIBLINGS, {"hairpin4", "hairpin6"}),
+        (Hiding.EVERYBODY, {"hidden4", "hidden6"}),
+    ],
+)
+def test_whom_a_published_port_hides(hides: Hiding, expected: set[str]) -> None:
+    network = a_network(NetworkOptions())
+    endpoint = an_endpoint(network, 2, (a_port(ANY4), a_port(ANY6)))
+    found = endpoint_elements(network, msgspec.structs.replace(endpoint, hides=hides))
+    assert names(found) & {"hairpin4", "hairpin6", "hidden4", "hidden6"} == expected
 
 
 def test_a_family_that_the_endpoint_lacks_is_not_published() -> None:

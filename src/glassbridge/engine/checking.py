@@ -17,6 +17,7 @@ from glassbridge.model.network import Ifname
 from glassbridge.model.tables import TABLE_MAIN, Route
 from glassbridge.model.topology import Link
 from glassbridge.plan.firewall import endpoint_elements, network_elements
+from glassbridge.plan.sandbox_end import is_brought_up
 from glassbridge.plan.shaping import egress_limit, ingress_limit
 
 _METRIC6 = 1024
@@ -58,8 +59,8 @@ def _of_link(endpoint: Endpoint, opened: OpenSandbox, told: Told) -> Iterator[st
     except NotFound:
         yield f"link: {ifname} is gone"
         return
-    if not link.is_up:
-        yield f"link: {ifname} is down"
+    if link.is_up is not is_brought_up(endpoint):
+        yield f"link: {ifname} is {'up' if link.is_up else 'down'}"
     if link.mac not in (endpoint.mac, told.mac):
         yield f"link: {ifname} has MAC {link.mac} instead of {endpoint.mac}"
     held = {a.interface for a in read_addresses(opened.links, link.ifindex)}
@@ -122,6 +123,8 @@ def _of_host_end(attachment: Attachment, host: RouteSocket) -> Iterator[str]:
         yield f"link: {name} is down"
     elif master is not None and link.master != master.ifindex:
         yield f"link: {name} is no port of {bridge}"
+    if attachment.network.options.promiscuous and master and not master.is_promiscuous:
+        yield f"bridge: {bridge} is not promiscuous"
 
 
 def _of_shaping(endpoint: Endpoint, host: RouteSocket) -> Iterator[str]:

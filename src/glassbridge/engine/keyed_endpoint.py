@@ -138,6 +138,7 @@ class KeyedEndpoint:
             settings=self._settings(addresses),
             shaping=request.shaping,
             hairpin=request.hairpin,
+            hides=request.hides,
             has_foreign_cable=request.cable is not None,
             container=request.key.container,
             state=EndpointState.ATTACHING,

@@ -7,6 +7,7 @@ from msgspec import Struct
 from glassbridge.model.address import IPAddress, IPInterface, IPNetwork, Mac
 from glassbridge.model.endpoint import (
     Endpoint,
+    Hiding,
     LinkSettings,
     PortWish,
     Sandbox,
@@ -51,6 +52,7 @@ class AttachmentRequest(Struct, frozen=True, kw_only=True):
     host_end: str = ""
     hairpin: bool = False
     ports: tuple[PortWish, ...] = ()
+    hides: Hiding = Hiding.SIBLINGS
     default_routes: tuple[IPAddress, ...] = ()
     """Next hops; empty: no default route."""
     default_metric: int | None = None

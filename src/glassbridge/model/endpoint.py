@@ -66,6 +66,15 @@ class RouteKind(StrEnum):
     PROHIBIT = "prohibit"
 
 
+class Hiding(StrEnum):
+    """Whose address a container does not see behind its published ports, but the host's instead."""
+
+    NOBODY = "nobody"
+    SIBLINGS = "siblings"
+    """Those of its own network, whose answer would else be bridged past the translation."""
+    EVERYBODY = "everybody"
+
+
 class StaticRoute(Struct, frozen=True, kw_only=True):
     """A route that a client asked for in the sandbox; None leaves an attribute to the kernel."""
 
@@ -95,6 +104,8 @@ class LinkSettings(Struct, frozen=True, kw_only=True):
     queue_length: int | None = None
     promiscuous: bool | None = None
     all_multicast: bool | None = None
+    is_down: bool = False
+    """It is left down."""
     sysctls: dict[str, str] = {}
     """By key, such as net.ipv4.conf.eth0.arp_filter, in the sandbox's namespace."""
 
@@ -160,6 +171,7 @@ class Endpoint(Struct, frozen=True, kw_only=True):
     shaping: Shaping | None = None
     hairpin: bool = False
     """Its frames may leave by the port that they came from, also where it publishes nothing."""
+    hides: Hiding = Hiding.SIBLINGS
     has_foreign_cable: bool = False
     """An earlier plugin of a CNI chain made the veth pair: only firewall and shaping are ours."""
     container: str = ""

@@ -111,6 +111,8 @@ class NetworkOptions(Struct, frozen=True, kw_only=True):
     ifname_prefix: str = "eth"
     source_guard: SourceGuard = SourceGuard.OWNER
     ingress: Ingress = Ingress.SAME_BRIDGE
+    promiscuous: bool = False
+    """The host gets every frame that passes the bridge."""
 
 
 class Network(Struct, frozen=True, kw_only=True):

@@ -194,6 +194,7 @@ _KEYS: dict[str, tuple[str, Callable[[str, str], object], Callable[[Any], str]]]
     "com.docker.network.container_iface_prefix": ("ifname_prefix", _parse_prefix, str),
     "glassbridge.source_guard": ("source_guard", _parse_guard, str),
     "glassbridge.ingress": ("ingress", _parse_ingress, str),
+    "glassbridge.promiscuous": ("promiscuous", parse_flag, _render_flag),
 }
 
 _SHOWN_ON_DEFAULT_NETWORK = (

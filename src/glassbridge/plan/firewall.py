@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from ipaddress import IPv6Address, IPv6Network, ip_network
 
 from glassbridge.model.address import IPAddress, IPNetwork, Mac, mac_octets
-from glassbridge.model.endpoint import Endpoint, Protocol, PublishedPort
+from glassbridge.model.endpoint import Endpoint, Hiding, Protocol, PublishedPort
 from glassbridge.model.firewall import (
     Accept,
     Atom,
@@ -38,6 +38,12 @@ _GUARDS = {
 }
 _FOREIGN_GUARDS = {**_GUARDS, SourceGuard.OWNER: Goto(OWNER), SourceGuard.OFF: None}
 """Ports of others are not in our link group: what holds for that must be asked for by name."""
+_TRANSLATED = {
+    (Hiding.SIBLINGS, False): sets.HAIRPIN4,
+    (Hiding.SIBLINGS, True): sets.HAIRPIN6,
+    (Hiding.EVERYBODY, False): sets.HIDDEN4,
+    (Hiding.EVERYBODY, True): sets.HIDDEN6,
+}
 _VERSIONS = (4, 6)
 
 
@@ -233,9 +239,9 @@ def _port_elements(network: Network, endpoint: Endpoint, port: PublishedPort) ->
         yield _inet(sets.PUBLISHED6_ANY if is6 else sets.PUBLISHED4_ANY, *service, value=container)
     elif host != _LOOPBACK6:
         yield _inet(sets.PUBLISHED6 if is6 else sets.PUBLISHED4, host, *service, value=container)
-    if host != _LOOPBACK6:
-        hairpin = sets.HAIRPIN6 if is6 else sets.HAIRPIN4
-        yield _inet(hairpin, *service, *container)
+    translated = _TRANSLATED.get((endpoint.hides, is6))
+    if host != _LOOPBACK6 and translated is not None:
+        yield _inet(translated, *service, *container)
     if port.protocol is Protocol.UDP and host in (_LOOPBACK6, IPv6Address(0)):
         yield _inet(sets.LOOPBACK_UDP6, port.host_port)
 

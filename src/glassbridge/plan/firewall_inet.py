@@ -77,21 +77,19 @@ def _raw() -> tuple[Rule, ...]:
         # our bridges have route_localnet on, so the kernel itself no longer refuses it; a source
         # in 127.0.0.0/8 it still does, as it does any local source (fib_validate_source)
         _rule("loopback guard", Drop(), outside, Is(Field.IPV4_DESTINATION, _LOOPBACK4)),
-        _rule(
-            "container addresses are not reachable from outside",
-            Drop(),
-            InSet((Field.IPV4_DESTINATION,), sets.PROTECTED4.name),
-            InSet((Field.IPV4_DESTINATION, _IN), sets.HOME4.name, negated=True),
-            InSet((Field.IPV4_DESTINATION, _IN), sets.TRUSTED4.name, negated=True),
-            not_local,
-        ),
-        _rule(
-            "container addresses are not reachable from outside",
-            Drop(),
-            InSet((Field.IPV6_DESTINATION,), sets.PROTECTED6.name),
-            InSet((Field.IPV6_DESTINATION, _IN), sets.HOME6.name, negated=True),
-            InSet((Field.IPV6_DESTINATION, _IN), sets.TRUSTED6.name, negated=True),
-            not_local,
+        *(
+            _rule(
+                "container addresses are not reachable from outside",
+                Drop(),
+                InSet((address,), protected.name),
+                InSet((address, _IN), home.name, negated=True),
+                InSet((address, _IN), trusted.name, negated=True),
+                not_local,
+            )
+            for address, protected, home, trusted in (
+                (Field.IPV4_DESTINATION, sets.PROTECTED4, sets.HOME4, sets.TRUSTED4),
+                (Field.IPV6_DESTINATION, sets.PROTECTED6, sets.HOME6, sets.TRUSTED6),
+            )
         ),
     )
 
@@ -220,17 +218,12 @@ def _published_only() -> tuple[Rule, ...]:
 
 
 def _open_ports() -> tuple[Rule, ...]:
-    return (
-        _rule(
-            "published port",
-            Accept(),
-            InSet((Field.IPV4_DESTINATION, *_SERVICE), sets.OPEN4.name),
-        ),
-        _rule(
-            "published port",
-            Accept(),
-            InSet((Field.IPV6_DESTINATION, *_SERVICE), sets.OPEN6.name),
-        ),
+    return tuple(
+        _rule("published port", Accept(), InSet((address, *_SERVICE), opened.name))
+        for address, opened in (
+            (Field.IPV4_DESTINATION, sets.OPEN4),
+            (Field.IPV6_DESTINATION, sets.OPEN6),
+        )
     )
 
 
@@ -257,6 +250,8 @@ def _postrouting() -> tuple[Rule, ...]:
         # what others translate (kube-proxy) keeps its sender, unless they say otherwise
         _from_a_sibling(Field.IPV4_SOURCE, Field.IPV4_DESTINATION, sets.HOME4, sets.HAIRPIN4),
         _from_a_sibling(Field.IPV6_SOURCE, Field.IPV6_DESTINATION, sets.HOME6, sets.HAIRPIN6),
+        _from_anywhere(Field.IPV4_DESTINATION, sets.HIDDEN4),
+        _from_anywhere(Field.IPV6_DESTINATION, sets.HIDDEN6),
         _rule(
             "leaves under a chosen address",
             SourceNat(Word.ETHER_IPV4, (Field.IPV4_SOURCE,), sets.SNAT4.name),
@@ -267,17 +262,12 @@ def _postrouting() -> tuple[Rule, ...]:
             SourceNat(Word.ETHER_IPV6, (Field.IPV6_SOURCE,), sets.SNAT6.name),
             leaves6,
         ),
-        _rule(
-            "leaves under the host's address",
-            Masquerade(),
-            InSet((Field.IPV4_SOURCE,), sets.MASQUERADED4.name),
-            leaves4,
-        ),
-        _rule(
-            "leaves under the host's address",
-            Masquerade(),
-            InSet((Field.IPV6_SOURCE,), sets.MASQUERADED6.name),
-            leaves6,
+        *(
+            _rule("leaves under the host's address", Masquerade(), InSet((s,), own.name), leaves)
+            for s, own, leaves in (
+                (Field.IPV4_SOURCE, sets.MASQUERADED4, leaves4),
+                (Field.IPV6_SOURCE, sets.MASQUERADED6, leaves6),
+            )
         ),
     )
 
@@ -289,10 +279,22 @@ def _from_a_sibling(source: Field, container: Field, home: Set, hairpin: Set) ->
         Masquerade(),
         _DNATED,
         InSet((source, _OUT), home.name),
+        *_led_to(container, hairpin),
+    )
+
+
+def _from_anywhere(container: Field, hidden: Set) -> Rule:
+    comment = "published port, its clients hidden"
+    return _rule(comment, Masquerade(), _DNATED, *_led_to(container, hidden))
+
+
+def _led_to(container: Field, published: Set) -> tuple[Match, ...]:
+    """Match a published port's own connections, once they are translated."""
+    return (
         # nft 1.0.6 does not know what a connection's port is without (ct_expr_update_type)
         OneOf(Field.L4_PROTOCOL, tuple(Protocol)),
         InSet(
             (Field.L4_PROTOCOL, Field.CT_ORIGINAL_PORT, container, Field.DESTINATION_PORT),
-            hairpin.name,
+            published.name,
         ),
     )

@@ -93,6 +93,16 @@ HAIRPIN6: Final = Set(
     (_PROTOCOL, _PORT, _IPV6, _PORT),
     comment="published ports, each with the container's address and port",
 )
+HIDDEN4: Final = Set(
+    "hidden4",
+    (_PROTOCOL, _PORT, _IPV4, _PORT),
+    comment="published ports behind which every client has the host's address",
+)
+HIDDEN6: Final = Set(
+    "hidden6",
+    (_PROTOCOL, _PORT, _IPV6, _PORT),
+    comment="published ports behind which every client has the host's address",
+)
 OPEN4: Final = Set(
     "open4", (_IPV4, _PROTOCOL, _PORT), comment="container ports that are published without NAT"
 )
@@ -155,6 +165,8 @@ INET_SETS: Final = (
     PUBLISHED6_ANY,
     HAIRPIN4,
     HAIRPIN6,
+    HIDDEN4,
+    HIDDEN6,
     OPEN4,
     OPEN6,
     NAMES4,

@@ -14,7 +14,10 @@ from glassbridge.model.network import Ifname
 
 @dataclass(frozen=True, slots=True)
 class TuneLink:
-    """Settings of a link in a sandbox; `old` is what stood there, None where the link is ours."""
+    """Settings of a link, in a sandbox but for a bridge's; `old` is what stood there.
+
+    None where the link is ours and goes with its settings.
+    """
 
     ifname: Ifname
     netns: str

@@ -3,12 +3,13 @@
 from collections.abc import Collection
 
 from glassbridge.model.address import IPInterface
-from glassbridge.model.endpoint import Endpoint
+from glassbridge.model.endpoint import Endpoint, LinkSettings
 from glassbridge.model.firewall import Element
 from glassbridge.model.kernel_names import ALIAS_PREFIX
 from glassbridge.model.network import GatewayMode, Manager, Network
 from glassbridge.plan.firewall import endpoint_elements, network_elements
 from glassbridge.plan.host import link_key
+from glassbridge.plan.interface_operations import TuneLink
 from glassbridge.plan.operations import (
     AddAddress,
     AddElements,
@@ -40,18 +41,25 @@ def plan_realise(network: Network) -> tuple[Operation, ...]:
         if network.ipv6 is None:
             operations.append(DisableLinkLocal(bridge))
     operations += _sysctls(network)
+    if network.options.promiscuous:
+        operations.append(_promiscuous(network, on=True))
     operations += [AddAddress(bridge, a) for a in network.gateway_interfaces]
     operations.append(BringUp(bridge, mac=network.bridge_mac if _is_pinned(network) else None))
     return tuple(operations)
 
 
 def plan_restore_bridge(
-    network: Network, held: Collection[IPInterface], *, is_up: bool
+    network: Network, held: Collection[IPInterface], *, is_up: bool, is_promiscuous: bool
 ) -> tuple[Operation, ...]:
     """Give a bridge that stands back what somebody took from it."""
     bridge = network.bridge
     missing = [AddAddress(bridge, a) for a in network.gateway_interfaces if a not in held]
-    return (*missing, *(() if is_up else (BringUp(bridge),)))
+    lacks_frames = network.options.promiscuous and not is_promiscuous
+    return (
+        *missing,
+        *((_promiscuous(network, on=True),) if lacks_frames else ()),
+        *(() if is_up else (BringUp(bridge),)),
+    )
 
 
 def plan_unrealise(network: Network, *, stands: bool) -> tuple[Operation, ...]:
@@ -66,8 +74,9 @@ def plan_unrealise(network: Network, *, stands: bool) -> tuple[Operation, ...]:
         return (elements,)
     ours = (RemoveAddress(network.bridge, a) for a in network.gateway_interfaces)
     localnet = (SetSysctl(k, "0", "1") for k in _route_localnet(network))
+    frames = (_promiscuous(network, on=False),) if network.options.promiscuous else ()
     # ahead of the firewall's loopback guard, which goes with the last network
-    return (*localnet, elements, *ours)
+    return (*localnet, elements, *frames, *ours)
 
 
 def plan_redefine(
@@ -80,6 +89,11 @@ def plan_redefine(
     return (
         *((RemoveElements(gone),) if gone else ()),
         *((AddElements(come),) if come else ()),
+        *(
+            (_promiscuous(after, on=after.options.promiscuous),)
+            if before.options.promiscuous != after.options.promiscuous
+            else ()
+        ),
         *(
             SetPortFlags(
                 e.host_end,
@@ -98,6 +112,11 @@ def _is_pinned(network: Network) -> bool:
     """The bridge plugin and netavark pin the MAC of a bridge that they find, Docker does not."""
     managed = network.managed
     return network.adopted and managed is not None and managed.by is not Manager.DOCKER
+
+
+def _promiscuous(network: Network, *, on: bool) -> Operation:
+    wish, old = LinkSettings(promiscuous=on), LinkSettings(promiscuous=not on)
+    return TuneLink(network.bridge, "", wish, old=old)
 
 
 def needs_forwarding(network: Network) -> bool:

@@ -52,10 +52,16 @@ def plan_sandbox_end(
         yield DisableLinkLocal(ifname, netns)
     yield from plan_settings(endpoint, netns, found)
     yield BringUp(LOOPBACK, netns)
-    yield BringUp(ifname, netns)
+    if is_brought_up(endpoint):
+        yield BringUp(ifname, netns)
     for address in endpoint.interfaces:
         yield AddAddress(ifname, address, netns)
     yield from plan_routes(network, endpoint, netns)
+
+
+def is_brought_up(endpoint: Endpoint) -> bool:
+    """Whether the end is up once it stands; else neither side ever gets a carrier."""
+    return endpoint.settings is None or not endpoint.settings.is_down
 
 
 def plan_settings(endpoint: Endpoint, netns: str, found: Found) -> Iterable[Operation]:
@@ -64,7 +70,7 @@ def plan_settings(endpoint: Endpoint, netns: str, found: Found) -> Iterable[Oper
     if endpoint.has_foreign_cable:
         of_link, old = replace(wish, sysctls={}), replace(found.settings, sysctls={})
     else:  # born with its MAC and MTU
-        of_link, old = replace(wish, mtu=None, sysctls={}), None
+        of_link, old = replace(wish, mtu=None, is_down=False, sysctls={}), None
     mac = endpoint.mac if found.mac not in (None, endpoint.mac) else None
     if of_link != NO_SETTINGS or mac is not None:
         yield TuneLink(endpoint.ifname, netns, of_link, mac, old, found.mac)

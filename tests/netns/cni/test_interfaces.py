@@ -15,6 +15,7 @@ from tests.unit.cni.calling import VERSIONS, configuration
 from tests.unit.cni.plugin_server import HttpRuntime, serving
 
 from glassbridge.engine.engine import Engine
+from glassbridge.model.network import Managed, Manager
 
 DUAL = {
     "type": "glassbridge",
@@ -181,6 +182,50 @@ def test_port_isolation_and_layer_2(pods: Pods) -> None:
     assert "ips" not in result
     assert link("eth0", "-n", "two")["operstate"] == "UP"
     assert addresses("-n", "two") == set()
+
+
+def is_promiscuous(bridge: str) -> bool:
+    return "PROMISC" in link(bridge)["flags"]
+
+
+def test_the_bridge_hands_every_frame_to_the_host(pods: Pods, engine: Engine) -> None:
+    """From the next ADD on, when the configuration changes under its pods."""
+    said = mesh(promiscMode=True)
+    said["prevResult"] = pods.add("one", said)
+    assert is_promiscuous("cni7")
+    assert pods.call("CHECK", "one", said).status == 0
+    subprocess.run(["ip", "link", "set", "cni7", "promisc", "off"], check=True)
+    told = pods.call("CHECK", "one", said)
+    assert (told.code, "cni7 is not promiscuous" in told.said["msg"]) == (104, True)
+    pods.add("two", mesh(promiscMode=False))
+    assert not is_promiscuous("cni7")
+    pods.add("three", mesh(promiscMode=True))
+    assert is_promiscuous("cni7")
+    assert pods.reaches("one", "10.7.0.3")
+    check_consistency(engine)
+
+
+def test_a_bridge_that_is_there_is_left_as_it_was(pods: Pods, engine: Engine) -> None:
+    subprocess.run(["ip", "link", "add", "cni7", "type", "bridge"], check=True)
+    pods.add("one", mesh(promiscMode=True))
+    assert is_promiscuous("cni7")
+    pods.call("DEL", "one", mesh())
+    engine.attachments.remove(Managed(by=Manager.CNI, key="mesh"))
+    assert not is_promiscuous("cni7")
+    assert addresses(link="cni7") == set()
+
+
+def test_an_interface_that_is_left_down(pods: Pods, engine: Engine) -> None:
+    said = configuration("1.0.0", bridge="cni7", disableContainerInterface=True)
+    ours = pods.add("ours", said)
+    assert link("eth0", "-n", "ours")["operstate"] == "DOWN"
+    assert host_end(ours)["master"] == "cni7"
+    said["prevResult"] = ours
+    assert pods.call("CHECK", "ours", said).status == 0
+    subprocess.run(["ip", "-n", "ours", "link", "set", "eth0", "up"], check=True)
+    assert pods.call("CHECK", "ours", said).code == 104
+    assert pods.call("DEL", "ours", said).status == 0
+    check_consistency(engine)
 
 
 def test_every_interface_of_a_pod_is_its_own(pods: Pods, engine: Engine) -> None:

@@ -11,6 +11,7 @@ import pytest
 from tests.netns.cni.pods import Pods
 from tests.netns.cni.reference import Reference
 from tests.netns.cni.test_interfaces import mesh
+from tests.netns.engine.conftest import Outside
 from tests.netns.engine.consistency import check_consistency
 from tests.netns.engine.seeing import ask, listening
 
@@ -43,6 +44,38 @@ def test_everybody_reaches_a_published_port(pods: Pods, version: str, bridge_nf:
             assert ask(netns, address, 8080, TCP), (netns, address)
         assert pods.call("DEL", "box", mesh(version)).status == 0
         assert not ask("", "127.0.0.1", 8080, TCP)
+
+
+@pytest.mark.parametrize(
+    ("keys", "outside_is", "sibling_is"),
+    [
+        ({}, "198.51.100.9", "10.7.0.1"),
+        ({"masqAll": True}, "10.7.0.1", "10.7.0.1"),
+        ({"snat": False}, "198.51.100.9", "10.7.0.3"),
+    ],
+)
+def test_whom_a_pod_sees_behind_a_published_port(
+    pods: Pods,
+    engine: Engine,
+    outside: Outside,
+    keys: dict[str, Any],
+    outside_is: str,
+    sibling_is: str,
+) -> None:
+    """With br_netfilter, else the answer to a sibling that is not hidden is bridged past it."""
+    NF_CALL.write_text("1")
+    said = published({"hostPort": 8080, "containerPort": 80}, **keys)
+    said["prevResult"] = pods.add("box", said)
+    pods.add("sibling", mesh())
+    with listening("/run/netns/box", 80, TCP):
+        assert ask(outside.netns, "198.51.100.1", 8080, TCP, patience=10) == outside_is
+        assert ask("/run/netns/sibling", "10.7.0.1", 8080, TCP, patience=10) == sibling_is
+    check_consistency(engine)
+    assert pods.call("CHECK", "box", said).status == 0
+    on("", "nft", "flush", "set", "inet", "glassbridge", "hairpin4")
+    on("", "nft", "flush", "set", "inet", "glassbridge", "hidden4")
+    assert (pods.call("CHECK", "box", said).status != 0) is (keys != {"snat": False})
+    assert pods.call("DEL", "box", said).status == 0
 
 
 def test_a_host_address_is_honoured(pods: Pods) -> None:

@@ -11,7 +11,14 @@ from tests.unit.cni.calling import POOL, StandInRuntime, configuration
 from tests.unit.cni.test_commands import BOX, MESH
 
 from glassbridge.model.attachment import AttachmentRequest
-from glassbridge.model.endpoint import LinkSettings, PortWish, Protocol, Shaping, StaticRoute
+from glassbridge.model.endpoint import (
+    Hiding,
+    LinkSettings,
+    PortWish,
+    Protocol,
+    Shaping,
+    StaticRoute,
+)
 from glassbridge.model.network import GatewayMode, Ingress, NetworkOptions, SourceGuard
 from glassbridge.model.options import parse_options
 from glassbridge.model.requests import NetworkRequest, SubnetWish
@@ -83,6 +90,48 @@ def test_who_may_reach_whom(
     runtime: StandInRuntime, keys: dict[str, Any], expected: dict[str, Any]
 ) -> None:
     assert attributes(options(runtime, **keys), *expected) == expected
+
+
+@pytest.mark.parametrize("value", [True, False])
+def test_promiscuous_mode(runtime: StandInRuntime, *, value: bool) -> None:
+    assert options(runtime, promiscMode=value).promiscuous is value
+
+
+@pytest.mark.parametrize(
+    ("keys", "expected"),
+    [
+        ({}, Hiding.SIBLINGS),
+        ({"snat": True}, Hiding.SIBLINGS),
+        ({"masqAll": True}, Hiding.EVERYBODY),
+        ({"snat": False}, Hiding.NOBODY),
+        ({"snat": False, "masqAll": True}, Hiding.NOBODY),
+    ],
+)
+def test_whose_address_is_hidden_behind_a_port(
+    runtime: StandInRuntime, keys: dict[str, Any], expected: Hiding
+) -> None:
+    assert asked(runtime, configuration(ipam=POOL, **keys))[1].hides is expected
+
+
+def test_an_interface_that_is_left_down(runtime: StandInRuntime) -> None:
+    _, request = asked(runtime, configuration(disableContainerInterface=True))
+    assert request.settings == LinkSettings(is_down=True)
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        {"hairpinMode": True, "promiscMode": True},
+        {"disableContainerInterface": True, "ipam": POOL},
+        {"disableContainerInterface": True, "ipam": {"type": "host-local"}},
+    ],
+)
+def test_what_contradicts_itself(runtime: StandInRuntime, keys: dict[str, Any]) -> None:
+    """As bridge has it."""
+    told = runtime("ADD", configuration(**keys))
+    assert told.code == 7
+    assert all(key in told.said["msg"] for key in keys)
+    assert not runtime.engine.defined
 
 
 def test_hairpin_mode(runtime: StandInRuntime) -> None:
@@ -332,11 +381,7 @@ def test_only_the_network_s_sysctls_are_set(runtime: StandInRuntime, key: str) -
     [
         ("vlan", 7),
         ("vlanTrunk", [{"id": 7}]),
-        ("promiscMode", True),
-        ("masqAll", True),
-        ("snat", False),
         ("conditionsV4", ["-s", "192.0.2.0/24"]),
-        ("disableContainerInterface", True),
         ("unshapedSubnets", ["10.0.0.0/8"]),
     ],
 )

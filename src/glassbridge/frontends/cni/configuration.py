@@ -212,6 +212,7 @@ def parse_configuration(said: dict[str, Any]) -> Configuration:
     except msgspec.ValidationError as error:
         raise BadJson(f"the network configuration: {error}") from None
     _refuse_unsupported(configuration)
+    _refuse_contradictions(configuration)
     return configuration
 
 
@@ -257,23 +258,30 @@ def _refuse_unsupported(configuration: Configuration) -> None:
     refused = (
         ("vlan", c.vlan, "a network of its own separates as well"),
         ("vlanTrunk", c.vlan_trunk, "a network of its own separates as well"),
-        ("promiscMode", c.promisc_mode, "hairpinMode serves what it is used for"),
-        ("masqAll", c.masq_all, "a container sees who really asks for its published port"),
         ("conditionsV4", c.conditions_v4, "hostIP narrows a published port"),
         ("conditionsV6", c.conditions_v6, "hostIP narrows a published port"),
-        ("disableContainerInterface", c.disable_container_interface, ""),
         ("shapedSubnets", c.shaped_subnets, "bandwidth is limited for all traffic or none"),
         ("unshapedSubnets", c.unshaped_subnets, "bandwidth is limited for all traffic or none"),
     )
-    if not c.snat:
-        raise Unsupported(
-            "snat: false is not supported by glassbridge",
-            hint="a sibling of the published container would get no answer",
-        )
     for key, value, hint in refused:
         if value:
             said = msgspec.json.encode(value).decode()[:80]
             raise Unsupported(f"{key}: {said} is not supported by glassbridge", hint=hint)
+
+
+def _refuse_contradictions(configuration: Configuration) -> None:
+    """What bridge refuses, too."""
+    c = configuration
+    if c.hairpin_mode and c.promisc_mode:
+        raise InvalidRequest(
+            "hairpinMode, and promiscMode: a frame that is sent back would come twice",
+            hint="leave promiscMode out",
+        )
+    if c.disable_container_interface and (c.has_own_ipam or c.foreign_ipam):
+        raise InvalidRequest(
+            "disableContainerInterface, and ipam: an interface that is down has no address",
+            hint="leave one of the two out",
+        )
 
 
 def without_nulls(value: Any) -> Any:  # noqa: ANN401 - plain JSON values are dynamic by nature

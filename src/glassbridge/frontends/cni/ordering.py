@@ -15,7 +15,14 @@ from glassbridge.frontends.cni.invocation import Invocation
 from glassbridge.frontends.cni.results import Route
 from glassbridge.model.address import IPAddress
 from glassbridge.model.attachment import AttachmentKey, AttachmentRequest, ForeignCable
-from glassbridge.model.endpoint import LinkSettings, PortWish, Protocol, Shaping, StaticRoute
+from glassbridge.model.endpoint import (
+    Hiding,
+    LinkSettings,
+    PortWish,
+    Protocol,
+    Shaping,
+    StaticRoute,
+)
 from glassbridge.model.names import check_ifname
 from glassbridge.model.network import GatewayMode, Ingress, Managed, Manager, SourceGuard
 from glassbridge.model.options import BRIDGE_NAME, MTU, check_option
@@ -52,6 +59,7 @@ def network_request(
         "com.docker.network.bridge.gateway_mode_ipv6": str(mode),
         "glassbridge.source_guard": str(SourceGuard.STRICT if c.macspoofchk else SourceGuard.OFF),
         "glassbridge.ingress": str(ingress),
+        "glassbridge.promiscuous": _flag(c.promisc_mode),
     }
     bridge = cable.bridge if cable else c.bridge
     if bridge:
@@ -96,6 +104,7 @@ def attachment_request(
         given=None if given is None else tuple(ip.address for ip in given),
         mac=_mac(invocation, c),
         hairpin=c.hairpin_mode,
+        hides=_hides(c),
         ports=_ports(c, set(held)),
         default_routes=default_routes,
         default_metric=metric,
@@ -104,6 +113,13 @@ def attachment_request(
         shaping=_shaping(c),
         cable=cable,
     )
+
+
+def _hides(configuration: Configuration) -> Hiding:
+    """As portmap: masqAll widens what snat does."""
+    if not configuration.snat:
+        return Hiding.NOBODY
+    return Hiding.EVERYBODY if configuration.masq_all else Hiding.SIBLINGS
 
 
 def _flag(value: bool) -> str:
@@ -222,6 +238,7 @@ def _settings(
         queue_length=c.queue_length,
         promiscuous=c.promisc,
         all_multicast=c.allmulti,
+        is_down=c.disable_container_interface,
         sysctls=sysctls,
     )
     return None if settings == LinkSettings() else settings
