@@ -14,9 +14,11 @@ from glassbridge.kernel.netns import open_netns
 from glassbridge.kernel.rtnetlink import RouteSocket
 from glassbridge.wire import addresses, links, neighbours, routes
 from glassbridge.wire.netlink import NLM_F_DUMP_INTR, Message, Refusal
+from glassbridge.wire.routes import RouteKey
 
 MakeNetns = Callable[[str], str]
 
+EVERYWHERE = IPv4Network("0.0.0.0/0")
 GROUP = 0x6C617373
 MAC = bytes.fromhex("0242ac110002")
 
@@ -88,8 +90,8 @@ def test_an_attach_in_two_sends(route: RouteSocket, make_netns: MakeNetns) -> No
                     links.set_link(eth0, up=True),
                     addresses.add_address(eth0, IPv4Interface("172.17.0.2/16")),
                     addresses.add_address(eth0, IPv6Interface("fd00::2/64")),
-                    routes.add_route(None, gateway=IPv4Address("172.17.0.1"), oif=eth0),
-                    routes.add_route(IPv4Network("10.9.0.0/16"), oif=eth0),
+                    routes.add_route(RouteKey(EVERYWHERE, IPv4Address("172.17.0.1"), eth0)),
+                    routes.add_route(RouteKey(IPv4Network("10.9.0.0/16"), oif=eth0)),
                 ]
             )
             == [None] * 6
@@ -132,7 +134,7 @@ def test_the_kernel_goes_on_after_a_refused_message(route: RouteSocket) -> None:
 
 def test_the_kernels_own_words_are_kept(route: RouteSocket) -> None:
     lo = route.ifindex("lo")
-    request = routes.add_route(None, gateway=IPv4Address("203.0.113.1"), oif=lo)
+    request = routes.add_route(RouteKey(EVERYWHERE, IPv4Address("203.0.113.1"), lo))
     with pytest.raises(KernelRefused, match="add a route: Nexthop has invalid gateway") as caught:
         route.request(request, "add a route")
     assert caught.value.errno == 101
@@ -154,12 +156,12 @@ def test_a_thousand_links_come_and_go_in_one_batch(route: RouteSocket) -> None:
 def test_addresses_and_routes_are_removed_again(route: RouteSocket) -> None:
     lo = route.ifindex("lo")
     address = IPv4Interface("198.51.100.1/24")
-    to = IPv4Network("203.0.113.0/24")
+    way = RouteKey(IPv4Network("203.0.113.0/24"), IPv4Address("198.51.100.9"), lo)
     batch = [
         addresses.add_address(lo, address),
-        routes.add_route(to, gateway=IPv4Address("198.51.100.9"), oif=lo),
-        routes.remove_route(to, gateway=IPv4Address("198.51.100.9"), oif=lo),
-        routes.remove_route(to, gateway=IPv4Address("198.51.100.9"), oif=lo),
+        routes.add_route(way),
+        routes.remove_route(way),
+        routes.remove_route(way),
         addresses.remove_address(lo, address),
         addresses.remove_address(lo, address),
     ]

@@ -143,33 +143,25 @@ def test_add_ipv6_address_without_duplicate_address_detection(
 
 
 def test_default_route() -> None:
-    message = read(rtmsg, routes.add_route(None, gateway=IPv4Address("172.17.0.1"), oif=9))
+    default = routes.RouteKey(IPv4Network("0.0.0.0/0"), IPv4Address("172.17.0.1"), oif=9)
+    message = read(rtmsg, routes.add_route(default))
     assert (message["family"], message["dst_len"], message["table"]) == (2, 0, 254)
     assert (message["scope"], message["type"], message["flags"]) == (0, 1, 0)
     assert message.get_attr("RTA_GATEWAY") == "172.17.0.1"
     assert message.get_attr("RTA_OIF") == 9
-    assert message.get_attr("RTA_DST") is None
 
 
-def test_route_to_a_prefix_on_link() -> None:
-    message = read(
-        rtmsg,
-        routes.add_route(
-            IPv4Network("10.1.0.0/16"),
-            gateway=IPv4Address("192.0.2.1"),
-            oif=3,
-            onlink=True,
-            metric=50,
-        ),
-    )
-    assert message.get_attr("RTA_DST") == "10.1.0.0"
-    assert (message["dst_len"], message["flags"]) == (16, 4)
-    assert message.get_attr("RTA_PRIORITY") == 50
-
-
-def test_a_route_to_nowhere_is_refused() -> None:
-    with pytest.raises(ValueError, match="destination or a gateway"):
-        routes.add_route(None, oif=3)
+def test_a_route_to_a_prefix_is_added_and_removed_by_the_same_key() -> None:
+    gateway = IPv4Address("192.0.2.1")
+    key = routes.RouteKey(IPv4Network("10.1.0.0/16"), gateway, oif=3, metric=50, kind=1, table=1000)
+    for request in (routes.add_route(key), routes.remove_route(key)):
+        message = read(rtmsg, request)
+        assert message.get_attr("RTA_DST") == "10.1.0.0"
+        assert (message["dst_len"], message["type"], message["table"]) == (16, 1, 252)
+        assert message.get_attr("RTA_GATEWAY") == "192.0.2.1"
+        assert message.get_attr("RTA_OIF") == 3
+        assert message.get_attr("RTA_PRIORITY") == 50
+        assert message.get_attr("RTA_TABLE") == 1000
 
 
 def test_dumps_ask_for_one_bridge() -> None:

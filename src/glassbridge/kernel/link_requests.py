@@ -5,6 +5,7 @@ from collections.abc import Callable
 from glassbridge.model.address import mac_octets
 from glassbridge.model.endpoint import RouteKind, StaticRoute
 from glassbridge.model.kernel_names import DOOMED_GROUP, LINK_GROUP
+from glassbridge.model.network import Ifname
 from glassbridge.plan.interface_operations import (
     CreateShaper,
     LimitRate,
@@ -68,9 +69,10 @@ def requests_of(  # noqa: C901, PLR0911, PLR0912 - one arm each
         case RemoveAddress(ifname, address):
             return (addresses.remove_address(ifindex(ifname), address),)
         case AddRoute(route, ifname):
-            return (_add_route(route, ifindex(ifname) if ifname else None),)
+            key = _route_key(route, ifname, ifindex)
+            return (routes.add_route(key, route.scope, mtu=route.mtu, advmss=route.advmss),)
         case RemoveRoute(route, ifname):
-            return (_remove_route(route, ifindex(ifname) if ifname else None),)
+            return (routes.remove_route(_route_key(route, ifname, ifindex)),)
         case DeleteLink(ifname):
             return (links.delete_link(ifname),)
         case DoomLink(host_end):
@@ -128,25 +130,11 @@ def _tune_link(operation: TuneLink) -> Request:
     )
 
 
-def _add_route(route: StaticRoute, oif: int | None) -> Request:
-    return routes.add_route(
+def _route_key(route: StaticRoute, ifname: Ifname, ifindex: Ifindex) -> routes.RouteKey:
+    return routes.RouteKey(
         route.destination,
         gateway=route.gateway,
-        oif=oif,
-        metric=route.metric,
-        kind=_ROUTE_KINDS[route.kind],
-        table=routes.TABLE_MAIN if route.table is None else route.table,
-        scope=route.scope,
-        mtu=route.mtu,
-        advmss=route.advmss,
-    )
-
-
-def _remove_route(route: StaticRoute, oif: int | None) -> Request:
-    return routes.remove_route(
-        route.destination,
-        gateway=route.gateway,
-        oif=oif,
+        oif=ifindex(ifname) if ifname else None,
         metric=route.metric,
         kind=_ROUTE_KINDS[route.kind],
         table=routes.TABLE_MAIN if route.table is None else route.table,

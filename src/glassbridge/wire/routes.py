@@ -2,6 +2,7 @@
 
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from struct import Struct as Layout
+from typing import NamedTuple
 
 from glassbridge.wire.netlink import (
     NLM_F_CREATE,
@@ -19,7 +20,6 @@ RTM_GETRULE = 34
 
 RTA_DST, RTA_OIF, RTA_GATEWAY, RTA_PRIORITY, RTA_TABLE = 1, 4, 5, 6, 15
 RTA_METRICS, RTAX_MTU, RTAX_ADVMSS = 8, 2, 8
-RTNH_F_ONLINK = 4
 _RTA_SRC, _RTA_IIF, _RTA_MARK = 2, 3, 16
 _RTA_IP_PROTO, _RTA_SPORT, _RTA_DPORT = 27, 28, 29
 _RTM_F_LOOKUP_TABLE, _RTM_F_FIB_MATCH = 0x1000, 0x2000
@@ -37,75 +37,40 @@ _SCOPE_UNIVERSE, _SCOPE_LINK, _SCOPE_NOWHERE = 0, 253, 255
 route_header = Layout("=BBBBBBBBI")
 
 
-def add_route(
-    destination: IPv4Network | IPv6Network | None,
-    *,
-    gateway: IPv4Address | IPv6Address | None = None,
-    oif: int | None = None,
-    onlink: bool = False,
-    metric: int | None = None,
-    kind: int = RTN_UNICAST,
-    table: int = TABLE_MAIN,
-    scope: int | None = None,
-    mtu: int | None = None,
-    advmss: int | None = None,
-) -> Request:
-    """A route; destination None is the gateway's default route.
+class RouteKey(NamedTuple):
+    """What tells one route from others."""
 
-    `onlink` takes a gateway for reachable although no connected route covers it.
-    """
-    family = _family(destination or gateway)
+    destination: IPv4Network | IPv6Network
+    gateway: IPv4Address | IPv6Address | None = None
+    oif: int | None = None
+    metric: int | None = None
+    kind: int = RTN_UNICAST
+    table: int = TABLE_MAIN
+
+
+def add_route(
+    route: RouteKey, scope: int | None = None, *, mtu: int | None = None, advmss: int | None = None
+) -> Request:
+    """A route; its scope is by default what `ip route` would choose."""
     if scope is None:
-        is_connected = gateway is None and family == AF_INET and kind == RTN_UNICAST
+        is_near = route.gateway is None and route.kind == RTN_UNICAST
+        is_connected = is_near and route.destination.version == 4  # noqa: PLR2004 - the IP version
         scope = _SCOPE_LINK if is_connected else _SCOPE_UNIVERSE
-    length = 0 if destination is None else destination.prefixlen
-    head = route_header.pack(
-        family,
-        length,
-        0,
-        0,
-        _in_header(table),
-        _PROTO_STATIC,
-        scope,
-        kind,
-        RTNH_F_ONLINK if onlink else 0,
-    )
-    body = _attributes(destination, gateway, oif, metric) + _table(table)
     metrics = b"".join(
         attribute_u32(which, value)
         for which, value in ((RTAX_MTU, mtu), (RTAX_ADVMSS, advmss))
         if value is not None
     )
-    if metrics:
-        body += nest(RTA_METRICS, metrics)
-    return Request(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, head + body)
-
-
-def remove_route(
-    destination: IPv4Network | IPv6Network | None,
-    *,
-    gateway: IPv4Address | IPv6Address | None = None,
-    oif: int | None = None,
-    metric: int | None = None,
-    kind: int = 0,
-    table: int = TABLE_MAIN,
-) -> Request:
-    """Remove the route that has all of what is given; ESRCH says there is none."""
-    family = _family(destination or gateway)
-    length = 0 if destination is None else destination.prefixlen
-    head = route_header.pack(
-        family,
-        length,
-        0,
-        0,
-        _in_header(table),
-        0,
-        _SCOPE_NOWHERE,
-        kind,
-        0,
+    return Request(
+        RTM_NEWROUTE,
+        NLM_F_CREATE | NLM_F_EXCL,
+        _named(route, _PROTO_STATIC, scope) + (nest(RTA_METRICS, metrics) if metrics else b""),
     )
-    body = _attributes(destination, gateway, oif, metric) + _table(table)
-    return Request(RTM_DELROUTE, 0, head + body)
+
+
+def remove_route(route: RouteKey) -> Request:
+    """Remove the route that has all of what is given; ESRCH says there is none."""
+    return Request(RTM_DELROUTE, 0, _named(route, 0, _SCOPE_NOWHERE))
 
 
 def find_route(
@@ -168,25 +133,20 @@ def _table(table: int) -> bytes:
     return attribute_u32(RTA_TABLE, table) if table > _TABLE_LAST else b""
 
 
-def _attributes(
-    destination: IPv4Network | IPv6Network | None,
-    gateway: IPv4Address | IPv6Address | None,
-    oif: int | None,
-    metric: int | None,
-) -> bytes:
-    body = b""
-    if destination is not None:
-        body += attribute(RTA_DST, destination.network_address.packed)
-    if gateway is not None:
-        body += attribute(RTA_GATEWAY, gateway.packed)
-    if oif is not None:
-        body += attribute_u32(RTA_OIF, oif)
-    if metric is not None:
-        body += attribute_u32(RTA_PRIORITY, metric)
-    return body
+def _named(route: RouteKey, protocol: int, scope: int) -> bytes:
+    destination, table = route.destination, _in_header(route.table)
+    body = route_header.pack(
+        _family(destination), destination.prefixlen, 0, 0, table, protocol, scope, route.kind, 0
+    )
+    body += attribute(RTA_DST, destination.network_address.packed)
+    if route.gateway is not None:
+        body += attribute(RTA_GATEWAY, route.gateway.packed)
+    if route.oif is not None:
+        body += attribute_u32(RTA_OIF, route.oif)
+    if route.metric is not None:
+        body += attribute_u32(RTA_PRIORITY, route.metric)
+    return body + _table(route.table)
 
 
-def _family(of: IPv4Network | IPv6Network | IPv4Address | IPv6Address | None) -> int:
-    if of is None:
-        raise ValueError("a route needs a destination or a gateway")
+def _family(of: IPv4Network | IPv6Network | IPv4Address | IPv6Address) -> int:
     return AF_INET if of.version == 4 else AF_INET6  # noqa: PLR2004 - the protocol's own number
