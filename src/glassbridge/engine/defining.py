@@ -5,6 +5,7 @@ from ipaddress import IPv4Interface
 
 from msgspec.structs import replace
 
+from glassbridge.engine.bridges import is_there
 from glassbridge.engine.host import REALISED, Host, encode_realised
 from glassbridge.engine.jobs import Job
 from glassbridge.engine.networks import define_network, registry_name
@@ -71,12 +72,7 @@ class DefineNetwork(Job[Network]):
         adopted = before.adopted
         others = tuple(n for n in state.networks if n.id != before.id)
         if not self._was_realised or bridge != before.bridge:
-            taken = next((n for n in others if n.bridge == bridge), None)
-            if taken is not None:
-                raise Conflict(f"bridge {bridge} belongs to network {taken.name}")
-            adopted = executor.has_link(bridge)
-            if adopted and executor.kind_of(bridge) != "bridge":
-                raise Conflict(f"link {bridge} exists and is not a bridge")
+            adopted = is_there(bridge, others, executor)
         ipv4, ipv6 = before.ipv4, before.ipv6
         wished = plan_subnets(request, parsed.options, (), self._host.global_id)
         if wished != (ipv4, ipv6):

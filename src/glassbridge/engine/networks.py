@@ -5,6 +5,7 @@ import secrets
 import time
 from collections.abc import Sequence
 
+from glassbridge.engine.bridges import choose_bridge
 from glassbridge.engine.host import REALISED, Host, encode_realised
 from glassbridge.engine.jobs import Job
 from glassbridge.engine.state import State
@@ -13,9 +14,9 @@ from glassbridge.ipam.subnets import plan_subnets
 from glassbridge.kernel.executor import Executor
 from glassbridge.model.address import format_mac
 from glassbridge.model.driven import AddressPool
-from glassbridge.model.kernel_names import DEFAULT_BRIDGE, DEFAULT_NETWORK, bridge_name
+from glassbridge.model.kernel_names import DEFAULT_BRIDGE, DEFAULT_NETWORK
 from glassbridge.model.names import SHORT_ID, check_network_name, new_id
-from glassbridge.model.network import Ifname, Managed, Manager, Network, NetworkId
+from glassbridge.model.network import Managed, Manager, Network, NetworkId
 from glassbridge.model.options import parse_options
 from glassbridge.model.requests import NetworkRequest
 from glassbridge.plan.network import plan_realise, plan_unrealise
@@ -128,7 +129,14 @@ def define_network(
         )
     parsed = parse_options(request.options)
     network_id = _choose_id(state, request.managed)
-    bridge, adopted = choose_bridge(name, network_id, parsed.bridge, known, executor)
+    bridge, adopted = choose_bridge(
+        name,
+        network_id,
+        parsed.bridge,
+        known,
+        executor,
+        by=request.managed.by if request.managed else None,
+    )
     ipv4, ipv6 = plan_subnets(
         request,
         parsed.options,
@@ -203,30 +211,6 @@ def default_network_request() -> NetworkRequest:
     return NetworkRequest(
         name=DEFAULT_NETWORK, options={"com.docker.network.bridge.name": DEFAULT_BRIDGE}
     )
-
-
-def choose_bridge(
-    name: str,
-    network_id: NetworkId,
-    wish: Ifname | None,
-    known: Sequence[Network],
-    executor: Executor,
-) -> tuple[Ifname, bool]:
-    """A wished bridge that exists is adopted, as Docker does; one of another network is refused."""
-    bridge = wish or bridge_name(network_id)
-    taken = next((n for n in known if n.bridge == bridge), None)
-    if taken is not None:
-        raise Conflict(f"bridge {bridge} belongs to network {taken.name}")
-    if not executor.has_link(bridge):
-        return bridge, False
-    if name == DEFAULT_NETWORK or wish is None:
-        raise Conflict(
-            f"a link named {bridge} exists already and is not ours",
-            hint=f"remove it: ip link delete {bridge}",
-        )
-    if executor.kind_of(bridge) != "bridge":
-        raise Conflict(f"link {bridge} exists and is not a bridge")
-    return bridge, True
 
 
 def refuse_members(state: State, network: Network) -> None:

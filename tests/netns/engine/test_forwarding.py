@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from tests.netns.cables import await_cables
 from tests.netns.engine.conftest import Outside
 from tests.netns.engine.host_view import look_at_host
 from tests.netns.engine.seeing import ask, eventually, link, listening, open_socket, run, show
@@ -110,15 +111,15 @@ def test_an_internal_network_needs_no_forwarding(opened: Opened) -> None:
 @pytest.mark.parametrize("is_adopted", [False, True])
 def test_forwarding_stays_for_a_bridge_of_somebody_else(opened: Opened, is_adopted: bool) -> None:
     set_sysctl("ipv4.ip_forward", "0")
-    run("ip", "link", "add", "virbr0", "type", "bridge")
+    run("ip", "link", "add", "vmbr0", "type", "bridge")
     engine = opened()
-    options = {"com.docker.network.bridge.name": "virbr0"} if is_adopted else {}
+    options = {"com.docker.network.bridge.name": "vmbr0"} if is_adopted else {}
     engine.create_network(NetworkRequest(name="net", options=options))
     (note,) = engine.down()
-    assert "forwarding stays on: virbr0 may need it" in note
+    assert "forwarding stays on: vmbr0 may need it" in note
     assert "sysctl -w net.ipv4.ip_forward=0" in note
     assert sysctl("ipv4.ip_forward") == "1"
-    assert link("virbr0")
+    assert link("vmbr0")
 
 
 def test_what_was_recorded_survives_a_restart(opened: Opened, folders: Folders) -> None:
@@ -147,9 +148,10 @@ def test_an_uplink_on_router_advertisements_keeps_its_route(
     run("ip", "netns", "exec", "isp", "sysctl", "-qw", no_wait)
     run("ip", "link", "set", "up0", "up")
     run("ip", "-n", "isp", "link", "set", "up0", "up")
-    eventually(lambda: link_local("up0", "isp") and link_local("up0"), within=5)
+    await_cables()
+    eventually(lambda: link_local("up0", "isp") and link_local("up0"))
     advertise("/run/netns/isp", "up0")
-    eventually(lambda: default6() == ["ra"], within=5)
+    eventually(lambda: default6() == ["ra"])
     engine = opened()
     engine.create_network(SIX)
     assert sysctl("ipv6.conf.all.forwarding") == "1"

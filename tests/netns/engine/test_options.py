@@ -88,6 +88,51 @@ def test_an_adopted_bridge_is_left_as_it_was(engine: Engine, create: Create, joi
     engine.remove_network("net")
 
 
+@pytest.mark.parametrize(
+    ("bridge", "owner"),
+    [
+        ("docker0", "Docker"),
+        ("br-0123456789ab", "Docker"),
+        ("podman1", "Podman"),
+        ("cni0", "CNI"),
+        ("virbr0", "libvirt"),
+        ("lxcbr0", "LXC"),
+    ],
+)
+def test_a_bridge_that_another_manager_makes_is_refused(
+    engine: Engine, create: Create, bridge: str, owner: str
+) -> None:
+    """Whether it is there or not: it may come tomorrow."""
+    for exists in (False, True):
+        if exists:
+            run("ip", "link", "add", bridge, "type", "bridge")
+        with pytest.raises(Conflict, match=f"{bridge} is one that {owner} makes") as refused:
+            create(options={BRIDGE + "name": bridge})
+        assert "choose another bridge" in refused.value.hint
+    assert [n.network.name for n in engine.networks()] == ["bridge"]
+
+
+def test_a_bridge_with_cables_of_somebody_else_is_refused(create: Create) -> None:
+    """A card in it is the owner's way out, and no container."""
+    run("ip", "link", "add", "br9", "type", "bridge")
+    run("ip", "link", "add", "card0", "type", "ifb")
+    run("ip", "link", "set", "card0", "master", "br9")
+    for cable in ("box0", "box1"):
+        run("ip", "link", "add", cable, "type", "veth", "peer", "name", f"{cable}-eth0")
+        run("ip", "link", "set", cable, "master", "br9")
+    with pytest.raises(Conflict, match="br9 is in use: box0 and 1 more plugged in by somebody"):
+        create(options={BRIDGE + "name": "br9"})
+    run("ip", "link", "del", "box0")
+    run("ip", "link", "set", "box1", "nomaster")
+    assert create(options={BRIDGE + "name": "br9"}).adopted
+
+
+def test_a_wished_bridge_that_is_none_is_refused(create: Create) -> None:
+    run("ip", "link", "add", "card0", "type", "ifb")
+    with pytest.raises(Conflict, match="card0 is a link of kind ifb, not a bridge"):
+        create(options={BRIDGE + "name": "card0"})
+
+
 def test_no_icc(engine: Engine, create: Create, join: Join) -> None:
     """Siblings meet neither inside the bridge nor by way of the gateway."""
     create(options={BRIDGE + "enable_icc": "false"})

@@ -1,0 +1,85 @@
+"""Which bridge a network has: a new one, or one that somebody prepared for it."""
+
+import re
+from collections.abc import Iterable
+
+from glassbridge.errors import Conflict, Hint, Remedy
+from glassbridge.kernel.executor import Executor
+from glassbridge.model.kernel_names import DEFAULT_NETWORK, bridge_name
+from glassbridge.model.network import Ifname, Manager, Network, NetworkId
+
+_NAMED_BY = (
+    (re.compile(r"docker0|docker_gwbridge|br-[0-9a-f]{12}"), "Docker", None),
+    (re.compile(r"cni-podman\d+"), "Podman", Manager.CNI),
+    (re.compile(r"podman\d+"), "Podman", Manager.NETAVARK),
+    (re.compile(r"cni\d+|nerdctl\d+"), "CNI", Manager.CNI),
+    (re.compile(r"virbr\d+"), "libvirt", None),
+    (re.compile(r"lxcbr\d+"), "LXC", None),
+    (re.compile(r"lxdbr\d+"), "LXD", None),
+    (re.compile(r"incusbr\d+"), "Incus", None),
+)
+"""Who makes bridges under such names, and who of those may ask us for one."""
+
+
+def choose_bridge(
+    name: str,
+    network_id: NetworkId,
+    wish: Ifname | None,
+    known: Iterable[Network],
+    executor: Executor,
+    by: Manager | None = None,
+) -> tuple[Ifname, bool]:
+    """The bridge of a network that engine `by` asked for, and whether it is adopted.
+
+    A wished bridge that exists is adopted, as Docker does; raises Conflict for somebody else's.
+    """
+    bridge = wish or bridge_name(network_id)
+    if wish is not None:
+        _refuse_named(bridge, by)
+    exists = is_there(bridge, known, executor)
+    if exists and (name == DEFAULT_NETWORK or wish is None):
+        raise Conflict(
+            f"a link named {bridge} exists already and is not ours",
+            hint=f"remove it: ip link delete {bridge}",
+        )
+    # CNI's `bridge` means this one, whoever else is on it
+    if exists and by is not Manager.CNI:
+        _refuse_plugged(bridge, executor)
+    return bridge, exists
+
+
+def is_there(bridge: Ifname, others: Iterable[Network], executor: Executor) -> bool:
+    """Whether a bridge exists; raises Conflict where it is another network's, or no bridge."""
+    taken = next((n for n in others if n.bridge == bridge), None)
+    if taken is not None:
+        raise Conflict(
+            f"bridge {bridge} belongs to network {taken.name}", hint=Hint(Remedy.OTHER_BRIDGE)
+        )
+    if not executor.has_link(bridge):
+        return False
+    kind = executor.kind_of(bridge)
+    if kind != "bridge":
+        what = f"a link of kind {kind}" if kind else "a network card"
+        raise Conflict(f"{bridge} is {what}, not a bridge", hint=Hint(Remedy.OTHER_BRIDGE))
+    return True
+
+
+def _refuse_named(bridge: Ifname, by: Manager | None) -> None:
+    """Two who manage one bridge give the same addresses to two containers."""
+    for pattern, owner, manager in _NAMED_BY:
+        if pattern.fullmatch(bridge) and (manager is None or manager is not by):
+            raise Conflict(
+                f"bridge {bridge} is one that {owner} makes and manages",
+                hint=Hint(Remedy.OTHER_BRIDGE),
+            )
+
+
+def _refuse_plugged(bridge: Ifname, executor: Executor) -> None:
+    """A card in it is the way out that its owner gave it; a cable is somebody's container."""
+    cables = sorted(executor.cables_of(bridge))
+    if cables:
+        more = f" and {len(cables) - 1} more" if len(cables) > 1 else ""
+        raise Conflict(
+            f"bridge {bridge} is in use: {cables[0]}{more} plugged in by somebody else",
+            hint=Hint(Remedy.OTHER_BRIDGE),
+        )
