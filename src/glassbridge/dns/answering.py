@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
-from glassbridge.dns.names import Bearer, Names, Zone
+from glassbridge.dns.names import TTL, Bearer, Names, Zone
 from glassbridge.dns.zone import Member
 from glassbridge.model.address import IPAddress
 from glassbridge.wire.dns import (
@@ -15,6 +15,7 @@ from glassbridge.wire.dns import (
     OPT,
     PTR,
     RECURSION_AVAILABLE,
+    SOA,
     TCP_PAYLOAD,
     A,
     Query,
@@ -22,6 +23,7 @@ from glassbridge.wire.dns import (
     read_query,
     write_answer,
     write_refusal,
+    write_soa,
 )
 from glassbridge.wire.dns_reverse import reversed_address
 
@@ -40,6 +42,8 @@ class Forward(Struct, frozen=True, gc=False):
     """The asker's own; empty: the host's."""
     limit: int
     """The size of an answer."""
+    is_passing: bool = False
+    """A container may bear the name any moment: what others say of it is not to be remembered."""
 
 
 def respond(
@@ -63,8 +67,7 @@ def respond(
         return write_answer(query, RECURSION_AVAILABLE, Rcode.REFUSED, limit=limit)
     found = zone.bearers(query.name)
     if found:
-        records = _addresses(found, query.type, turn)
-        return write_answer(query, _OURS, Rcode.NOERROR, records, limit=limit)
+        return _known(query, _addresses(found, query.type, turn), limit)
     return _look_further(query, names, zone, bearer.member, turn, limit)
 
 
@@ -75,19 +78,33 @@ def _look_further(
     others = tuple(names.others_of(member.sandbox, zone))
     for other in others:
         if found := other.bearers(query.name):
-            records = _addresses(found, query.type, turn)
-            return write_answer(query, _OURS, Rcode.NOERROR, records, limit=limit)
+            return _known(query, _addresses(found, query.type, turn), limit)
     address = reversed_address(query.name)
     if address is not None:
         for place in (zone, *others):
             if record := place.name_of(address):
-                records = (record,) if query.type in {PTR, ANY} else ()
-                return write_answer(query, _OURS, Rcode.NOERROR, records, limit=limit)
+                return _known(query, (record,) if query.type in {PTR, ANY} else (), limit)
         if names.is_ours(address):
-            return write_answer(query, _OURS, Rcode.NXDOMAIN, limit=limit)
+            soa = write_soa(1, query, TTL)
+            return write_answer(query, _OURS, Rcode.NXDOMAIN, limit=limit, soa=soa)
     if all(z.network.internal for z in (zone, *others)):
         return write_answer(query, RECURSION_AVAILABLE, Rcode.NXDOMAIN, limit=limit)
-    return Forward(query, member.servers, limit)
+    is_bare = len(query.name) == query.name[0] + 2
+    is_passing = is_bare or any(z.has_suffix(query.name) for z in (zone, *others))
+    return Forward(query, member.servers, limit, is_passing)
+
+
+def _known(query: Query, records: tuple[bytes, ...], limit: int) -> bytes:
+    """Of a name of ours; where there is no such record the SOA says so (RFC 2308 §3).
+
+    The name is a zone of its own: what is above it, the root even, is not ours.
+    """
+    if records:
+        return write_answer(query, _OURS, Rcode.NOERROR, records, limit=limit)
+    soa = write_soa(0, query, TTL)
+    if query.type == SOA:
+        return write_answer(query, _OURS, Rcode.NOERROR, (soa,), limit=limit)
+    return write_answer(query, _OURS, Rcode.NOERROR, limit=limit, soa=soa)
 
 
 def _addresses(bearers: tuple[Bearer, ...], kind: int, turn: int) -> tuple[bytes, ...]:

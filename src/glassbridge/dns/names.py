@@ -10,7 +10,7 @@ from glassbridge.model.network import NetworkId
 from glassbridge.wire.dns import AAAA, PTR, A, write_name, write_record
 
 TTL = 0
-"""A container that is made anew has another address at once: nobody is to remember the old one."""
+"""A container that is made anew has another address at once, and the old one is another's soon."""
 
 
 class Bearer:
@@ -57,9 +57,13 @@ class Zone:
     def bearers(self, name: bytes) -> tuple[Bearer, ...]:
         """Who bears a lower-case name, bare or with the network's behind it."""
         found = self.by_name.get(name)
-        if found is None and self.suffix and name.endswith(self.suffix):
+        if found is None and self.has_suffix(name):
             found = self.by_name.get(name[: -len(self.suffix)] + b"\0")
         return found or ()
+
+    def has_suffix(self, name: bytes) -> bool:
+        """Whether a lower-case name has the network's behind it."""
+        return bool(self.suffix) and name.endswith(self.suffix)
 
     def name_of(self, address: IPAddress) -> bytes | None:
         """The record that names an address of a member."""

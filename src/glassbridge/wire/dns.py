@@ -34,8 +34,12 @@ _record = Layout(">HHIH")
 _opt = Layout(">BHHBBHH")
 _dnssec_ok = 0x8000
 _POINTER, _LONGEST_LABEL, _LONGEST_NAME = 0xC0, 63, 255
+_POINTERS = 0xC000
 QUESTION_NAME = b"\xc0\x0c"
 """Points at the question's name, behind the header."""
+_NOBODY = b"\x06nobody\x07invalid\0"
+"""The mailbox of zones that nobody keeps (RFC 6303 §3)."""
+_soa_times = Layout(">IIIII")
 
 
 class Rcode(IntEnum):
@@ -192,8 +196,25 @@ def write_record(kind: int, ttl: int, data: bytes) -> bytes:
     return QUESTION_NAME + _record.pack(kind, IN, ttl, len(data)) + data
 
 
+def write_soa(labels_left_out: int, query: Query, ttl: int) -> bytes:
+    """Write the SOA of the zone that the question's name is in, without its first labels."""
+    at = 0
+    for _ in range(labels_left_out):
+        at += query.name[at] + 1
+    zone = (_POINTERS | HEADER.size + at).to_bytes(2, "big")
+    # refresh, retry and expire are for secondaries, of which there are none
+    data = zone + _NOBODY + _soa_times.pack(1, 3600, 1200, 604800, ttl)
+    return zone + _record.pack(SOA, IN, ttl, len(data)) + data
+
+
 def write_answer(
-    query: Query, flags: int, rcode: int, records: tuple[bytes, ...] = (), *, limit: int
+    query: Query,
+    flags: int,
+    rcode: int,
+    records: tuple[bytes, ...] = (),
+    *,
+    limit: int,
+    soa: bytes = b"",
 ) -> bytes:
     """Write an answer of at most `limit` bytes; whole records that do not fit are left out.
 
@@ -201,14 +222,14 @@ def write_answer(
     ours, and is never less than none.
     """
     opt = _write_opt(query, rcode >> 4) if query.payload else b""
-    room = limit - HEADER.size - len(query.question) - len(opt)
+    room = limit - HEADER.size - len(query.question) - len(soa) - len(opt)
     data = b"".join(records)
     if len(data) > room:
         records, flags = _what_fits(records, room), flags | TRUNCATED
         data = b"".join(records)
     flags |= RESPONSE | query.flags & (RECURSION_DESIRED | CHECKING_DISABLED) | rcode & RCODE
-    head = HEADER.pack(query.id, flags, 1, len(records), 0, 1 if opt else 0)
-    return head + query.question + data + opt
+    head = HEADER.pack(query.id, flags, 1, len(records), 1 if soa else 0, 1 if opt else 0)
+    return head + query.question + data + soa + opt
 
 
 def _what_fits(records: tuple[bytes, ...], room: int) -> tuple[bytes, ...]:
@@ -251,6 +272,16 @@ def pass_on(answer: bytes, query: Query, limit: int) -> bytes:
         + query.question
         + answer[HEADER.size + len(query.question) :]
     )
+
+
+def without_ttls(answer: bytes) -> bytes:
+    """Have an answer that read_records reads be remembered by nobody."""
+    changed = bytearray(answer)
+    for section in read_records(answer) or ():
+        for record in section:
+            if record.type != OPT:  # its TTL is none, but flags
+                changed[record.ttl_at : record.ttl_at + 4] = bytes(4)
+    return bytes(changed)
 
 
 def write_name(text: str) -> bytes | None:

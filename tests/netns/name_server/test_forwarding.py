@@ -105,6 +105,14 @@ def test_what_was_answered_is_remembered_for_its_time(server: Running) -> None:
         assert len(upstream.heard) == 2
 
 
+def test_who_may_come_any_moment_is_not_remembered_as_missing(server: Running) -> None:
+    """The root's "no" would be kept for a day, by whoever asks for a container before it starts."""
+    with dnsmasq(FIRST, "--address=/printer/192.0.2.9", "--local-ttl=60"):
+        for _ in range(2):  # the second time from our own memory
+            assert ask("printer").answer[0].ttl == 0
+        assert ask("www.printer").answer[0].ttl == 60
+
+
 def test_the_same_question_of_many_is_asked_once(server: Running) -> None:
     go_on = threading.Event()
 

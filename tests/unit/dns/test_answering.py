@@ -9,6 +9,7 @@ import dns.message
 import dns.opcode
 import dns.rcode
 import dns.rdataclass
+import dns.rdatatype
 import dns.reversename
 import pytest
 from dns.rcode import NOERROR, NXDOMAIN, REFUSED
@@ -59,7 +60,35 @@ def test_either_gateway_of_a_network_answers() -> None:
 def test_a_known_name_without_the_kind_of_record_is_an_empty_answer() -> None:
     for name, kind in (("db", "AAAA"), ("db", "MX"), ("db", "TXT"), ("db", "SRV"), ("db", "HTTPS")):
         message = answered(name, kind)
-        assert (message.rcode(), data_of(message), message.authority) == (NOERROR, [], [])
+        assert (message.rcode(), data_of(message)) == (NOERROR, [])
+        assert_says_who_knows(message, "db.")
+
+
+def assert_says_who_knows(message: dns.message.Message, zone: str) -> None:
+    """Without a SOA an authority's "no" may not be believed (RFC 2308 §3), with it: not kept."""
+    (soa,) = message.authority
+    assert (str(soa.name), soa.rdtype, soa.ttl, soa[0].minimum) == (zone, dns.rdatatype.SOA, 0, 0)
+    assert message.flags & dns.flags.AA
+
+
+def test_a_name_is_a_zone_of_its_own() -> None:
+    (soa,) = data_of(answered("DB.blue", "SOA", edns=True))
+    assert soa == "DB.blue. nobody.invalid. 1 3600 1200 604800 0"
+
+
+@pytest.mark.parametrize("edns", [False, True])
+def test_the_longest_name_leaves_room_for_the_soa(*, edns: bool) -> None:
+    name = ".".join(["x" * 63] * 3 + ["y" * 61])
+    network = NetworkNames(
+        id=NetworkId("n"),
+        name="n",
+        gateways=(ip_address("10.0.0.1"),),
+        members=(member(name, "10.0.0.2"),),
+    )
+    names = Names([network])
+    message = answered(name, "TXT", at="10.0.0.1", asker="10.0.0.2", names=names, edns=edns)
+    assert not message.flags & dns.flags.TC
+    assert_says_who_knows(message, f"{name}.")
 
 
 def test_any_is_both_families() -> None:
@@ -97,7 +126,10 @@ def test_addresses_have_the_name_of_their_member(address: str) -> None:
 
 @pytest.mark.parametrize("address", ["172.18.9.9", "fd00:18::9", RED])
 def test_nobody_else_is_asked_about_addresses_of_ours(address: str) -> None:
-    assert answered(dns.reversename.from_address(address).to_text(), "PTR").rcode() == NXDOMAIN
+    name = dns.reversename.from_address(address)
+    message = answered(name.to_text(), "PTR")
+    assert message.rcode() == NXDOMAIN
+    assert_says_who_knows(message, name.parent().to_text())
 
 
 @pytest.mark.parametrize(
@@ -124,6 +156,26 @@ def test_other_names_go_to_the_askers_servers_or_the_hosts() -> None:
     assert isinstance(hosts, Forward)
     assert (own.servers, hosts.servers) == ((OWN_SERVER,), ())
     assert own.limit == 1232
+
+
+@pytest.mark.parametrize(
+    ("name", "is_passing"),
+    [
+        ("printer", True),
+        ("PRINTER", True),
+        ("cache.blue", True),
+        ("cache.Red.Net", True),
+        ("cache.closed", False),
+        ("example.com", False),
+        (".", False),
+    ],
+)
+def test_what_a_container_may_be_called_is_not_to_be_remembered(
+    name: str, *, is_passing: bool
+) -> None:
+    found = ask(dns.message.make_query(name, "A"), asker=BOTH)
+    assert isinstance(found, Forward)
+    assert found.is_passing is is_passing
 
 
 def test_an_internal_network_knows_no_others() -> None:

@@ -8,6 +8,7 @@ import dns.flags
 import dns.message
 import dns.name
 import dns.reversename
+import dns.rrset
 from hypothesis import example, given
 from hypothesis import strategies as st
 from tests.unit.dns.village import ask
@@ -21,6 +22,7 @@ from glassbridge.wire.dns import (
     pass_on,
     read_query,
     read_records,
+    without_ttls,
     write_name,
     write_query,
 )
@@ -157,3 +159,26 @@ def test_a_name_is_written_as_dnspython_does_or_not_at_all(text: str) -> None:
 def test_addresses_are_text_as_the_kernels_tools_print_it(address: IPv6Address) -> None:
     """Askers are looked up by the text that the socket module makes of their address."""
     assert str(address) == socket.inet_ntop(socket.AF_INET6, address.packed)
+
+
+def test_ttls_are_taken_away_and_nothing_else_is() -> None:
+    question = dns.message.make_query("db", "A", use_edns=0, want_dnssec=True)
+    answer = dns.message.make_response(question)
+    root = ". 86400 IN SOA a.root-servers.net. nstld.verisign-grs.com. 1 1800 900 604800 86400"
+    address = "a.root-servers.net. 518400 IN A 198.41.0.4"
+    answer.authority = [rrset(root)]
+    answer.additional = [rrset(address)]
+    found = dns.message.from_wire(without_ttls(answer.to_wire()))
+    assert [r.ttl for r in (*found.authority, *found.additional)] == [0, 0]
+    assert found.authority[0][0] == answer.authority[0][0]
+    assert (found.ednsflags, found.payload) == (answer.ednsflags, answer.payload)
+
+
+@given(st.binary(max_size=600))
+def test_taking_ttls_away_from_anything_does_no_harm(message: bytes) -> None:
+    assert len(without_ttls(message)) == len(message)
+
+
+def rrset(text: str) -> dns.rrset.RRset:
+    name, ttl, dns_class, kind, data = text.split(maxsplit=4)
+    return dns.rrset.from_text(name, int(ttl), dns_class, kind, data)

@@ -19,7 +19,7 @@ from glassbridge.dns.resolv_conf import Resolvers
 from glassbridge.dns.upstreams import PATIENCE, Upstreams
 from glassbridge.frontends.dns.asking_others import ask_by_tcp, ask_by_udp
 from glassbridge.frontends.dns.host_resolvers import HostResolvers
-from glassbridge.wire.dns import RECURSION_AVAILABLE, Rcode, pass_on, write_answer
+from glassbridge.wire.dns import RECURSION_AVAILABLE, Rcode, pass_on, without_ttls, write_answer
 
 _MOST_WAITING = 1024
 """As Docker."""
@@ -49,7 +49,7 @@ class Forwarder:
         now = monotonic()
         question = Question.of(forward.query, self._resolvers(forward, now).servers)
         answer = self._cache.find(question, now)
-        return None if answer is None else pass_on(answer, forward.query, forward.limit)
+        return None if answer is None else _pass_on(answer, forward)
 
     async def ask(self, forward: Forward, asker: str, *, over_tcp: bool) -> bytes:
         """Ask by the transport that the question came by: who gets a part only, asks by TCP."""
@@ -67,7 +67,7 @@ class Forwarder:
             answer = await asyncio.shield(task)
         if answer is None:
             return _refuse(forward, Rcode.SERVFAIL)
-        return pass_on(answer, forward.query, forward.limit)
+        return _pass_on(answer, forward)
 
     async def close(self) -> None:
         """Give up what is under way."""
@@ -123,6 +123,11 @@ def most_waiting() -> int:
     """How many questions may wait for others at once."""
     descriptors, _ = getrlimit(RLIMIT_NOFILE)
     return _MOST_WAITING if descriptors < 0 else min(_MOST_WAITING, descriptors // _DESCRIPTORS)
+
+
+def _pass_on(answer: bytes, forward: Forward) -> bytes:
+    kept = without_ttls(answer) if forward.is_passing else answer
+    return pass_on(kept, forward.query, forward.limit)
 
 
 def _refuse(forward: Forward, rcode: Rcode) -> bytes:
