@@ -46,7 +46,8 @@ def in_words(hint: str, phrases: Mapping[Remedy, str]) -> str:
     if not isinstance(hint, Hint):
         return hint
     phrase = phrases.get(hint.remedy)
-    return hint if phrase is None else phrase.format(**hint.facts)
+    # plain text: msgspec writes no subclass of str
+    return str(hint) if phrase is None else phrase.format(**hint.facts)
 
 
 class GlassbridgeError(Exception):

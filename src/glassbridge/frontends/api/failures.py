@@ -17,7 +17,7 @@ _TABLE: tuple[tuple[type[errors.GlassbridgeError], str, int], ...] = (
     (errors.PoolExhausted, "pool_exhausted", 507),
     (errors.GlassbridgeError, INTERNAL, 500),
 )
-_PHRASES = {
+PHRASES = {
     Remedy.OTHER_HOST_PORT: "choose another, e.g. -p {free}:{container_port}, or see: {where}",
     Remedy.MORE_HOST_PORTS: (
         "publish on a wider range, or see what is published: glassbridge ports"
@@ -43,7 +43,7 @@ STATUSES = {code: status for _, code, status in _TABLE}
 def describe_failure(error: errors.GlassbridgeError) -> tuple[int, Failure]:
     """Turn an error into an HTTP status and the body that says it."""
     code, status = next((c, s) for kind, c, s in _TABLE if isinstance(error, kind))
-    hint = errors.in_words(error.hint, _PHRASES)
+    hint = errors.in_words(error.hint, PHRASES)
     if isinstance(error, errors.KernelRefused):
         return status, Failure(
             code=code,

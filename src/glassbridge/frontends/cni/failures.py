@@ -70,7 +70,7 @@ _TABLE: tuple[tuple[type[errors.GlassbridgeError], int], ...] = (
 """The first row that fits; from 100 on codes are a plugin's own."""
 
 
-_PHRASES = {
+PHRASES = {
     Remedy.OTHER_HOST_PORT: "choose another hostPort, e.g. {free}, or see: {where}",
     Remedy.NETWORK_WITH_IPV6: "the ranges of ipam need an IPv6 subnet",
     Remedy.LARGER_SUBNET: "remove a container, or give ipam a larger subnet or one more range",
@@ -88,5 +88,5 @@ def describe_failure(error: errors.GlassbridgeError, version: str) -> Failure:
         code = error.code
     else:
         code = next(number for kind, number in _TABLE if isinstance(error, kind))
-    hint = errors.in_words(error.hint, _PHRASES)
+    hint = errors.in_words(error.hint, PHRASES)
     return Failure(cni_version=version, code=code, msg=error.message, details=hint)

@@ -10,7 +10,7 @@ from glassbridge.errors import GlassbridgeError, Remedy, in_words
 
 REFUSED = 200
 
-_PHRASES = {
+PHRASES = {
     Remedy.OTHER_HOST_PORT: "choose another, e.g. -p {free}:{container_port}, or see: {where}",
     Remedy.MORE_HOST_PORTS: (
         "publish on a wider range, or see what is published: glassbridge ports"
@@ -39,6 +39,6 @@ class ErrorKey(StrEnum):
 
 def describe_failure(key: ErrorKey, error: GlassbridgeError) -> dict[str, str]:
     """Put message and hint on the one line that there is."""
-    hint = in_words(error.hint, _PHRASES)
+    hint = in_words(error.hint, PHRASES)
     text = f"{error.message} ({hint})" if hint else error.message
     return {key: " ".join(text.split())}

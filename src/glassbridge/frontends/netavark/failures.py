@@ -3,7 +3,7 @@
 from glassbridge.errors import GlassbridgeError, Remedy, in_words
 from glassbridge.frontends.netavark.messages import Failure
 
-_PHRASES = {
+PHRASES = {
     Remedy.OTHER_HOST_PORT: "choose another, e.g. -p {free}:{container_port}, or see: {where}",
     Remedy.NETWORK_WITH_IPV6: "create the network with --ipv6",
     Remedy.LARGER_SUBNET: "remove a container, or create a network with a larger --subnet",
@@ -20,5 +20,5 @@ _PHRASES = {
 
 def describe_failure(error: GlassbridgeError) -> Failure:
     """Put message and hint into one sentence."""
-    hint = in_words(error.hint, _PHRASES)
+    hint = in_words(error.hint, PHRASES)
     return Failure(f"{error.message} ({hint})" if hint else error.message)
