@@ -5,7 +5,8 @@ daemon for host ends of its own that were not: a thousand questions less. Only f
 still not explained, every namespace of the host is looked for.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
+from itertools import chain
 
 from glassbridge.engine.roster import Roster
 from glassbridge.kernel.discovery import number_namespaces
@@ -27,7 +28,7 @@ class FarEnds:
         self._hopeless: set[tuple[int, int]] = set()
 
     def find(
-        self, namespace: Namespace, fd: int, read: Sequence[int], *, is_new: bool
+        self, namespace: Namespace, fd: int, read: Collection[int], *, is_new: bool
     ) -> Mapping[int, int]:
         """All that can be told of one namespace, open as `fd`, since `read` were read."""
         numbers = {k.link_nsid for k in namespace.stack.links if k.link_nsid is not None}
@@ -38,10 +39,9 @@ class FarEnds:
         if is_new and cookie == self._roster.home.cookie:
             found = self._told(namespace)
         with RouteSocket(fd) as route:
-            paths = dict(self._roster.paths())
             # the host first, read or not: that is where a container's cable leads
-            asked = dict.fromkeys((self._roster.home.cookie, *read))
-            exact = number_namespaces(route, [(c, paths[c]) for c in asked], numbers)
+            asked = chain((self._roster.home.cookie,), read)
+            exact = number_namespaces(route, ((c, self._roster.path_of(c)) for c in asked), numbers)
             wrong = {n for n, other in found.items() if other in read and n not in exact}
             found = {n: c for n, c in found.items() if n not in wrong} | exact
             left = {n for n in numbers - found.keys() if (cookie, n) not in self._hopeless}

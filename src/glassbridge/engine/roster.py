@@ -54,7 +54,8 @@ class Roster:
         self._named = {home.cookie}
         self._guessed: set[int] = set()
         self._by_id: dict[str, int] = {}
-        self._first: dict[int, int] = {}
+        self._places: dict[int, list[int]] = {}
+        """Cookie -> where its names stand among `names`."""
         self._files: Findings | None = None
         self._asked_engines = self._searched = False
         self.plugged_elsewhere: set[str] = set()
@@ -110,6 +111,10 @@ class Roster:
         """What is known of a namespace that was opened."""
         return self._found[cookie]
 
+    def path_of(self, cookie: int) -> str:
+        """A path of a namespace that is known."""
+        return self._found[cookie].paths[0]
+
     def paths(self) -> Iterator[tuple[int, str]]:
         """Every namespace that is known by now, and a path of it."""
         return ((cookie, netns.paths[0]) for cookie, netns in tuple(self._found.items()))
@@ -130,9 +135,10 @@ class Roster:
         """The first name of a namespace, or its number."""
         if cookie == self.home.cookie:
             return "the host"
-        names = (n.name for n in self.names if n.cookie == cookie)
+        for place in self._places.get(cookie, ()):
+            return self.names[place].name
         known = self._found.get(cookie)
-        return next(names, f"netns {known.inode if known else cookie}")
+        return f"netns {known.inode if known else cookie}"
 
     def is_named(self, cookie: int) -> bool:
         """Whether anybody has a name for it."""
@@ -204,7 +210,7 @@ class Roster:
     def holder_of(self, address: IPAddress) -> int | None:
         """The namespace of this host that has an address: 80 us for each of them."""
         for cookie in self.related():
-            path = self._found[cookie].paths[0]
+            path = self.path_of(cookie)
             with suppress(GlassbridgeError), opened_netns(path) as fd, RouteSocket(fd) as route:
                 if any(a.interface.ip == address for a in read_addresses(route)):
                     return cookie
@@ -252,7 +258,8 @@ class Roster:
             return
         place = self._by_id.get(container.id)
         if place is None and container.origin is Origin.CNI:
-            place = self._first.get(cookie)  # runtimes make up an id of their own for CNI
+            # runtimes make up an id of their own for CNI
+            place = next(iter(self._places.get(cookie, ())), None)
         if place is None:
             self._add_name(
                 Name(
@@ -278,14 +285,15 @@ class Roster:
         name, cookie = os.path.basename(path), self.add(path)  # noqa: PTH119 - a name
         # engines bind namespaces there as well, under names that say nothing
         is_plain = not (self.is_named(cookie) and _MADE_UP.fullmatch(name))
-        if is_plain and not any((n.name, n.cookie) == (name, cookie) for n in self.names):
+        taken = {self.names[place].name for place in self._places.get(cookie, ())}
+        if is_plain and name not in taken:
             self._add_name(Name(name=name, origin=Origin.NETNS, cookie=cookie))
 
     def _add_name(self, name: Name) -> None:
         if name.id:
             self._by_id.setdefault(name.id, len(self.names))
         self._named.add(name.cookie)
-        self._first.setdefault(name.cookie, len(self.names))
+        self._places.setdefault(name.cookie, []).append(len(self.names))
         self.names.append(name)
 
 

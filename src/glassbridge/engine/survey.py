@@ -223,9 +223,10 @@ class Survey:
 
     def _find_far_ends(self, new: Sequence[int]) -> None:
         """Tell whose namespace each number of a link means, now that some more were read."""
+        fresh = dict.fromkeys(new)
         for cookie, namespace in tuple(self._namespaces.items()):
-            is_new = cookie in new
+            is_new = cookie in fresh
             with suppress(GlassbridgeError), self.opened(cookie) as fd:
-                others = tuple(self._namespaces) if is_new else new
+                others = self._namespaces if is_new else fresh
                 peers = self._far_ends.find(namespace, fd, others, is_new=is_new)
                 self._namespaces[cookie] = replace(namespace, peers=dict(peers))

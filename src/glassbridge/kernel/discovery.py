@@ -20,7 +20,7 @@ from glassbridge.wire.netlink import attributes, signed
 
 _MOUNT_POINT, _TYPE_AFTER_DASH = 4, 1
 _RTGENMSG_SIZE = 4
-_AT_FIRST, _AT_ONCE = 4, 200
+_AT_FIRST, _AT_ONCE = 1, 200
 """Descriptors open at a time: a process may have no more than 1,024 of them."""
 
 

@@ -3,6 +3,7 @@
 A live one may be partial: namespaces are read as the walk reaches them. One in a file is whole.
 """
 
+from functools import cached_property
 from ipaddress import IPv4Address, IPv6Address
 
 from msgspec import Struct
@@ -115,8 +116,8 @@ class Plug(Struct, frozen=True, kw_only=True):
     link: Link | None = None
 
 
-class Snapshot(Struct, frozen=True, kw_only=True):
-    """What was read, of one host."""
+class Snapshot(Struct, frozen=True, kw_only=True, dict=True):
+    """What was read, of one host; look-ups keep their index."""
 
     schema: str = SCHEMA
     home: int
@@ -139,15 +140,14 @@ class Snapshot(Struct, frozen=True, kw_only=True):
 
     def names_of(self, cookie: int) -> tuple[Name, ...]:
         """All names of a namespace, containers first."""
-        return tuple(n for n in self.names if n.cookie == cookie)
+        return self._names.get(cookie, ())
 
     def call(self, cookie: int) -> str:
         """The one name that screens print: a container's, `host`, or the namespace's number."""
         if cookie == self.home:
             return "host"
-        name = next((n.name for n in self.names if n.cookie == cookie), "")
-        if name:
-            return name
+        for name in self.names_of(cookie)[:1]:
+            return name.name
         known = self.namespaces.get(cookie)
         return f"netns {known.stack.netns.inode if known else cookie}"
 
@@ -177,3 +177,20 @@ class Snapshot(Struct, frozen=True, kw_only=True):
             if any(a.interface.ip == address for a in namespace.stack.addresses):
                 return self.call(cookie)
         return next((n.name for n in self.names if address in n.addresses), "")
+
+    @cached_property
+    def macvlans(self) -> tuple[tuple[int, Link], ...]:
+        """Every macvlan that was read, and the namespace that has it."""
+        return tuple(
+            (cookie, link)
+            for cookie, namespace in self.namespaces.items()
+            for link in namespace.stack.links
+            if link.kind == "macvlan"
+        )
+
+    @cached_property
+    def _names(self) -> dict[int, tuple[Name, ...]]:
+        found: dict[int, list[Name]] = {}
+        for name in self.names:
+            found.setdefault(name.cookie, []).append(name)
+        return {cookie: tuple(names) for cookie, names in found.items()}

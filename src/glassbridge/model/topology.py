@@ -4,11 +4,15 @@ An ifindex means something only together with its namespace: values of one Stack
 Words and numbers are the kernel's own, as `ip -d` and `bridge` print them.
 """
 
+from collections import defaultdict
+from collections.abc import Hashable, Iterable
 from enum import StrEnum
+from functools import cached_property
+from typing import TypeVar
 
 from msgspec import Struct
 
-from glassbridge.model.address import Mac
+from glassbridge.model.address import IPAddress, Mac
 from glassbridge.model.network import Ifname
 from glassbridge.model.tables import (
     Address,
@@ -19,6 +23,9 @@ from glassbridge.model.tables import (
     Route,
     RoutingRule,
 )
+
+Key = TypeVar("Key", bound=Hashable)
+Value = TypeVar("Value")
 
 IFF_UP, IFF_LOOPBACK, IFF_PROMISC, IFF_LOWER_UP = 0x1, 0x8, 0x100, 0x10000
 
@@ -168,8 +175,8 @@ class Netns(Struct, frozen=True, kw_only=True):
     """Processes in it, the oldest number first."""
 
 
-class Stack(Struct, frozen=True, kw_only=True):
-    """Everything of one namespace that decides where a packet goes."""
+class Stack(Struct, frozen=True, kw_only=True, dict=True):
+    """Everything of one namespace that decides where a packet goes; look-ups keep their index."""
 
     netns: Netns
     links: tuple[Link, ...] = ()
@@ -186,12 +193,47 @@ class Stack(Struct, frozen=True, kw_only=True):
 
     def link(self, ifindex: int) -> Link | None:
         """The link of that index."""
-        return next((k for k in self.links if k.ifindex == ifindex), None)
+        return self._by_index.get(ifindex)
 
     def ports(self, bridge: int) -> tuple[Link, ...]:
         """The links that are ports of a bridge, by port number."""
-        members = (k for k in self.links if k.master == bridge)
-        return tuple(sorted(members, key=lambda k: k.port.number if k.port else 0))
+        return self._ports.get(bridge, ())
+
+    def neighbours_at(self, address: IPAddress) -> tuple[Neighbour, ...]:
+        """What the tables of all links have for an address, in their order."""
+        return self._neighbours.get(address, ())
+
+    def fdb_of(self, mac: Mac) -> tuple[FdbEntry, ...]:
+        """What all FDBs have for a MAC, in their order."""
+        return self._fdb.get(mac, ())
+
+    @cached_property
+    def _by_index(self) -> dict[int, Link]:
+        return {k.ifindex: k for k in self.links}
+
+    @cached_property
+    def _ports(self) -> dict[int, tuple[Link, ...]]:
+        found = _grouped((k.master, k) for k in self.links if k.master is not None)
+        return {bridge: tuple(sorted(p, key=_port_number)) for bridge, p in found.items()}
+
+    @cached_property
+    def _neighbours(self) -> dict[IPAddress, tuple[Neighbour, ...]]:
+        return _grouped((n.address, n) for n in self.neighbours)
+
+    @cached_property
+    def _fdb(self) -> dict[Mac, tuple[FdbEntry, ...]]:
+        return _grouped((e.mac, e) for e in self.fdb)
+
+
+def _grouped(pairs: Iterable[tuple[Key, Value]]) -> dict[Key, tuple[Value, ...]]:
+    found: defaultdict[Key, list[Value]] = defaultdict(list)
+    for key, value in pairs:
+        found[key].append(value)
+    return {key: tuple(values) for key, values in found.items()}
+
+
+def _port_number(port: Link) -> int:
+    return port.port.number if port.port else 0
 
 
 class Switch(Struct, frozen=True, kw_only=True):

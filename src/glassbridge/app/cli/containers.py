@@ -1,6 +1,5 @@
 """Commands about containers that exist: ps, port, ports, logs, inspect, start, stop, rm."""
 
-from collections.abc import Sequence
 from ipaddress import IPv6Address
 
 import click
@@ -45,8 +44,10 @@ def ps(show_all: bool, quiet: bool, as_json: bool) -> None:
     else:
         headings = ("NETWORK", "ADDRESS", "MAC", "HOST END", "PUBLISHED", "STATE")
         names = {str(v.sandbox.id): v.sandbox.name for v in views}
-        rows = [(*_name(v, shown), *_ps_row(v, names)) for v in shown]
-        click.echo(table((*_name_headings(shown), *headings), rows))
+        is_crowded = any(v.is_anothers for v in shown)
+        rows = [(*_name(v, is_crowded=is_crowded), *_ps_row(v, names)) for v in shown]
+        whose = ("NAME", "ENGINE") if is_crowded else ("NAME",)
+        click.echo(table((*whose, *headings), rows))
 
 
 def _everybody() -> tuple[SandboxView, ...]:
@@ -56,14 +57,10 @@ def _everybody() -> tuple[SandboxView, ...]:
     return views
 
 
-def _name_headings(shown: Sequence[SandboxView]) -> tuple[str, ...]:
-    return ("NAME", "ENGINE") if any(v.is_anothers for v in shown) else ("NAME",)
-
-
-def _name(view: SandboxView, shown: Sequence[SandboxView]) -> tuple[str, ...]:
+def _name(view: SandboxView, *, is_crowded: bool) -> tuple[str, ...]:
     """With its engine, as soon as there is more than ours."""
     name = shorten(view.sandbox.name, 24)
-    return (name, str(view.engine)) if any(v.is_anothers for v in shown) else (name,)
+    return (name, str(view.engine)) if is_crowded else (name,)
 
 
 def _is_up(view: SandboxView) -> bool:

@@ -61,8 +61,8 @@ def entry_of(stack: Stack, bridge: Link, mac: Mac) -> FdbEntry | None:
     return next(
         (
             e
-            for e in stack.fdb
-            if e.mac == mac and e.bridge == bridge.ifindex and (e.vlan in vlans or e.is_local)
+            for e in stack.fdb_of(mac)
+            if e.bridge == bridge.ifindex and (e.vlan in vlans or e.is_local)
         ),
         None,
     )

@@ -93,8 +93,8 @@ def _entry(stack: Stack, traveller: Traveller, oif: Link, address: IPAddress) ->
     known = next(
         (
             e
-            for e in stack.neighbours
-            if (e.ifindex, e.address, e.is_proxy) == (oif.ifindex, address, False)
+            for e in stack.neighbours_at(address)
+            if (e.ifindex, e.is_proxy) == (oif.ifindex, False)
             and e.mac is not None
             and e.state in _USED_AS_THEY_ARE
         ),
@@ -173,9 +173,8 @@ def _answers_to(ground: Ground, asking: Asking, ear: Ear) -> Mac | None:
     """Another MAC than the asker's: discovery answers by the table, ARP to the one who asked."""
     if asking.target.version == V4:
         return None
-    for entry in ground.stack(ear.cookie).neighbours:
-        is_written = entry.state in _WRITTEN and not entry.is_proxy
-        if is_written and (entry.ifindex, entry.address) == (ear.ifindex, asking.sender):
+    for entry in ground.stack(ear.cookie).neighbours_at(asking.sender):
+        if entry.state in _WRITTEN and not entry.is_proxy and entry.ifindex == ear.ifindex:
             return None if entry.mac == asking.oif.mac else entry.mac
     return None
 

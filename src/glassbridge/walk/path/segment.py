@@ -178,10 +178,9 @@ def explore_upper(
     ground: Ground, cookie: int, parent: Link, way: tuple[Turn, ...] = ()
 ) -> Iterator[Ear]:
     """The macvlans upon a link, in every namespace that was read."""
-    for other, namespace in ground.snapshot.namespaces.items():
-        for link in namespace.stack.links:
-            if link.kind == MACVLAN and parent_of(ground, other, link) == (cookie, parent):
-                yield Ear(cookie=other, ifindex=link.ifindex, link=link, way=way)
+    for other, link in ground.snapshot.macvlans:
+        if parent_of(ground, other, link) == (cookie, parent):
+            yield Ear(cookie=other, ifindex=link.ifindex, link=link, way=way)
 
 
 def parent_of(ground: Ground, cookie: int, link: Link) -> tuple[int, Link] | None:
