@@ -14,6 +14,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# an example that takes long shows that the machine has other work, and nothing of the code
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 NEWNET, NEWNS, NEWUSER = 0x40000000, 0x00020000, 0x10000000
 _libc = ctypes.CDLL(None, use_errno=True)
