@@ -29,9 +29,7 @@ docs: prepare-test ## write the generated parts of docs/ anew
 	python scripts/architecture_page.py
 	python scripts/ruleset_page.py
 	python scripts/cli_page.py
-	python scripts/walk_schema.py
-	python scripts/topology_schema.py
-	python scripts/doctor_schema.py
+	python scripts/schemas.py
 
 lock: ## pin the newest versions that pyproject.toml allows (needs uv)
 	uv pip compile --quiet --upgrade --universal --python-version 3.11 --group dev \
