@@ -9,6 +9,7 @@ from glassbridge.model.ruleset import RuleRef
 from glassbridge.model.step_details import (
     Crossed,
     Entered,
+    FilterMet,
     HookPassed,
     Left,
     NeighbourFound,
@@ -38,7 +39,15 @@ def where_of(step: Step) -> str:
             return f"{place.name} {hook}{' (bridged)' if through_bridge else ''}"
         case RouteChosen() | SocketFound():
             return place.name
-        case NeighbourFound() | Translated() | Received() | Entered() | Left() | Sighted():
+        case (
+            NeighbourFound()
+            | FilterMet()
+            | Translated()
+            | Received()
+            | Entered()
+            | Left()
+            | Sighted()
+        ):
             return f"{place.name} {place.ifname}".rstrip()
         case _ as unreachable:
             assert_never(unreachable)
@@ -57,6 +66,8 @@ def sentence_of(step: Step) -> str:  # noqa: C901, PLR0912 - one arm for each ki
             told = f"{f'learned {learns}' if learns else 'a port takes it'}; a port has no IP stack"
         case Switched() as switched:
             told = _switch(switched)
+        case FilterMet(what=what, comes_back=comes_back):
+            told = what if comes_back else f"{what} may drop or redirect it"
         case HookPassed() as passed:
             told = _hook(passed)
         case Translated() as translated:

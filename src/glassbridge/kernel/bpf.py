@@ -18,6 +18,7 @@ from glassbridge.errors import KernelRefused, Unavailable
 _CALL_NUMBERS = {"x86_64": 321, "aarch64": 280, "riscv64": 280, "loongarch64": 280}
 _MAP_CREATE, _MAP_LOOKUP, _MAP_UPDATE, _PROG_LOAD = 0, 1, 2, 5
 _RAW_TRACEPOINT_OPEN, _MAP_FREEZE = 17, 22
+_PROG_GET_FD_BY_ID, _OBJ_GET_INFO, _PROG_QUERY = 13, 15, 16
 _ARRAY, _RING_BUFFER = 2, 27
 _PROGRAM_RAW_TRACEPOINT = 17
 _READ_ONLY_FOR_PROGRAMS = 1 << 7  # BPF_F_RDONLY_PROG
@@ -30,6 +31,10 @@ _map_element = Layout("=IxxxxQQQ")
 _program = Layout("=IIQQIIQII16s")
 _raw_tracepoint = Layout("=QIxxxx")
 _position = Layout("=Q")
+_info = Layout("=IIQ")  # descriptor, size, where to
+_query = Layout("=IIIIQIIQQQQ")  # link, attach type, flags, found, where to, count, then unused
+_INFO_SIZE, _NAME_AT, _NAME_SIZE = 80, 64, 16  # struct bpf_prog_info up to its name
+_MOST_PROGRAMS = 64
 _record = Layout("=II")
 _BUSY, _DISCARDED, _LENGTH = 1 << 31, 1 << 30, (1 << 30) - 1
 
@@ -81,6 +86,32 @@ def attach_raw_tracepoint(name: str, program: bytes) -> int | None:
         raise
     finally:
         os.close(fd)  # what it is attached to keeps it
+
+
+def program_name(program: int) -> str:
+    """What a loaded program was called; raises KernelRefused where one may not ask."""
+    request = _info.pack(program, 0, 0)
+    fd = _call(_PROG_GET_FD_BY_ID, request, f"open BPF program {program}")
+    try:
+        told = ctypes.create_string_buffer(_INFO_SIZE)
+        request = _info.pack(fd, _INFO_SIZE, ctypes.addressof(told))
+        _call(_OBJ_GET_INFO, request, f"look at BPF program {program}")
+    finally:
+        os.close(fd)
+    return told.raw[_NAME_AT : _NAME_AT + _NAME_SIZE].rstrip(b"\0").decode(errors="replace")
+
+
+def programs_at(ifindex: int, place: int) -> tuple[int, ...]:
+    """The ids of programs at a link of the caller's namespace; `place` is a bpf_attach_type.
+
+    Raises KernelRefused where one may not ask, or this kernel has no such place.
+    """
+    ids = (ctypes.c_uint32 * _MOST_PROGRAMS)()
+    request = _query.pack(
+        ifindex, place, 0, 0, ctypes.addressof(ids), _MOST_PROGRAMS, 0, 0, 0, 0, 0
+    )
+    _call(_PROG_QUERY, request, "look for BPF programs")
+    return tuple(filter(None, ids))
 
 
 class RingBuffer:

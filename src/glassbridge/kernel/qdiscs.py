@@ -5,15 +5,16 @@ from typing import NamedTuple
 from glassbridge.kernel.rtnetlink import RouteSocket
 from glassbridge.wire.netlink import attributes, find_attribute, text
 from glassbridge.wire.qdiscs import (
+    INGRESS_FILTERS,
     ROOT,
     TCA_ACT_OPTIONS,
+    TCA_ACT_PARMS,
     TCA_KIND,
-    TCA_MIRRED_PARMS,
     TCA_OPTIONS,
     TCA_TBF_PARMS,
     TCA_TBF_RATE64,
     TCA_U32_ACT,
-    dump_ingress_filters,
+    dump_filters,
     dump_qdiscs,
     mirred,
     rate64,
@@ -56,13 +57,13 @@ def read_limit(route: RouteSocket, ifindex: int) -> Limit | None:
 
 def read_redirections(route: RouteSocket, ifindex: int) -> frozenset[int]:
     """The links into which what comes in by a link is redirected."""
-    request = dump_ingress_filters(ifindex)
+    request = dump_filters(ifindex, INGRESS_FILTERS)
     targets = set()
     for body in route.dump(request, "list filters", torn=True):
         options = attributes(body, tc_header.size).get(TCA_OPTIONS, b"")
         for action in attributes(find_attribute(options, TCA_U32_ACT) or b"").values():
             inner = find_attribute(action, TCA_ACT_OPTIONS) or b""
-            parameters = find_attribute(inner, TCA_MIRRED_PARMS)
+            parameters = find_attribute(inner, TCA_ACT_PARMS)
             if parameters is not None:
                 targets.add(mirred.unpack_from(parameters)[-1])
     return frozenset(targets)

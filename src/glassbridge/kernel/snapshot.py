@@ -1,7 +1,7 @@
 """Kernel state as values: each table by itself, and one namespace whole."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from errno import ENODEV
 from itertools import chain
 from typing import TypeVar
@@ -9,6 +9,7 @@ from typing import TypeVar
 from glassbridge.errors import KernelRefused, NotFound
 from glassbridge.kernel import sysctl
 from glassbridge.kernel.addresses import decode_address
+from glassbridge.kernel.link_filters import read_filters
 from glassbridge.kernel.link_settings import NAMES, decode_settings, key_of
 from glassbridge.kernel.links import Member, decode_link, decode_member
 from glassbridge.kernel.neighbours import decode_fdb_entry, decode_neighbour, is_own_filter
@@ -26,6 +27,7 @@ from glassbridge.wire.routes import AF_INET, AF_INET6, dump_routes, dump_rules
 
 Value = TypeVar("Value")
 
+NF_CONNTRACK_COUNT = "net.netfilter.nf_conntrack_count"
 _SYSCTLS = (
     "net.ipv4.ip_forward",
     "net.ipv4.icmp_echo_ignore_all",
@@ -37,14 +39,17 @@ _SYSCTLS = (
     "net.ipv6.ip_nonlocal_bind",
     "net.ipv6.bindv6only",
     *(f"net.ipv{v}.neigh.default.gc_thresh{n}" for v in (4, 6) for n in (1, 2, 3)),
+    "net.netfilter.nf_conntrack_max",
+    NF_CONNTRACK_COUNT,
+    *(key_of(v, link, name) for v in (4, 6) for link in ("all", "default") for name in NAMES[v]),
+)
+_BRIDGE_SYSCTLS = (
     "net.bridge.bridge-nf-call-iptables",
     "net.bridge.bridge-nf-call-ip6tables",
     "net.bridge.bridge-nf-call-arptables",
     "net.bridge.bridge-nf-filter-vlan-tagged",
-    "net.netfilter.nf_conntrack_max",
-    "net.netfilter.nf_conntrack_count",
-    *(key_of(v, link, name) for v in (4, 6) for link in ("all", "default") for name in NAMES[v]),
 )
+"""Read where there is a bridge: a look into each folder costs more than all else of a container."""
 
 
 def read_links(route: RouteSocket, master: int | None = None) -> tuple[Link, ...]:
@@ -143,9 +148,25 @@ def read_stack(fd: int, netns: Netns) -> Stack:
             rules=read_rules(route),
             neighbours=read_neighbours(route),
             fdb=read_fdb(route),
+            filters=read_filters(fd, route, links),
             sockets=read_sockets(diag, netns.pids),
-            sysctls=sysctl.read_present(_SYSCTLS, fd) | settings,
+            sysctls=sysctl.read_present(_keys(links), fd) | settings,
         )
+
+
+def read_cables(fd: int, netns: Netns) -> Stack:
+    """What is plugged into what, and the addresses and routes there: no other table is read."""
+    with RouteSocket(fd) as route:
+        return Stack(
+            netns=netns,
+            links=_read(route, dump_links(), "list links", decode_link),
+            addresses=read_addresses(route),
+            routes=tuple(r for r in read_routes(route) if r.table != TABLE_LOCAL),
+        )
+
+
+def _keys(links: Iterable[Link]) -> tuple[str, ...]:
+    return _SYSCTLS + (_BRIDGE_SYSCTLS if any(k.bridge is not None for k in links) else ())
 
 
 def _read_links_with_settings(route: RouteSocket) -> tuple[tuple[Link, ...], dict[str, str]]:

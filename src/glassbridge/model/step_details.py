@@ -6,6 +6,7 @@ from glassbridge.model.address import IPAddress, Mac
 from glassbridge.model.packet import Packet
 from glassbridge.model.ruleset import RuleRef
 from glassbridge.model.tables import (
+    FilterHook,
     Ifindex,
     ListeningSocket,
     Neighbour,
@@ -112,6 +113,19 @@ class HookPassed(Struct, frozen=True, kw_only=True, tag="firewall"):
     """Called for a bridged frame (br_netfilter)."""
 
 
+class FilterMet(Struct, frozen=True, kw_only=True, tag="filter"):
+    """A program or filter at a link, beside netfilter: what it does is not evaluated."""
+
+    hook: FilterHook
+    kind: str
+    """As of model.tables.LinkFilter."""
+    what: str
+    """In words: `an XDP program (id 17, name x)`."""
+    priority: int = 0
+    comes_back: bool = False
+    """A shaper: it leads the packet through an ifb device, whose queue holds it up, and back."""
+
+
 class Translated(Struct, frozen=True, kw_only=True, tag="translate"):
     """NAT, or a tracked connection's own translation (then without a rule)."""
 
@@ -162,6 +176,7 @@ Detail = (
     | PortEntered
     | Switched
     | HookPassed
+    | FilterMet
     | Translated
     | Received
     | SocketFound

@@ -188,3 +188,32 @@ class ListeningSocket(Struct, frozen=True, kw_only=True):
     uid: int = 0
     pid: int | None = None
     process: str = ""
+
+
+class FilterHook(StrEnum):
+    """Where a filter of a link stands: XDP before taps, ingress after them, egress before them."""
+
+    XDP = "xdp"
+    INGRESS = "ingress"
+    EGRESS = "egress"
+
+
+class LinkFilter(Struct, frozen=True, kw_only=True):
+    """What may drop or redirect a packet at a link beside netfilter: XDP, tc, a lossy queue."""
+
+    ifindex: Ifindex
+    hook: FilterHook
+    kind: str
+    """`xdp` or `xdpgeneric`, a classifier of tc (`bpf`, `u32`, ...), `tcx`, `netem`."""
+    program: int = 0
+    """Of BPF: its id."""
+    name: str = ""
+    """Of BPF: what its maker called it."""
+    priority: int = 0
+    """Of tc: `pref`."""
+    protocol: int = 0
+    """Of tc: the ethertype it is asked about; 3: every one."""
+    into: Ifindex | None = None
+    """Of tc: the link into which all that it matches is redirected, which is all that it does."""
+    takes_all: bool = False
+    """Of tc: it matches whatever it is asked about."""

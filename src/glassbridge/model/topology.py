@@ -18,6 +18,7 @@ from glassbridge.model.tables import (
     Address,
     FdbEntry,
     Ifindex,
+    LinkFilter,
     ListeningSocket,
     Neighbour,
     Route,
@@ -188,6 +189,7 @@ class Stack(Struct, frozen=True, kw_only=True, dict=True):
     rules: tuple[RoutingRule, ...] = ()
     neighbours: tuple[Neighbour, ...] = ()
     fdb: tuple[FdbEntry, ...] = ()
+    filters: tuple[LinkFilter, ...] = ()
     sockets: tuple[ListeningSocket, ...] = ()
     sysctls: dict[str, str] = {}
 

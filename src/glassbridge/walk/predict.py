@@ -4,8 +4,8 @@ from typing import assert_never
 
 from glassbridge.model.packet import Question
 from glassbridge.model.snapshot import Snapshot
-from glassbridge.model.step_details import HookPassed
-from glassbridge.model.walk import Disposition, Missing, Step, Walk
+from glassbridge.model.step_details import FilterMet, HookPassed
+from glassbridge.model.walk import Action, Disposition, Missing, Step, Walk
 from glassbridge.walk.firewall import filtering
 from glassbridge.walk.firewall.hooks import HookVerdict
 from glassbridge.walk.path.crossing import arrive, cross
@@ -59,7 +59,10 @@ def _told(there: Traveller, whole: Traveller) -> Walk:
     ends = [t.station for t in (there, whole) if isinstance(t.station, Ended)]
     disposition = ends[0].disposition
     unknown = next((e.unknown for e in ends if e.unknown), "")
-    undecided = "" if disposition is Disposition.DROPPED else _undecided(there.steps)
+    # a program may lead a packet elsewhere: what would lose it later may never see it
+    undecided = _filtered(whole.steps)
+    if disposition is not Disposition.DROPPED and not undecided:
+        undecided = _undecided(there.steps)
     assumptions = (a for s in whole.steps for a in s.assumptions)
     return Walk(
         steps=whole.steps,
@@ -79,6 +82,12 @@ def _undecided(steps: tuple[Step, ...]) -> str:
             case _:
                 continue
     return ""
+
+
+def _filtered(steps: tuple[Step, ...]) -> str:
+    """The first program or filter of a link on either way that nobody evaluates."""
+    met = (s for s in steps if isinstance(s.detail, FilterMet) and s.action is Action.UNKNOWN)
+    return next((s.assumptions[0] for s in met), "")
 
 
 def _unclear(why: Unclear) -> Walk:

@@ -40,7 +40,8 @@ from glassbridge.model.step_details import (
 )
 from glassbridge.model.topology import PortState
 from glassbridge.model.walk import Action, Disposition, Walk
-from glassbridge.walk.causes.explaining import BY_FUNCTION, BY_REASON, explain
+from glassbridge.walk.causes.candidates import BY_FUNCTION, BY_REASON
+from glassbridge.walk.causes.explaining import explain
 from glassbridge.walk.evidence.merge import merge
 
 

@@ -11,6 +11,7 @@ from glassbridge.model.packet import Packet, Transport
 from glassbridge.model.step_details import (
     Crossed,
     Entered,
+    FilterMet,
     HookPassed,
     Left,
     NeighbourFound,
@@ -118,6 +119,8 @@ def _detail(step: Step) -> Iterator[Labelled]:  # noqa: C901, PLR0912 - one arm 
             yield "learned", f"{learns} is behind it" if learns else "nothing new"
         case Switched() as switched:
             yield from _switch(switched)
+        case FilterMet(hook=hook, what=what):
+            yield str(hook), what
         case HookPassed() as passed:
             yield from _hook(passed)
         case Translated(kind=kind, before=before, after=after, rule=rule):

@@ -9,6 +9,7 @@ from glassbridge.model.step_details import (
     Crossed,
     Detail,
     Entered,
+    FilterMet,
     HookPassed,
     Left,
     NeighbourFound,
@@ -41,7 +42,7 @@ class Sign(StrEnum):
     SIGHT = "seen only"
 
 
-def sign_of(detail: Detail) -> Sign:  # noqa: C901, PLR0911 - one arm for each kind of step
+def sign_of(detail: Detail) -> Sign:  # noqa: C901, PLR0911, PLR0912 - one arm for each kind of step
     """Which sign stands at a step."""
     match detail:
         case RouteChosen():
@@ -56,6 +57,8 @@ def sign_of(detail: Detail) -> Sign:  # noqa: C901, PLR0911 - one arm for each k
             return Sign.BRIDGE
         case HookPassed(verdict=verdict):
             return Sign.SHUT if verdict in {"drop", "reject"} else Sign.GATE
+        case FilterMet():
+            return Sign.GATE
         case Translated():
             return Sign.NAT
         case Received():

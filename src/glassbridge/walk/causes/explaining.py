@@ -3,16 +3,14 @@
 from msgspec.structs import replace
 
 from glassbridge.model.cause import Cause
-from glassbridge.model.observation import AnswerKind, KernelEvent, Observation, RuleHit
+from glassbridge.model.observation import KernelEvent, Observation, RuleHit
 from glassbridge.model.report import Explanation, Verdict
 from glassbridge.model.snapshot import Snapshot
 from glassbridge.model.step_details import HookPassed, Left, NeighbourFound
 from glassbridge.model.walk import Drop, Fact, Step, Walk
-from glassbridge.walk.causes import firewall as causes_firewall
-from glassbridge.walk.causes import routing as causes_routing
-from glassbridge.walk.causes import switching as causes_switching
+from glassbridge.walk.causes.candidates import candidates
 from glassbridge.walk.causes.refined import refined
-from glassbridge.walk.causes.scene import Candidate, Scene
+from glassbridge.walk.causes.scene import Scene
 from glassbridge.walk.evidence.comparing import GOOD_ANSWERS
 from glassbridge.walk.evidence.hops import place_of
 from glassbridge.walk.evidence.judging import foreseen
@@ -22,88 +20,6 @@ from glassbridge.walk.evidence.testimony import OTHERHOST, Testimony, testify
 from glassbridge.walk.evidence.told_drops import Fate
 from glassbridge.walk.fixes.by_cause import mend
 from glassbridge.walk.fixes.mending import Case
-
-_BRIDGED = (
-    causes_switching.port_locked,
-    causes_switching.port_blocking,
-    causes_switching.hairpin_off,
-    causes_switching.port_isolated,
-    causes_switching.flood_off,
-    causes_switching.link_down,
-)
-
-_UNHEARD = (
-    causes_firewall.source_guard,
-    causes_switching.link_down,
-    causes_routing.unanswered,
-)
-
-BY_FUNCTION: dict[str, tuple[Candidate, ...]] = {
-    "br_handle_frame_finish": _BRIDGED,
-    "br_handle_frame": (causes_switching.link_down, causes_switching.port_blocking),
-    "br_nf_dev_queue_xmit": (causes_switching.mtu_of_port,),
-    "br_dev_queue_push_xmit": (causes_switching.mtu_of_port,),
-    "__dev_forward_skb2": (causes_switching.mtu_of_peer, causes_switching.link_down),
-    "neigh_invalidate": _UNHEARD,
-    "ip6_pkt_discard": (causes_routing.refused_route, causes_routing.no_route),
-    "dst_discard_out": (causes_routing.refused_route,),
-}
-"""What to look for where the function says more than the reason; tried in order."""
-
-BY_REASON: dict[str, tuple[Candidate, ...]] = {
-    "NO_SOCKET": (causes_routing.nobody_listens,),
-    "TCP_LISTEN_OVERFLOW": (causes_routing.queue_full,),
-    "NETFILTER_DROP": (causes_firewall.dropped_by_rule,),
-    "IP_INNOROUTES": (causes_routing.refused_route, causes_routing.no_route),
-    "IP_OUTNOROUTES": (causes_routing.refused_route, causes_routing.no_route),
-    "IP_INADDRERRORS": (causes_switching.wrong_neighbour, causes_routing.forwarding_off),
-    "IP_RPFILTER": (causes_routing.rp_filter,),
-    "IP_LOCALNET": (causes_routing.martian,),
-    "IP_LOCAL_SOURCE": (causes_routing.martian,),
-    "IP_INVALID_SOURCE": (causes_routing.martian,),
-    "IP_INVALID_DEST": (causes_routing.martian,),
-    "IP_INHDR": (causes_routing.ttl_exceeded,),
-    "PKT_TOO_BIG": (causes_routing.mtu_of_way,),
-    "NO_TX_TARGET": _BRIDGED,
-    "BRIDGE_INGRESS_STP_STATE": (causes_switching.link_down, causes_switching.port_blocking),
-    "OTHERHOST": (
-        causes_switching.wrong_fdb,
-        causes_switching.wrong_neighbour,
-        causes_switching.link_down,
-    ),
-    "NEIGH_FAILED": _UNHEARD,
-    "IPV6DISABLED": (causes_routing.ipv6_off,),
-    "DEV_READY": (causes_switching.link_down,),
-    "NOT_SPECIFIED": (causes_routing.refused_route,),
-}
-
-BY_ERRNO: dict[str, tuple[Candidate, ...]] = {
-    "ENETUNREACH": (causes_routing.no_route,),
-    "EHOSTUNREACH": (
-        causes_firewall.source_guard,
-        causes_switching.link_down,
-        causes_routing.refused_route,
-        causes_routing.unanswered,
-    ),
-    "EACCES": (causes_routing.refused_route,),
-    "EINVAL": (causes_routing.refused_route,),
-    "EPERM": (causes_firewall.dropped_by_rule,),
-    "EMSGSIZE": (causes_routing.mtu_of_way,),
-    "ECONNREFUSED": (causes_routing.nobody_listens,),
-    "EADDRNOTAVAIL": (causes_routing.ipv6_off,),
-    "EAFNOSUPPORT": (causes_routing.ipv6_off,),
-}
-
-BY_SILENCE: tuple[Candidate, ...] = (
-    causes_routing.queue_full,
-    causes_switching.link_down,
-    *_BRIDGED[:-1],
-    causes_switching.wrong_fdb,
-    causes_switching.wrong_neighbour,
-    causes_switching.mtu_of_port,
-    causes_switching.mtu_of_peer,
-)
-"""Nobody told of a drop: only a state that is plainly wrong counts."""
 
 
 def explain(
@@ -184,29 +100,10 @@ def _unforeseen(
 ) -> Explanation | None:
     n = len(walk.steps) - 1 if merged.ending.is_beyond else place_of(walk, merged.ending)
     scene = Scene(snapshot=snapshot, walk=walk, testimony=testimony, ending=merged.ending, n=n)
-    candidates = _candidates(scene)
-    drop = next((d for c in candidates if (d := c(scene)) is not None), None)
+    drop = next((d for c in candidates(scene) if (d := c(scene)) is not None), None)
     is_certain = drop is not None and merged.ending.found is not None
     drop = _unexplained(scene) if drop is None else refined(drop, n, walk, testimony, snapshot)
     return _explanation(drop, n, walk, merged, testimony, snapshot, is_certain=is_certain)
-
-
-def _candidates(scene: Scene) -> tuple[Candidate, ...]:
-    """The more exact word first: a function, a reason, an errno, silence."""
-    found = scene.ending.found
-    if found is not None and not isinstance(found, KernelEvent):
-        return (causes_firewall.dropped_by_rule,)
-    if found is not None:
-        exact = BY_FUNCTION.get(found.function, ())
-        return (*exact, *(c for c in BY_REASON.get(found.reason, ()) if c not in exact))
-    answer = scene.testimony.answer
-    if scene.errno in BY_ERRNO:
-        return BY_ERRNO[scene.errno]
-    if answer is not None and answer.kind is AnswerKind.REFUSED:
-        return (causes_routing.nobody_listens,)
-    if isinstance(scene.step.detail, NeighbourFound):
-        return (causes_firewall.source_guard, *BY_SILENCE, causes_routing.unanswered)
-    return BY_SILENCE
 
 
 def _unexplained(scene: Scene) -> Drop:

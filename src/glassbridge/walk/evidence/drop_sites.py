@@ -6,6 +6,7 @@ Function names only: offsets differ with every build, and reasons are often NOT_
 from glassbridge.model.step_details import (
     Crossed,
     Detail,
+    FilterMet,
     HookPassed,
     NeighbourFound,
     PortEntered,
@@ -49,6 +50,8 @@ _BY_FUNCTION: dict[str, tuple[type[Detail], ...]] = {
     "__dev_forward_skb2": (Crossed,),
     "__dev_forward_skb": (Crossed,),
     "veth_xmit": (Crossed,),
+    "veth_xdp_rcv_skb": (FilterMet,),
+    "do_xdp_generic": (FilterMet,),
     "__udp4_lib_rcv": _SOCKET,
     "__udp6_lib_rcv": _SOCKET,
     "udp_queue_rcv_one_skb": _SOCKET,
@@ -63,6 +66,9 @@ _BY_FUNCTION: dict[str, tuple[type[Detail], ...]] = {
 
 _BY_REASON: dict[str, tuple[type[Detail], ...]] = {
     "NETFILTER_DROP": (HookPassed,),
+    "XDP": (FilterMet,),
+    "TC_INGRESS": (FilterMet,),
+    "TC_EGRESS": (FilterMet,),
     "NEIGH_FAILED": (NeighbourFound,),
     "NEIGH_QUEUEFULL": (NeighbourFound,),
     "NEIGH_CREATEFAIL": (NeighbourFound,),

@@ -7,6 +7,7 @@ from glassbridge.model.packet import Transport
 from glassbridge.walk.fixes.firewall import masquerade, mend_rule
 from glassbridge.walk.fixes.gateways import mend_gateway
 from glassbridge.walk.fixes.guards import mend_loopback_guard, mend_router_guard, mend_source_guard
+from glassbridge.walk.fixes.link_filters import mend_filter
 from glassbridge.walk.fixes.mending import ENGINES, Case, Mending, NoDoor
 from glassbridge.walk.fixes.neighbours import (
     mend_connection,
@@ -162,6 +163,8 @@ _MENDERS: dict[Cause, Callable[[Case], Mending]] = {
     Cause.FLOOD_OFF: mend_port,
     Cause.LINK_DOWN: mend_link_down,
     Cause.NO_CABLE: mend_no_cable,
+    Cause.XDP_DROP: mend_filter,
+    Cause.TC_DROP: mend_filter,
     Cause.SOURCE_GUARD: mend_source_guard,
     Cause.ROUTER_GUARD: mend_router_guard,
     Cause.LOOPBACK_GUARD: mend_loopback_guard,

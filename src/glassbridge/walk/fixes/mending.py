@@ -13,7 +13,7 @@ from glassbridge.model.topology import Link, Netns, Stack
 from glassbridge.model.walk import Drop, Step, Walk
 
 _NAMED = ("/run/netns/", "/var/run/netns/")
-_OWN_SWITCH = ("ip", "bridge")
+_OWN_SWITCH = ("ip", "bridge", "tc")
 """Tools that enter a named namespace by themselves."""
 
 

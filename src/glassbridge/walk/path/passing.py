@@ -10,6 +10,7 @@ from glassbridge.model.walk import Action, AtRule, Drop, Expected, Fact
 from glassbridge.walk.firewall.engine_causes import rule_cause
 from glassbridge.walk.firewall.hooks import HookCall, HookResult, HookVerdict
 from glassbridge.walk.firewall.own_causes import SENTENCES
+from glassbridge.walk.path.link_filters import pass_filters
 from glassbridge.walk.path.traveller import Ground, Traveller
 from glassbridge.walk.path.versions import V4
 
@@ -62,7 +63,18 @@ def pass_bridge_hook(
 
 
 def pass_link_hook(ground: Ground, traveller: Traveller, hook: str, link: Link) -> Traveller:
-    """The chains that a link itself has: ingress after the taps, egress before them."""
+    """What a link itself asks: ingress after the taps (XDP before), egress before them."""
+    if hook == "ingress":
+        traveller = pass_filters(ground, traveller, hook, link)
+    if not traveller.has_ended:
+        traveller = _pass_chains(ground, traveller, hook, link)
+    if hook == "egress" and not traveller.has_ended:
+        traveller = pass_filters(ground, traveller, hook, link)
+    return traveller
+
+
+def _pass_chains(ground: Ground, traveller: Traveller, hook: str, link: Link) -> Traveller:
+    """The netdev chains: tc's filters stand before them at ingress, and after them at egress."""
     call = HookCall(
         family="netdev",
         hook=hook,
