@@ -18,6 +18,7 @@ from glassbridge.engine.containers import Containers
 from glassbridge.engine.detaching import Detach
 from glassbridge.engine.driver import Driver
 from glassbridge.engine.healing import Healer
+from glassbridge.engine.holders import names_of
 from glassbridge.engine.host import Host
 from glassbridge.engine.jobs import Job
 from glassbridge.engine.loading import load_state, netns_identity
@@ -42,6 +43,7 @@ from glassbridge.kernel.netns import unmake_shared_mount
 from glassbridge.model.container import ContainerState, NetworkWish
 from glassbridge.model.endpoint import EndpointId, SandboxKind
 from glassbridge.model.kernel_names import DEFAULT_NETWORK
+from glassbridge.model.names import listed
 from glassbridge.model.network import Network
 from glassbridge.model.requests import AttachRequest, ConnectRequest, NetworkRequest, RunRequest
 from glassbridge.model.views import NetworkView, SandboxView, Status
@@ -139,11 +141,11 @@ class Engine:
 
     def down(self, *, force: bool = False) -> tuple[str, ...]:
         """Take everything down; returns what was left alone, and why."""
-        running = [c.name for c in self._state.containers if c.state is ContainerState.RUNNING]
-        attached = [s.name for s in self._state.sandboxes if s.name not in running]
-        if (running or attached) and not force:
+        running = [c.id for c in self._state.containers if c.state is ContainerState.RUNNING]
+        in_use = dict.fromkeys((*running, *(s.id for s in self._state.sandboxes)))
+        if in_use and not force:
             raise Conflict(
-                f"still in use: {', '.join((*running, *attached))}",
+                f"still in use: {listed(names_of(self._state, in_use))}",
                 hint="stop and detach them first, or: glassbridge down --force",
             )
         for container in self._state.containers:

@@ -1,11 +1,12 @@
 """Who has what was asked for, under the name that people know him by."""
 
 import logging
+from collections.abc import Iterable, Sequence
 
 from glassbridge.engine.state import State
 from glassbridge.engine.views import sandbox_view
-from glassbridge.errors import Conflict, GlassbridgeError
-from glassbridge.model.endpoint import Sandbox
+from glassbridge.errors import Conflict, GlassbridgeError, NotFound
+from glassbridge.model.endpoint import Sandbox, SandboxId
 from glassbridge.model.ruleset import Origin
 from glassbridge.model.views import NetworkView, SandboxView
 
@@ -19,7 +20,7 @@ class Taken(Conflict):
         self,
         what: str,
         holder: SandboxView,
-        networks: tuple[NetworkView, ...],
+        networks: Sequence[NetworkView],
         after: str,
         hint: str,
     ) -> None:
@@ -31,11 +32,7 @@ class Taken(Conflict):
 
     def in_full(self) -> Conflict:
         """The same with the container's name; reads the engines' files, so not for the writer."""
-        try:
-            name = _name(self._holder, self._networks)
-        except (GlassbridgeError, OSError):
-            _log.warning("cannot look up who has it: %s", self, exc_info=True)
-            return self
+        (name,) = _names((self._holder,), self._networks)
         return Conflict(f"{self._what} {name}{self._after}", hint=self.hint)
 
 
@@ -44,19 +41,47 @@ def taken(state: State, what: str, holder: Sandbox, after: str = "", *, hint: st
     view = sandbox_view(state, holder.id)
     if not view.is_anothers:
         return Conflict(f"{what} {holder.name}{after}", hint=hint)
-    networks = tuple(
-        NetworkView(network=state.networks[e.endpoint.network]) for e in view.endpoints
-    )
-    return Taken(what, view, networks, after, hint)
+    return Taken(what, view, _networks_of(state, view), after, hint)
 
 
-def _name(holder: SandboxView, networks: tuple[NetworkView, ...]) -> str:
+def names_of(state: State, sandboxes: Iterable[SandboxId]) -> list[str]:
+    """Their names, those of other engines with the engine's; reads files, so not for the writer."""
+    views = []
+    for sandbox in sandboxes:
+        try:
+            views.append(sandbox_view(state, sandbox))
+        except NotFound:  # removed meanwhile
+            continue
+    networks = {n.network.id: n for view in views for n in _networks_of(state, view)}
+    return _names(views, tuple(networks.values()))
+
+
+def _networks_of(state: State, view: SandboxView) -> tuple[NetworkView, ...]:
+    found = (state.networks.get(e.endpoint.network) for e in view.endpoints)
+    return tuple(NetworkView(network=n) for n in found if n is not None)
+
+
+def _names(views: Sequence[SandboxView], networks: Sequence[NetworkView]) -> list[str]:
+    if not any(view.is_anothers for view in views):
+        return [view.sandbox.name for view in views]
     from glassbridge.engine.roster import Roster  # noqa: PLC0415 - a conflict is rare, and it needs much
 
-    roster = Roster.here((holder,), networks)
-    (called,) = roster.known
-    if called.engine is Origin.DOCKER and called.sandbox.id == holder.sandbox.id:
-        # it went, or Docker's files cannot be read; our own name for its endpoint is of no use
-        (network, *_) = (view.network.name for view in roster.our_networks)
-        return f"a container of Docker's network {network}"
-    return f"{called.sandbox.name} of {called.engine}"
+    try:
+        roster = Roster.here(views, networks)
+    except (GlassbridgeError, OSError):
+        _log.warning("cannot look up the names of containers", exc_info=True)
+        return [view.sandbox.name for view in views]
+    called = {str(n.network.id): n.network.name for n in roster.our_networks}
+    ours = {str(view.sandbox.id) for view in views}
+    # several without a name may be told in the same words
+    return list(dict.fromkeys(_name(view, called, ours) for view in roster.known))
+
+
+def _name(view: SandboxView, networks: dict[str, str], ours: set[str]) -> str:
+    if not view.is_anothers:
+        return view.sandbox.name
+    if view.engine is Origin.DOCKER and view.sandbox.id in ours:
+        # it went, or Docker's files cannot be read; our name for its endpoint is of no use
+        on = sorted(networks.get(e.endpoint.network, e.network) for e in view.endpoints)
+        return f"a container of Docker's network {', '.join(on)}"
+    return f"{view.sandbox.name} of {view.engine}"

@@ -10,12 +10,12 @@ from glassbridge.engine.host import REALISED, Host, encode_realised
 from glassbridge.engine.jobs import Job
 from glassbridge.engine.state import State
 from glassbridge.errors import Conflict, Hint, InvalidRequest, Remedy
-from glassbridge.ipam.subnets import plan_subnets
+from glassbridge.ipam.subnets import plan_more_subnets, plan_subnets
 from glassbridge.kernel.executor import Executor
 from glassbridge.model.address import format_mac
 from glassbridge.model.driven import AddressPool
 from glassbridge.model.kernel_names import DEFAULT_BRIDGE, DEFAULT_NETWORK
-from glassbridge.model.names import SHORT_ID, check_network_name, new_id
+from glassbridge.model.names import SHORT_ID, check_network_name, listed, new_id
 from glassbridge.model.network import Managed, Manager, Network, NetworkId
 from glassbridge.model.options import parse_options
 from glassbridge.model.requests import NetworkRequest
@@ -137,16 +137,12 @@ def define_network(
         executor,
         by=request.managed.by if request.managed else None,
     )
-    ipv4, ipv6 = plan_subnets(
-        request,
-        parsed.options,
-        host.in_use(
-            known,
-            adopted=bridge if adopted else None,
-            pools=state.address_pools.in_the_way(request),
-        ),
-        host.global_id,
+    in_use = host.in_use(
+        known,
+        adopted=bridge if adopted else None,
+        pools=state.address_pools.in_the_way(request),
     )
+    ipv4, ipv6 = plan_subnets(request, parsed.options, in_use, host.global_id)
     return Network(
         id=network_id,
         name=name,
@@ -155,6 +151,7 @@ def define_network(
         adopted=adopted,
         ipv4=ipv4,
         ipv6=ipv6,
+        more=plan_more_subnets(request, parsed.options, (ipv4, ipv6), in_use),
         internal=request.internal,
         options=parsed.options,
         labels=request.labels,
@@ -220,9 +217,8 @@ def refuse_members(state: State, network: Network) -> None:
         names = sorted(
             {state.sandboxes[e.sandbox].name for e in members if e.sandbox in state.sandboxes}
         )
-        shown = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")  # noqa: PLR2004
         raise Conflict(
-            f"network {network.name} has active endpoints: {shown}",
+            f"network {network.name} has active endpoints: {listed(names)}",
             hint=Hint(
                 Remedy.EMPTY_NETWORK, network=network.name, member=names[0] if names else "NAME"
             ),

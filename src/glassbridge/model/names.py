@@ -1,7 +1,7 @@
 """Names and ids: which are allowed, how new ones are made, and which object one means."""
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from typing import Protocol, TypeVar
 
 from glassbridge.errors import Conflict, InvalidRequest, NotFound
@@ -11,6 +11,7 @@ from glassbridge.model.network import Ifname
 NAME_MAX = 128
 ID_BYTES = 32
 SHORT_ID = 12
+_LISTED = 5
 PREDEFINED_NETWORKS = ("default", "host", "none")
 """Docker's words for `--network` that are no networks of ours."""
 
@@ -143,3 +144,9 @@ def closest(word: str, known: Collection[str]) -> str:
         return ""
     *first, last = near
     return f"did you mean {', '.join(first)} or {last}?" if first else f"did you mean {last}?"
+
+
+def listed(names: Sequence[str]) -> str:
+    """Write names into a sentence, the first few of many."""
+    more = len(names) - _LISTED
+    return ", ".join(names[:_LISTED]) + (f" and {more} more" if more > 0 else "")
