@@ -9,7 +9,7 @@ import mmap
 import os
 import platform
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from struct import Struct as Layout
 
@@ -101,17 +101,19 @@ def program_name(program: int) -> str:
     return told.raw[_NAME_AT : _NAME_AT + _NAME_SIZE].rstrip(b"\0").decode(errors="replace")
 
 
-def programs_at(ifindex: int, place: int) -> tuple[int, ...]:
-    """The ids of programs at a link of the caller's namespace; `place` is a bpf_attach_type.
+def programs_at(place: int, ifindexes: Iterable[int]) -> Iterator[tuple[int, int]]:
+    """Links of the caller's namespace and the ids of their programs at a bpf_attach_type.
 
     Raises KernelRefused where one may not ask, or this kernel has no such place.
     """
     ids = (ctypes.c_uint32 * _MOST_PROGRAMS)()
-    request = _query.pack(
-        ifindex, place, 0, 0, ctypes.addressof(ids), _MOST_PROGRAMS, 0, 0, 0, 0, 0
-    )
-    _call(_PROG_QUERY, request, "look for BPF programs")
-    return tuple(filter(None, ids))
+    at, request = ctypes.addressof(ids), ctypes.create_string_buffer(_query.size)
+    for ifindex in ifindexes:
+        _query.pack_into(request, 0, ifindex, place, 0, 0, at, _MOST_PROGRAMS, 0, 0, 0, 0, 0)
+        _ask(_PROG_QUERY, request, "look for BPF programs")
+        count = _query.unpack_from(request)[5]
+        for program in ids[:count]:
+            yield ifindex, program
 
 
 class RingBuffer:
@@ -200,11 +202,15 @@ def _element(
 
 
 def _call(command: int, attributes: bytes, attempt: str) -> int:
+    return _ask(command, ctypes.create_string_buffer(attributes, len(attributes)), attempt)
+
+
+def _ask(command: int, argument: "ctypes.Array[ctypes.c_char]", attempt: str) -> int:
+    """The same in memory of the caller's, in which the kernel may answer."""
     number = _CALL_NUMBERS.get(platform.machine())
     if number is None or sys.byteorder != "little":
         raise Unavailable(f"{attempt}: not done on {platform.machine()}")
-    argument = ctypes.create_string_buffer(attributes, len(attributes))
-    result: int = _libc.syscall(number, command, argument, len(attributes))
+    result: int = _libc.syscall(number, command, argument, len(argument))
     if result < 0:
         raise KernelRefused(attempt, ctypes.get_errno())
     return result

@@ -63,6 +63,8 @@ def _read(netns: int, route: RouteSocket, links: tuple[Link, ...]) -> Iterator[L
         if link.qdisc in _LOSSY:
             yield LinkFilter(ifindex=link.ifindex, hook=FilterHook.EGRESS, kind=link.qdisc)
     for body in route.dump(dump_qdiscs(0), "list queueing disciplines", torn=True):
+        if b"clsact" not in body and b"ingress" not in body:
+            continue  # a thousand links have as many that hold no filter of this kind
         for parent in _PLACES.get(find_attribute(body, TCA_KIND, tc_header.size) or b"", ()):
             ifindex = tc_header.unpack_from(body)[1]
             yield from _read_tc(route, Ifindex(ifindex), parent)
@@ -93,16 +95,16 @@ def _name(program: int) -> str:
 
 
 def _read_tcx(links: tuple[Link, ...]) -> Iterator[LinkFilter]:
-    for link in links:
-        for place, hook in _TCX.items():
-            for program in bpf.programs_at(link.ifindex, place):
-                yield LinkFilter(
-                    ifindex=link.ifindex,
-                    hook=hook,
-                    kind="tcx",
-                    program=program,
-                    name=_name(program),
-                )
+    ifindexes = [k.ifindex for k in links if k.is_up]
+    for place, hook in _TCX.items():
+        for ifindex, program in bpf.programs_at(place, ifindexes):
+            yield LinkFilter(
+                ifindex=Ifindex(ifindex),
+                hook=hook,
+                kind="tcx",
+                program=program,
+                name=_name(program),
+            )
 
 
 def _read_tc(route: RouteSocket, ifindex: Ifindex, parent: int) -> Iterator[LinkFilter]:
