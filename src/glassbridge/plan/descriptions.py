@@ -9,7 +9,6 @@ from glassbridge.model.network import Ifname
 from glassbridge.plan.interface_operations import (
     AwaitCarrier,
     CreateShaper,
-    InterfaceOperation,
     LimitRate,
     RedirectIngress,
     SetSandboxSysctl,
@@ -33,6 +32,8 @@ from glassbridge.plan.operations import (
     ForgetFlows,
     HoldPort,
     LoadRuleset,
+    OfFirewall,
+    OfInterface,
     OpenPath,
     Operation,
     PlugPort,
@@ -45,13 +46,13 @@ from glassbridge.plan.operations import (
     SpareLink,
 )
 
-_OfInterface = InterfaceOperation | AddRoute | RemoveRoute
-
 
 def describe(operation: Operation) -> str:  # noqa: C901, PLR0911, PLR0912 - one arm each
     """Say what an operation does, in the words that errors and `--dry-run` show."""
-    if isinstance(operation, _OfInterface):
+    if isinstance(operation, OfInterface):
         return _interface(operation)
+    if isinstance(operation, OfFirewall):
+        return _firewall(operation)
     match operation:
         case CreateBridge(ifname=ifname, mac=mac, mtu=mtu):
             return f"create bridge {ifname} ({mac}, mtu {mtu})"
@@ -81,6 +82,20 @@ def describe(operation: Operation) -> str:  # noqa: C901, PLR0911, PLR0912 - one
             return f"take {host_end} back from the reaper"
         case SetSysctl(key, value, old):
             return f"set {key} = {value}" + ("" if old is None else f" (was {old})")
+        case HoldPort(port):
+            return f"hold host port {port.host_port}/{port.protocol} on {port.host_address}"
+        case ReleasePort(port):
+            return f"release host port {port.host_port}/{port.protocol} on {port.host_address}"
+        case ForgetFlows(addresses, ports):
+            return f"forget connections of {', '.join(map(str, (*addresses, *ports)))}"
+        case Announce(ifname, addresses, mac, netns):
+            who = ", ".join(map(str, addresses))
+            return f"announce {who} at {mac} on {ifname}{_in(netns)}"
+    assert_never(operation)
+
+
+def _firewall(operation: OfFirewall) -> str:
+    match operation:
         case LoadRuleset(elements):
             return f"load nftables tables inet and bridge glassbridge, {len(elements)} elements"
         case DeleteRuleset():
@@ -93,15 +108,6 @@ def describe(operation: Operation) -> str:  # noqa: C901, PLR0911, PLR0912 - one
             return f"add {len(elements)} firewall elements: {_some(elements)}"
         case RemoveElements(elements):
             return f"remove {len(elements)} firewall elements: {_some(elements)}"
-        case HoldPort(port):
-            return f"hold host port {port.host_port}/{port.protocol} on {port.host_address}"
-        case ReleasePort(port):
-            return f"release host port {port.host_port}/{port.protocol} on {port.host_address}"
-        case ForgetFlows(addresses, ports):
-            return f"forget connections of {', '.join(map(str, (*addresses, *ports)))}"
-        case Announce(ifname, addresses, mac, netns):
-            who = ", ".join(map(str, addresses))
-            return f"announce {who} at {mac} on {ifname}{_in(netns)}"
     assert_never(operation)
 
 
@@ -143,7 +149,7 @@ def _settings(wish: LinkSettings, mac: Mac | None) -> str:
     return ", ".join(f"{word} {value}" for word, value in words.items() if value is not None)
 
 
-def _interface(operation: _OfInterface) -> str:  # noqa: C901, PLR0911 - one arm each
+def _interface(operation: OfInterface) -> str:  # noqa: C901, PLR0911 - one arm each
     match operation:
         case AddRoute(route, ifname, netns):
             return f"add route {_way(route, ifname)}{_in(netns)}"

@@ -5,7 +5,6 @@ from typing import assert_never
 from glassbridge.plan.interface_operations import (
     AwaitCarrier,
     CreateShaper,
-    InterfaceOperation,
     LimitRate,
     RedirectIngress,
     SetSandboxSysctl,
@@ -29,6 +28,8 @@ from glassbridge.plan.operations import (
     ForgetFlows,
     HoldPort,
     LoadRuleset,
+    OfFirewall,
+    OfInterface,
     OpenPath,
     Operation,
     PlugPort,
@@ -41,13 +42,13 @@ from glassbridge.plan.operations import (
     SpareLink,
 )
 
-_OfInterface = InterfaceOperation | AddRoute | RemoveRoute
-
 
 def inverse(operation: Operation) -> Operation | None:  # noqa: C901, PLR0911, PLR0912 - one arm each
     """Return what takes an operation back, or None where nothing of its own remains."""
-    if isinstance(operation, _OfInterface):
+    if isinstance(operation, OfInterface):
         return _of_interface(operation)
+    if isinstance(operation, OfFirewall):
+        return _of_firewall(operation)
     match operation:
         case CreateBridge(ifname=ifname):
             return DeleteLink(ifname)
@@ -71,6 +72,19 @@ def inverse(operation: Operation) -> Operation | None:  # noqa: C901, PLR0911, P
             return AddAddress(ifname, address, netns)
         case SetSysctl(key, value, old):
             return None if old is None else SetSysctl(key, old, value)
+        case HoldPort(port):
+            return ReleasePort(port)
+        case ReleasePort(port):
+            return HoldPort(port)
+        case (
+            DisableLinkLocal() | PlugPort() | BringUp() | DeleteLink() | ForgetFlows() | Announce()
+        ):
+            return None
+    assert_never(operation)
+
+
+def _of_firewall(operation: OfFirewall) -> Operation | None:
+    match operation:
         case LoadRuleset():
             return DeleteRuleset()
         case OpenPath(chain):
@@ -81,24 +95,12 @@ def inverse(operation: Operation) -> Operation | None:  # noqa: C901, PLR0911, P
             return RemoveElements(elements)
         case RemoveElements(elements):
             return AddElements(elements)
-        case HoldPort(port):
-            return ReleasePort(port)
-        case ReleasePort(port):
-            return HoldPort(port)
-        case (
-            DisableLinkLocal()
-            | PlugPort()
-            | BringUp()
-            | DeleteLink()
-            | DeleteRuleset()
-            | ForgetFlows()
-            | Announce()
-        ):
+        case DeleteRuleset():
             return None
     assert_never(operation)
 
 
-def _of_interface(operation: _OfInterface) -> Operation | None:  # noqa: C901, PLR0911 - one arm each
+def _of_interface(operation: OfInterface) -> Operation | None:  # noqa: C901, PLR0911 - one arm each
     match operation:
         case AddRoute(route, ifname, netns):
             return RemoveRoute(route, ifname, netns)

@@ -218,6 +218,8 @@ class Announce:
     netns: str
 
 
+OfFirewall = LoadRuleset | DeleteRuleset | AddElements | RemoveElements | OpenPath | ClosePath
+OfInterface = InterfaceOperation | AddRoute | RemoveRoute
 Operation = (
     CreateBridge
     | CreateVeth
@@ -227,19 +229,12 @@ Operation = (
     | BringUp
     | AddAddress
     | RemoveAddress
-    | AddRoute
-    | RemoveRoute
-    | InterfaceOperation
+    | OfInterface
     | DeleteLink
     | DoomLink
     | SpareLink
     | SetSysctl
-    | LoadRuleset
-    | DeleteRuleset
-    | AddElements
-    | RemoveElements
-    | OpenPath
-    | ClosePath
+    | OfFirewall
     | HoldPort
     | ReleasePort
     | ForgetFlows
