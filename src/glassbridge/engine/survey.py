@@ -8,6 +8,7 @@ import os
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from typing import Literal
 
 from msgspec.structs import replace
 
@@ -23,7 +24,7 @@ from glassbridge.kernel.netns import inode_of
 from glassbridge.kernel.processes import pids_in
 from glassbridge.kernel.rtnetlink import RouteSocket
 from glassbridge.kernel.rulesets import read_rulesets
-from glassbridge.kernel.snapshot import read_link, read_stack
+from glassbridge.kernel.snapshot import NF_CONNTRACK_COUNT, read_cables, read_link, read_stack
 from glassbridge.model.address import IPAddress
 from glassbridge.model.packet import Question
 from glassbridge.model.printed_rules import PrintedRules
@@ -31,6 +32,9 @@ from glassbridge.model.ruleset import Ruleset
 from glassbridge.model.snapshot import Connection, Name, Namespace, Snapshot
 from glassbridge.model.topology import Link, Stack
 from glassbridge.model.views import NetworkView, SandboxView
+
+Reads = Literal["cables", "tables", "rules"]
+"""Links, addresses and routes alone; whole stacks; or their firewalls as well."""
 
 CONNECTIONS_MAX = 4096
 """How many tracked connections of a namespace a whole snapshot takes."""
@@ -44,10 +48,11 @@ class Survey:
         known: Sequence[SandboxView] = (),
         networks: Sequence[NetworkView] = (),
         *,
-        reads_rules: bool = True,
+        reads: Reads = "rules",
     ) -> None:
         self.roster = Roster.here(known, networks)
-        self._firewall = FirewallReader(known, networks) if reads_rules else None
+        self._firewall = FirewallReader(known, networks) if reads == "rules" else None
+        self._reads = reads
         self._far_ends = FarEnds(self.roster, known)
         self._namespaces: dict[int, Namespace] = {}
         self._unreadable: dict[int, str] = {}
@@ -118,9 +123,9 @@ class Survey:
             self.read(left)
         self._is_whole = True
 
-    def resolve(self, target: str, version: int | None = None) -> Target:
+    def resolve(self, target: str, version: int | None = None, asker: int | None = None) -> Target:
         """Find what is meant, and read its namespace; see engine.targets.Surveyed."""
-        return LiveNames(self.roster, self).find(target, version)
+        return LiveNames(self.roster, self).find(target, version, asker)
 
     def addresses_of(self, cookie: int) -> tuple[IPAddress, ...]:
         """Where a namespace is reached; by its engine's word where it was not read."""
@@ -182,9 +187,14 @@ class Survey:
         netns = self.roster.describe(cookie)
         if not netns.inode:
             netns = replace(netns, inode=inode_of(fd))
+        if self._reads == "cables":
+            return Namespace(stack=read_cables(fd, netns))
         stack = read_stack(fd, netns)
+        is_tracked = stack.sysctls.get(NF_CONNTRACK_COUNT, "0") != "0"
         return Namespace(
-            stack=stack, ruleset=self._rules(fd, stack), connections=self._connections(fd)
+            stack=stack,
+            ruleset=self._rules(fd, stack),
+            connections=self._connections(fd) if is_tracked else (),
         )
 
     def _names(self) -> tuple[Name, ...]:

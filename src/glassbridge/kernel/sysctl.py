@@ -4,7 +4,7 @@ import errno
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
-from functools import cache
+from functools import cache, lru_cache
 
 from glassbridge.errors import GlassbridgeError, KernelRefused, NotFound, PermissionRefused
 from glassbridge.kernel.netns import inside
@@ -39,11 +39,12 @@ def read_present(keys: Iterable[str], netns: int | None = None) -> dict[str, str
     found: dict[str, str] = {}
     with nullcontext() if netns is None else inside(netns), _folders() as folder:
         for key in keys:
-            above, _, name = path_of(key).rpartition("/")
+            above, name = _place_of(key)
+            start = folder(above)
+            if start is None:
+                continue
             with suppress(OSError):
-                found[key] = _content(
-                    os.open(name, os.O_RDONLY | os.O_CLOEXEC, dir_fd=folder(above))
-                )
+                found[key] = _content(os.open(name, os.O_RDONLY | os.O_CLOEXEC, dir_fd=start))
     return found
 
 
@@ -54,14 +55,21 @@ def path_of(key: str) -> str:
     return f"{_ROOT}/" + (key.translate(_SWAP) if written_with_dots else key)
 
 
+@lru_cache(maxsize=256)
+def _place_of(key: str) -> tuple[str, str]:
+    """Folder and name: the same keys are read in each of a thousand namespaces."""
+    above, _, name = path_of(key).rpartition("/")
+    return above, name
+
+
 def _open(key: str, mode: int, netns: int | None) -> int:
     with nullcontext() if netns is None else inside(netns):
         return os.open(path_of(key), mode | os.O_CLOEXEC)
 
 
 @contextmanager
-def _folders() -> Iterator[Callable[[str], int]]:
-    """Open folders of /proc/sys, each once, and from the one above.
+def _folders() -> Iterator[Callable[[str], int | None]]:
+    """Open folders of /proc/sys, each once, and from the one above; None: there is no such.
 
     `net` holds an `ipv4` of every namespace, all in one chain of the kernel's dentry hash: each
     look-up by a whole path walks it, which is 0.2 ms with a thousand namespaces.
@@ -69,10 +77,18 @@ def _folders() -> Iterator[Callable[[str], int]]:
     with ExitStack() as opened:
 
         @cache
-        def folder(path: str) -> int:
-            above, _, name = path.rpartition("/")
-            name, start = (path, None) if path == _ROOT else (name, folder(above))
-            fd = os.open(name, os.O_PATH | os.O_CLOEXEC, dir_fd=start)
+        def folder(path: str) -> int | None:
+            if path == _ROOT:
+                name, start = path, None
+            else:
+                above, _, name = path.rpartition("/")
+                start = folder(above)
+                if start is None:
+                    return None
+            try:
+                fd = os.open(name, os.O_PATH | os.O_CLOEXEC, dir_fd=start)
+            except OSError:
+                return None
             opened.callback(os.close, fd)
             return fd
 

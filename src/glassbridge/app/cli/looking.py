@@ -27,7 +27,7 @@ def stack(target: str, all_rules: bool, state: str, as_json: bool) -> None:
     from glassbridge.engine.stacks import look_at_stack  # noqa: PLC0415 - see main.py
 
     known = () if state else sandboxes_if_known()
-    surveyed = survey_of(state, known, reads_rules=False)
+    surveyed = survey_of(state, known, reads="tables")
     report = look_at_stack(target, surveyed)
     tell_state(state, surveyed, as_json=as_json)
     if as_json:
@@ -49,7 +49,7 @@ def bridge(name: str, state: str, as_json: bool) -> None:
     from glassbridge.engine.stacks import look_at_bridges  # noqa: PLC0415 - see main.py
 
     known = () if state else sandboxes_if_known()
-    surveyed = survey_of(state, known, reads_rules=False)
+    surveyed = survey_of(state, known, reads="tables")
     reports = look_at_bridges(name, surveyed)
     tell_state(state, surveyed, as_json=as_json)
     if as_json:

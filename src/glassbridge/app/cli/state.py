@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 if TYPE_CHECKING:
+    from glassbridge.engine.survey import Reads
     from glassbridge.engine.targets import Surveyed
     from glassbridge.model.views import NetworkView, SandboxView
 
@@ -25,13 +26,13 @@ def survey_of(
     known: "Sequence[SandboxView]" = (),
     networks: "Sequence[NetworkView]" = (),
     *,
-    reads_rules: bool = True,
+    reads: "Reads" = "rules",
 ) -> "Surveyed":
     """This host, or the one in a file where `--state` names one."""
     if not state:
         from glassbridge.engine.survey import Survey  # noqa: PLC0415 - needs Linux; a file does not
 
-        return Survey(known, networks, reads_rules=reads_rules)
+        return Survey(known, networks, reads=reads)
     from glassbridge.engine.snapshot_files import read_snapshot  # noqa: PLC0415 - see main.py
     from glassbridge.engine.stored_survey import StoredSurvey  # noqa: PLC0415 - see main.py
 

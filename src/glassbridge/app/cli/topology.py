@@ -53,7 +53,7 @@ def _read(state: str) -> Wiring:
     from glassbridge.walk.wiring import wiring_of  # noqa: PLC0415 - see main.py
 
     known, networks = ((), ()) if state else (sandboxes_if_known(), networks_if_known())
-    survey = survey_of(state, known, networks, reads_rules=False)
+    survey = survey_of(state, known, networks, reads="cables")
     survey.read_all()
     snapshot = survey.snapshot
     return wiring_of(snapshot, describe_snapshot(snapshot, state) if state else "")
