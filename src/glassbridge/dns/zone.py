@@ -3,7 +3,8 @@
 from msgspec import Struct
 
 from glassbridge.model.address import IPAddress, IPNetwork
-from glassbridge.model.endpoint import SandboxId
+from glassbridge.model.endpoint import Endpoint, Sandbox, SandboxId
+from glassbridge.model.names import SHORT_ID
 from glassbridge.model.network import NetworkId
 
 
@@ -33,3 +34,9 @@ class NetworkNames(Struct, frozen=True, kw_only=True):
     internal: bool = False
     """Nothing is asked of others."""
     members: tuple[Member, ...] = ()
+
+
+def names_of(sandbox: Sandbox, endpoint: Endpoint, hostname: str) -> tuple[str, ...]:
+    """What a member is called on a network, in lower case."""
+    names = (sandbox.name, *endpoint.aliases, sandbox.id[:SHORT_ID], hostname)
+    return tuple(dict.fromkeys(name.lower() for name in names if name))

@@ -1,7 +1,9 @@
 """What a person names, found on the live host: by what is known already, else by asking around."""
 
 import os
+from collections.abc import Sequence
 
+from glassbridge.engine.answered_names import Known, the_one_meant
 from glassbridge.engine.name_lookup import look_up
 from glassbridge.engine.roster import Roster
 from glassbridge.engine.targets import (
@@ -22,6 +24,7 @@ from glassbridge.engine.targets import (
 from glassbridge.errors import NotFound
 from glassbridge.kernel.netns import open_netns_of
 from glassbridge.model.address import IPAddress
+from glassbridge.model.network import Network
 from glassbridge.model.snapshot import Name
 from glassbridge.model.topology import Stack
 
@@ -36,7 +39,7 @@ class LiveNames:
         self._roster = roster
         self._survey = survey
 
-    def find(self, target: str, version: int | None) -> Target:
+    def find(self, target: str, version: int | None, asker: int | None = None) -> Target:
         """See engine.targets.Surveyed.resolve."""
         match parse_target(target):
             case TheHost():
@@ -51,7 +54,7 @@ class LiveNames:
             case At(address):
                 return self._at(address, target)
             case Named(name):
-                return self._named(name, version)
+                return self._named(name, version, asker)
 
     def _add_process(self, pid: int) -> int:
         fd = open_netns_of(pid)
@@ -64,8 +67,13 @@ class LiveNames:
         self._roster.name_by_process(cookie, pid)
         return cookie
 
-    def _named(self, name: str, version: int | None) -> Target:
+    def _named(self, name: str, version: int | None, asker: int | None) -> Target:
         roster = self._roster
+        known = Known(roster.names, roster.known, roster.our_networks)
+        asked = () if asker is None else known.asked_by(asker)
+        answered = the_one_meant(name, known.told(name, asked))
+        if answered is not None:
+            return self._in(answered.cookie, version, answered)
         exact = next((n for n in roster.names if name in (n.name, n.id)), None)
         if exact is None:
             roster.ask_engines()  # an id's beginning may be another's whole name
@@ -74,14 +82,19 @@ class LiveNames:
         except NotFound as unknown:
             if name in roster.stopped:
                 raise
-            return self._at(self._look_up(name, version, unknown), name)
+            hint = known.elsewhere(name, asked) or unknown.hint
+            return self._at(self._look_up(name, version, asked, hint), name)
         return self._in(found.cookie, version, found)
 
-    def _look_up(self, name: str, version: int | None, unknown: NotFound) -> IPAddress:
+    def _look_up(
+        self, name: str, version: int | None, asked: Sequence[Network], hint: str
+    ) -> IPAddress:
         try:
             addresses = look_up(name)
         except NotFound as error:
-            raise NotFound(error.message, hint=unknown.hint) from None
+            on = " or ".join(n.name for n in asked)
+            nor = f"; nor is it a name on {on}" if on else ""
+            raise NotFound(f"{error.message}{nor}", hint=hint) from None
         chosen = choose_address(addresses, version)
         if chosen is None:
             raise NotFound(f"{name} has no IPv{version} address", hint=near(name, ()))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import NamedTuple, Protocol
 
-from glassbridge.dns.zone import Member, NetworkNames
+from glassbridge.dns.zone import Member, NetworkNames, names_of
 from glassbridge.engine.jobs import Submit
 from glassbridge.engine.name_ports import ChoosePort, MovePort
 from glassbridge.engine.state import State
@@ -21,7 +21,6 @@ from glassbridge.model.container import ContainerSpec
 from glassbridge.model.endpoint import Endpoint, EndpointId, EndpointState, Sandbox, SandboxId
 from glassbridge.model.network import Network, NetworkId
 
-_SHORT_ID = 12
 _RESOLVERS_MAX = 3
 """What resolv.conf(5) allows (MAXNS)."""
 
@@ -183,10 +182,9 @@ class Names:
 
 def _member_of(endpoint: Endpoint, sandbox: Sandbox, spec: ContainerSpec | None) -> Member:
     hostname = spec.hostname if spec is not None else ""
-    names = (sandbox.name, *endpoint.aliases, sandbox.id[:_SHORT_ID], hostname)
     return Member(
         sandbox=sandbox.id,
-        names=tuple(dict.fromkeys(name.lower() for name in names if name)),
+        names=names_of(sandbox, endpoint, hostname),
         addresses=endpoint.addresses,
         servers=tuple(_addresses(spec.dns)) if spec is not None else (),
     )

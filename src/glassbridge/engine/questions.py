@@ -28,7 +28,7 @@ def ask(survey: Surveyed, wish: FlowWish) -> Asked:
     Raises NotFound, Conflict, PermissionRefused or InvalidRequest.
     """
     source = survey.resolve(wish.source)
-    destination = survey.resolve(wish.destination, wish.version)
+    destination = survey.resolve(wish.destination, wish.version, source.cookie)
     _check_ends(wish, source, destination)
     survey.read(t for t in (source.cookie, survey.snapshot.home, destination.cookie) if t)
     address = _destination(survey, wish, source, destination)

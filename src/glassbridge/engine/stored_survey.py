@@ -58,8 +58,8 @@ class StoredSurvey:
     def read_all(self) -> None:
         """Nothing: all that could be read was."""
 
-    def resolve(self, target: str, version: int | None = None) -> Target:
-        """Find what is meant among the names and addresses of the file."""
+    def resolve(self, target: str, version: int | None = None, asker: int | None = None) -> Target:
+        """Find what is meant among the names and addresses of the file; aliases are not in it."""
         match parse_target(target):
             case TheHost():
                 return self._in(self._snapshot.home, version, "host")

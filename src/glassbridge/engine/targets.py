@@ -63,9 +63,10 @@ class Surveyed(Protocol):
     def read_all(self) -> None:
         """Read every namespace, and every engine's names."""
 
-    def resolve(self, target: str, version: int | None = None) -> Target:
+    def resolve(self, target: str, version: int | None = None, asker: int | None = None) -> Target:
         """Find what is meant by a name, `host`, `pid:N`, `netns:PATH`, an address or a DNS name.
 
+        A name means first what our name server would tell the namespace `asker`, if one is given.
         Its namespace is read. Raises NotFound, Conflict, InvalidRequest or PermissionRefused.
         """
 

@@ -127,10 +127,12 @@ def test_a_published_port_53_takes_no_names_away(gb: Glassbridge) -> None:
 
 
 def test_trace_shows_the_way_to_the_server(gb: Glassbridge) -> None:
-    running(gb, "web")
+    running(gb, "web", "--network-alias", "www")
     said = gb("trace", "web", f"{gateway_of(gb, 'bridge')}:53")
     assert "DELIVERED" in said
     assert ":20053" in said
+    running(gb, "db")
+    assert f"web {address_of(gb, 'web')}" in gb("trace", "--no-probe", "db", "www.bridge")
     assert gb("doctor") == ""
     subprocess.run(["nft", "list", "table", "inet", "glassbridge"], check=True, capture_output=True)
 
