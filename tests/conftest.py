@@ -101,6 +101,8 @@ def _descriptors() -> dict[str, str]:
 
 
 def _no_leak(threads: set[threading.Thread], descriptors: dict[str, str]) -> None:
+    for thread in set(threading.enumerate()) - threads:
+        thread.join(10)  # one that is about to end is none
     left = {t.name for t in threading.enumerate() if t not in threads}
     assert not left, f"threads left running: {left}"
     opened = {n: f for n, f in _descriptors().items() if descriptors.get(n) != f}

@@ -32,7 +32,7 @@ class _Host:
         raise NotImplementedError
 
     def serves(self, url: str, *where: str) -> bool:
-        return self.machine.fetches(url, *where, patience=5)
+        return self.machine.fetches(url, *where, patience=30)
 
 
 class ContainerdHost(_Host):

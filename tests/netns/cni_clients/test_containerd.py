@@ -13,7 +13,7 @@ def test_two_containers_reach_each_other_and_the_world(containerd: ContainerdHos
     containerd.run("client")
     inside = containerd.inside("client")
     assert containerd.serves(f"http://{containerd.address('web')}/", *inside)
-    assert containerd.machine.pings(OUTSIDE, *inside, patience=5)
+    assert containerd.machine.pings(OUTSIDE, *inside, patience=30)
     told = containerd.machine.screen("ps")
     assert "web" in told
     assert "client" in told

@@ -32,7 +32,7 @@ def test_names(host: Podman4Host) -> None:
     host.run("web")
     host.run("client")
     assert host.address("web") in host.podman("exec", "client", "busybox", "nslookup", "web")
-    assert host.machine.pings(OUTSIDE, *host.inside("client"), patience=5)
+    assert host.machine.pings(OUTSIDE, *host.inside("client"), patience=30)
 
 
 def test_an_address_and_a_mac_that_were_asked_for(host: Podman4Host) -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 
 import pytest
-from tests.netns.docker.driven_host import DrivenHost
+from tests.netns.docker.driven_host import DrivenHost, either_docker
 
 
+@either_docker
 @pytest.mark.parametrize("ours", [True, False], ids=["our addresses", "Docker's addresses"])
 def test_containers_reach_each_other_and_the_outside(docker: DrivenHost, ours: bool) -> None:
     docker.network("n1", ours=ours)
@@ -16,11 +17,12 @@ def test_containers_reach_each_other_and_the_outside(docker: DrivenHost, ours: b
     inside = docker.inside("client")
     address = docker.address("web", "n1")
     assert docker.fetches(f"http://{address}/", *inside)
-    assert docker.machine.pings("203.0.113.9", *inside, patience=5), "the outside"
-    assert docker.machine.pings(address, patience=5), "from the host"
+    assert docker.machine.pings("203.0.113.9", *inside, patience=30), "the outside"
+    assert docker.machine.pings(address, patience=30), "from the host"
     assert not docker.machine.pings(address, "ip", "netns", "exec", "outside", patience=0.3)
 
 
+@either_docker
 def test_inspect_shows_what_the_kernel_has(docker: DrivenHost) -> None:
     docker.network("n1", "--ipv6", "--subnet", "fd00:1::/64")
     docker.run("web", "n1")
@@ -44,6 +46,7 @@ def test_inspect_shows_what_the_kernel_has(docker: DrivenHost) -> None:
     assert member["endpoints"][0]["endpoint"]["id"] == plugged["EndpointID"]
 
 
+@either_docker
 def test_a_chosen_address_and_mac_are_kept(docker: DrivenHost) -> None:
     docker.network("n1", "--subnet", "10.68.0.0/24")
     mac = "02:42:0a:44:00:99"
@@ -66,6 +69,7 @@ def test_a_chosen_address_and_mac_are_kept(docker: DrivenHost) -> None:
     assert "10.99.0.1" in told
 
 
+@either_docker
 def test_names_are_answered_by_docker(docker: DrivenHost) -> None:
     docker.network("n1")
     docker.run("one", "n1", "--network-alias", "pair")
@@ -77,6 +81,7 @@ def test_names_are_answered_by_docker(docker: DrivenHost) -> None:
     assert docker.looks_up(docker.inspect("two")["Id"][:12], "one") == [two]
 
 
+@either_docker
 def test_a_container_on_several_networks(docker: DrivenHost) -> None:
     for name in ("front", "back"):
         docker.network(name)
@@ -85,7 +90,7 @@ def test_a_container_on_several_networks(docker: DrivenHost) -> None:
     inside = docker.inside("app")
     assert not docker.machine.pings(docker.address("db", "back"), *inside, patience=0.3)
     docker("network", "connect", "--alias", "store", "back", "app")
-    assert docker.machine.pings(docker.address("db", "back"), *inside, patience=5)
+    assert docker.machine.pings(docker.address("db", "back"), *inside, patience=30)
     assert docker.looks_up("store", "db") == [docker.address("app", "back")]
     assert docker.fetches("http://203.0.113.1:8090/", "ip", "netns", "exec", "outside")
     # whichever network has the gateway has the ports
@@ -107,8 +112,8 @@ def test_beside_a_network_of_docker_s_own(docker: DrivenHost) -> None:
     docker.run("mine", "ours")
     docker.run("yours", "theirs")
     inside = docker.inside("both")
-    assert docker.machine.pings(docker.address("mine", "ours"), *inside, patience=5)
-    assert docker.machine.pings(docker.address("yours", "theirs"), *inside, patience=5)
+    assert docker.machine.pings(docker.address("mine", "ours"), *inside, patience=30)
+    assert docker.machine.pings(docker.address("yours", "theirs"), *inside, patience=30)
     assert not docker.machine.pings(
         docker.address("yours", "theirs"), *docker.inside("mine"), patience=0.3
     )

@@ -7,7 +7,7 @@ import sys
 from functools import partial
 
 import pytest
-from tests.netns.docker.driven_host import DrivenHost
+from tests.netns.docker.driven_host import DrivenHost, either_docker
 from tests.netns.foreign.machine import HOST, wait_until
 
 OUTSIDE = ("ip", "netns", "exec", "outside")
@@ -57,6 +57,7 @@ def test_a_port_is_reached_from_everywhere(docker: DrivenHost, ours: bool) -> No
     assert docker.fetches(url, *OUTSIDE)
 
 
+@either_docker
 def test_ports_of_every_kind(docker: DrivenHost) -> None:
     docker.network("n1", "--ipv6", "--subnet", "fd00:2::/64")
     docker.run(
@@ -89,14 +90,15 @@ def test_ports_are_listed_by_us(docker: DrivenHost) -> None:
     assert "8080->80" in shown
 
 
+@either_docker
 def test_a_port_that_is_taken(docker: DrivenHost) -> None:
     docker.network("n1")
     docker.run("web", "n1", "-p", "8080:80")
     told = docker.refused(
         "run", "-d", "--name", "late", "--network", "n1", "-p", "8080:80", "page", "sleep", "60"
     )
-    assert "8080" in told
-    assert "remote: " in told
+    assert "remote: host port 8080/tcp is taken by web of Docker (published " in told
+    assert "choose another, e.g. -p 8081:80, or see: glassbridge ports" in told
     assert docker.inspect("late")["State"]["Status"] == "created"
     docker.remove("web")
     docker("start", "late")
@@ -127,4 +129,4 @@ def test_a_routed_network(docker: DrivenHost) -> None:
     address = docker.address("web", "flat")
     assert docker.fetches(f"http://{address}/", *OUTSIDE)
     assert not docker.fetches(f"http://{address}:81/", *OUTSIDE, patience=0.5)
-    assert docker.machine.pings(address, *OUTSIDE, patience=5)
+    assert docker.machine.pings(address, *OUTSIDE, patience=30)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from tests.netns.cables import await_cables
 
 from glassbridge.engine.engine import Engine
 
@@ -63,4 +64,5 @@ def outside(make_netns: Callable[[str], str]) -> Outside:
         "-n out route add default via 198.51.100.1",
     ):
         subprocess.run(["ip", *command.split()], check=True)
+    await_cables()
     return Outside(netns)

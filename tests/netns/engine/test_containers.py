@@ -65,7 +65,7 @@ def test_a_connect_while_it_starts_waits_for_the_start(
     monkeypatch.setattr(Runtime, "start", start_slowly)
     with ThreadPoolExecutor(1) as pool:
         start = pool.submit(engine.start, "web")
-        assert starting.wait(5)
+        assert starting.wait(30)
         engine.connect("blue", BLUE)
         start.result(10)
     view = engine.sandbox("web")
@@ -109,7 +109,7 @@ def test_one_that_has_just_ended_is_stopped(
     def end_first(runtime: Runtime, container: Container) -> None:
         init = runtime.init(container)
         runtime.kill(container)
-        assert init.wait(5)
+        assert init.wait(30)
         really_terminate(runtime, container)
 
     engine.run(sleeper())
@@ -153,5 +153,5 @@ def test_what_cannot_be_recorded_does_not_run(
     monkeypatch.setattr(RecordContainer, "settle", settle)
     with pytest.raises(Unavailable):
         engine.run(sleeper())
-    assert started[0].wait(5), "it runs, and nobody knows of it"
+    assert started[0].wait(30), "it runs, and nobody knows of it"
     assert engine.sandboxes() == ()

@@ -10,6 +10,7 @@ from ipaddress import ip_address, ip_interface
 from pathlib import Path
 
 import pytest
+from tests.netns.cables import await_cables
 from tests.netns.engine.attachment_requests import PODS, key_of, pods, request
 from tests.netns.engine.conftest import Outside
 from tests.netns.engine.consistency import check_consistency
@@ -73,6 +74,7 @@ def test_open_networks_talk_and_others_keep_their_doors(
         "-n theirs route add default via 10.77.0.1",
     ):
         subprocess.run(["ip", *command.split()], check=True)
+    await_cables()
     assert reaches(inside, one, b)
     assert reaches(inside, two, a)
     assert reaches(inside, own, a)

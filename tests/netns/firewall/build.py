@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 
+from tests.netns.cables import await_cables
 from tests.netns.firewall.answering import Answering
 from tests.netns.firewall.world import (
     ENDPOINTS,
@@ -58,6 +59,8 @@ class World:
             self._make_neighbours()
             for end in ENDPOINTS.values():
                 self._make_container(end)
+            with inside(self.netns["host"]):
+                await_cables()
             self._load()
             self._listen()
         except BaseException:

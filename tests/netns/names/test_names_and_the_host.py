@@ -10,6 +10,7 @@ from typing import Any
 
 import dns.rcode
 import pytest
+from tests.netns.cables import await_cables
 from tests.netns.cli.program import Glassbridge
 from tests.netns.engine.seeing import eventually, open_socket
 from tests.netns.name_server.running import dnsmasq
@@ -109,6 +110,7 @@ def test_only_members_are_answered(gb: Glassbridge, make_netns: Callable[[str], 
         "-n outside route add default via 198.51.100.1",
     ):
         subprocess.run(["ip", *command.split()], check=True)
+    await_cables()
     gb("network", "create", "other")
     web, stranger = running(gb, "web"), running(gb, "stranger", "--network", "other")
     gateway, port = gateway_of(gb, "bridge"), 20053

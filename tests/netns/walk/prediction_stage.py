@@ -10,6 +10,9 @@ import subprocess
 from collections.abc import Callable
 from contextlib import suppress
 from ipaddress import ip_address
+from typing import TypeVar
+
+from tests.netns.cables import await_cables
 
 from glassbridge.engine.survey import Survey
 from glassbridge.kernel.netns import CURRENT, cookie_of, inside, open_netns
@@ -18,6 +21,7 @@ from glassbridge.model.walk import Disposition, Walk
 from glassbridge.walk.predict import predict
 
 HOST = "host"
+Made = TypeVar("Made")
 PORT = 8080
 A, B, C, D = "10.77.0.2", "10.77.0.3", "10.78.0.2", "192.0.2.2"
 A6, B6, C6, D6 = "fd77::2", "fd77::3", "fd78::2", "fd92::2"
@@ -70,6 +74,7 @@ class Stage:
                 name,
             )
         self.run("sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1")
+        await_cables()
         self._fds = {HOST: open_netns(CURRENT)}
         self._fds |= {name: open_netns(path) for name, path in paths.items()}
         self._sockets: list[socket.socket] = []
@@ -104,6 +109,11 @@ class Stage:
             made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         made.bind((address, port))
         made.listen()
+
+    def made_in(self, name: str, make: Callable[[], Made]) -> Made:
+        """Whatever opens its socket while it is made."""
+        with inside(self._fds[name]):
+            return make()
 
     def connects(self, name: str, address: str, port: int = PORT) -> bool:
         """A real connection."""

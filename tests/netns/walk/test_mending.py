@@ -110,7 +110,7 @@ def check_witnesses(report: TraceReport, where: str, kernel: str) -> None:
 
 def works_soon(breakage: Breakage, stage: Stage) -> bool:
     """A neighbour that did not answer is asked again only after a second."""
-    end = time.monotonic() + 5
+    end = time.monotonic() + 30
     while not breakage.works(stage):
         if time.monotonic() > end:
             return False

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.netns.cables import await_cables
 from tests.netns.cli.program import Glassbridge
 
 TIMEOUT = ("--timeout", "0.4")
@@ -45,6 +46,7 @@ class Lab:
             "-n out route add default via 198.51.100.1",
         ):
             subprocess.run(["ip", *command.split()], check=True)
+        await_cables()
 
     def address(self, name: str) -> str:
         shown = self.inside(name, "ip -j -4 addr show dev eth0")

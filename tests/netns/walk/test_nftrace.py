@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 import pytest
-from tests.netns.walk.witness_stage import CLIENT_PORT, PORT, B, C, Stage, run, settled
+from tests.netns.walk.witness_stage import CLIENT_PORT, PORT, B, C, Stage, await_idle, run, settled
 
 from glassbridge.kernel.nftrace import TABLE_PREFIX, NftTrace
 from glassbridge.model.observation import RuleHit
@@ -88,7 +88,7 @@ def monitor() -> Iterator[Callable[[int], list[str]]]:
     try:
         while listeners() == before:
             time.sleep(0.01)
-        time.sleep(0.05)  # it reads the ruleset after it began to listen
+        await_idle(process)  # it reads the ruleset after it began to listen
 
         def lines(count: int) -> list[str]:
             assert process.stdout is not None

@@ -95,7 +95,7 @@ def in_the_middle(process: subprocess.Popen[str], listens: Callable[[], object])
 
 def settled(stage: Stage) -> dict[str, list[str]]:
     """What it is like when all of a dead process is gone: the kernel clears its sockets soon."""
-    end = time.monotonic() + 10
+    end = time.monotonic() + 30
     while sum(taps(stage, name) for name in (HOST, "a", "b", "c", "d")):
         assert time.monotonic() < end, "packet sockets are left"
         time.sleep(0.01)

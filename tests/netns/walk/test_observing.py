@@ -63,6 +63,23 @@ def stage(make_netns: Callable[[str], str]) -> Iterator[Stage]:
     made.close()
 
 
+@contextmanager
+def sending(stage: Stage, command: str) -> Iterator[None]:
+    """Somebody in namespace a who begins as soon as every namespace is tapped."""
+    names = ["" if name == "host" else name for name in stage.fds]
+
+    def send() -> None:
+        while any(len(run("cat /proc/net/packet", n).splitlines()) < 2 for n in names):
+            time.sleep(0.02)
+        time.sleep(0.3)  # a socket is listed a little before it is bound
+        run(command, "a")
+
+    sender = threading.Thread(target=send, daemon=True)
+    sender.start()
+    yield
+    sender.join()
+
+
 def back(way: list[str]) -> list[str]:
     """The same links, the other way round."""
     return [p[:-1] + {">": "<", "<": ">"}[p[-1]] for p in reversed(way)]
@@ -232,12 +249,8 @@ def test_what_could_not_be_sent(stage: Stage) -> None:
 
 def test_fragments_are_followed(stage: Stage) -> None:
     asked = request(stage, Transport.ICMP, C, is_live=True, timeout=20)
-    sender = threading.Timer(0.3, run, (f"ping -c 1 -W 2 -s 3000 -M dont {C}", "a"))
-    sender.start()
-    try:
+    with sending(stage, f"ping -c 1 -W 2 -s 3000 -M dont {C}"):
         seen = observe(asked)
-    finally:
-        sender.join()
     assert Counter(path(stage, seen)) == dict.fromkeys(ROUTED, 3)
     assert path(stage, seen, is_reply=True).count("a eth0 <") >= 1
 
@@ -283,12 +296,8 @@ def test_somebody_elses_packet(stage: Stage, transport: Transport) -> None:
     }
     with server(stage, "c"):
         asked = request(stage, transport, C, is_live=True, timeout=20)
-        sender = threading.Timer(0.3, run, (commands[transport], "a"))
-        sender.start()
-        try:
+        with sending(stage, commands[transport]):
             seen = observe(asked)
-        finally:
-            sender.join()
     assert seen.is_live
     assert seen.packet is not None
     assert str(seen.packet.source) == A

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 
 import pytest
+from tests.netns.cables import await_cables
 from tests.netns.walk.broken_networks import CASES, Case
 from tests.netns.walk.prediction_stage import (
     A6,
@@ -97,6 +98,7 @@ def broken(stage: Stage, case: Case) -> None:
     for line in case.breaks.splitlines():
         where, _, command = line.strip().partition(": ")
         stage.run(command + "\n", where)
+    await_cables()
 
 
 def foretold_and_seen(stage: Stage, case: Case) -> tuple[str, bool]:

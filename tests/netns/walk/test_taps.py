@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from tests.netns.walk.witness_stage import A6, B6, C6, A, B, C, Stage, run
+from tests.netns.walk.witness_stage import A6, B6, C6, A, B, C, Stage, await_idle, run
 
 from glassbridge.errors import GlassbridgeError
 from glassbridge.kernel.frames import HeardPacket, read_frame
@@ -67,7 +67,7 @@ def tcpdump(stage: Stage, name: str, file: Path, expression: str) -> Iterator[No
     try:
         yield
     finally:
-        time.sleep(0.2)
+        await_idle(process)
         process.send_signal(signal.SIGINT)
         process.wait()
         process.stderr.close()

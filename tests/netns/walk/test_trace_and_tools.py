@@ -6,20 +6,20 @@ import fcntl
 import json
 import struct
 import subprocess
+import threading
 from collections.abc import Callable, Iterator
-from functools import partial
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from tests.netns.cables import await_cables
 from tests.netns.cli.program import Glassbridge
-from tests.netns.engine.seeing import eventually
 from tests.netns.walk.breakages import chain
 from tests.netns.walk.prediction_stage import A6, B6, C6, HOST, PORT, A, B, C, D, Stage
 
 WEB = 8000
 TUNSETIFF, IFF_TUN = 0x400454CA, 0x0001  # linux/if_tun.h
-ANSWER = 'printf "HTTP/1.0 200 OK\\r\\n\\r\\nhello"'
 
 
 @pytest.fixture
@@ -35,20 +35,29 @@ def stage(make_netns: Callable[[str], str]) -> Iterator[Stage]:
 @pytest.fixture
 def web(stage: Stage) -> Iterator[None]:
     """A web server in b and in c."""
-    servers = [
-        subprocess.Popen(
-            ["ip", "netns", "exec", name, "socat", f"TCP6-LISTEN:{WEB},fork,reuseaddr,ipv6only=0",
-             f"SYSTEM:'{ANSWER}'"],
-            stderr=subprocess.DEVNULL,
-        )
-        for name in "bc"
-    ]  # fmt: skip
-    for name, address in (("b", B), ("c", C)):
-        eventually(partial(stage.connects, name, address, WEB), within=10)
+    servers = [stage.made_in(name, _web_server) for name in "bc"]
+    threads = [threading.Thread(target=s.serve_forever, args=(0.05,)) for s in servers]
+    for thread in threads:
+        thread.start()
     yield
-    for server in servers:
-        server.kill()
-        server.wait()
+    for server, thread in zip(servers, threads, strict=True):
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def _web_server() -> ThreadingHTTPServer:
+    return ThreadingHTTPServer(("", WEB), _Hello)
+
+
+class _Hello(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"hello")
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
 
 
 class Case(NamedTuple):
@@ -107,6 +116,7 @@ CASES = (
 def test_the_exit_code_is_what_the_tool_sees(stage: Stage, tmp_path: Path, case: Case) -> None:
     if case.breaks:
         stage.run(case.breaks)
+        await_cables()
     source, to = case.words
     done = Glassbridge(tmp_path).run("trace", f"netns:/run/netns/{source}", to, "--json")
     assert done.returncode == case.code, done.stdout + done.stderr

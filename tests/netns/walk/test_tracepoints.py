@@ -314,7 +314,7 @@ def test_programs_end_with_the_process(stage: Stage) -> None:
     assert len(new) >= 3
     process.send_signal(signal.SIGKILL)
     process.communicate()
-    end = time.monotonic() + 10
+    end = time.monotonic() + 30
     while new & programs():
         assert time.monotonic() < end, "programs outlive their process"
         time.sleep(0.02)

@@ -11,7 +11,10 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from ipaddress import ip_address
+from pathlib import Path
 from typing import Any
+
+from tests.netns.cables import await_cables
 
 from glassbridge.kernel.netns import CURRENT, cookie_of, inode_of, inside, open_netns
 from glassbridge.kernel.witness import Watch
@@ -57,6 +60,7 @@ class Stage:
                 name,
             )
         run("sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1")
+        await_cables()
         self.fds = {"host": open_netns(CURRENT)}
         self.fds |= {name: open_netns(path) for name, path in paths.items()}
 
@@ -114,7 +118,7 @@ class Stage:
 def settled(collect: Callable[[], Iterable[Any]]) -> list[Any]:
     """What a witness collects, until nothing has come for a while; softirqs may be late."""
     found = list(collect())
-    end = time.monotonic() + 2
+    end = time.monotonic() + 5
     while time.monotonic() < end:
         time.sleep(0.05)
         new = list(collect())
@@ -122,6 +126,12 @@ def settled(collect: Callable[[], Iterable[Any]]) -> list[Any]:
             break
         found += new
     return found
+
+
+def await_idle(process: subprocess.Popen[Any]) -> None:
+    """Wait until a program that reads what comes has read all of it, and sleeps."""
+    while Path(f"/proc/{process.pid}/stat").read_text().rpartition(") ")[2][0] != "S":
+        time.sleep(0.01)
 
 
 def batch(commands: str, netns: str = "") -> None:
