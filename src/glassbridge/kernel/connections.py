@@ -18,6 +18,7 @@ from glassbridge.model.packet import ICMP_NUMBER, ICMPV6_NUMBER, TCP_NUMBER, UDP
 from glassbridge.model.snapshot import Connection
 from glassbridge.wire.conntrack import (
     IPS_ASSURED,
+    IPS_OFFLOAD,
     IPS_SEEN_REPLY,
     TrackedFlow,
     decode_tracked,
@@ -119,6 +120,7 @@ def _connection(flow: TrackedFlow) -> Connection | None:
         reply_destination_port=flow.reply.destination_port,
         is_assured=bool(flow.status & IPS_ASSURED),
         is_replied=bool(flow.status & IPS_SEEN_REPLY),
+        is_offloaded=bool(flow.status & IPS_OFFLOAD),
         seconds_left=flow.seconds_left,
     )
 

@@ -32,6 +32,8 @@ class Connection(Struct, frozen=True, kw_only=True):
     reply_destination_port: int = 0
     is_assured: bool = False
     is_replied: bool = False
+    is_offloaded: bool = False
+    """In a flowtable of nftables: its packets pass from link to link, by no hook of forwarding."""
     seconds_left: int | None = None
 
 

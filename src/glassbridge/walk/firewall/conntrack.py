@@ -132,6 +132,7 @@ def _recorded(namespace: Namespace, call: HookCall) -> Tracking | None:
                 is_confirmed=True,
                 is_recorded=True,
                 is_replied=connection.is_replied,
+                is_offloaded=connection.is_offloaded,
                 mark=None,
             )
     return None

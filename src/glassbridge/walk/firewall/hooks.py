@@ -33,6 +33,8 @@ class Tracking(Struct, frozen=True, kw_only=True):
     """The entry stood in the table before the walk: its translation may be stale."""
     is_replied: bool = False
     """An answer has passed: packets of both directions are established."""
+    is_offloaded: bool = False
+    """A flowtable has it, and takes its packets at the link, before any of this."""
     mark: int | None = 0
     """Of the connection; None: not known."""
 

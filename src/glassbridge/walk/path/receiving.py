@@ -61,6 +61,13 @@ def _deliver(ground: Ground, traveller: Traveller, link: Link, drop: Drop | None
 
 
 def _forward(ground: Ground, traveller: Traveller, link: Link, chosen: Chosen) -> Traveller:
+    tracking = traveller.tracking.get(traveller.cookie)
+    if tracking is not None and tracking.is_offloaded:
+        name = ground.snapshot.call(traveller.cookie)
+        raise Unclear(
+            f"{name} has this connection in a flowtable (conntrack: OFFLOAD): its packets pass by"
+            " the hooks of forwarding; glassbridge does not evaluate flowtables"
+        )
     drop = _why_not_routed(ground, traveller, link, chosen)
     if drop is None and _came_by(traveller, link):
         drop = _loop(ground, traveller)
