@@ -10,7 +10,6 @@ import socket
 import struct
 from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
 from typing import Self, TypeVar
 
 from glassbridge.errors import InvalidRequest, NotFound, PermissionRefused, Unavailable
@@ -52,12 +51,7 @@ class Client:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._socket.close()
 
     def get(self, path: str, answer: type[T]) -> T:

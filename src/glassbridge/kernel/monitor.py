@@ -8,12 +8,11 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from glassbridge.errors import KernelRefused
 from glassbridge.kernel.notifications import route_events, ruleset_events
-from glassbridge.kernel.rtnetlink import NETLINK_NETFILTER, NETLINK_ROUTE, enlarge_receive_buffer
+from glassbridge.kernel.rtnetlink import NETLINK_NETFILTER, NETLINK_ROUTE, open_netlink
 from glassbridge.model.kernel_events import EventsLost, KernelEvent
 from glassbridge.wire.netlink import Message, messages
 
@@ -54,12 +53,7 @@ class Monitor:
         self.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop()
 
     def start(self) -> None:
@@ -141,14 +135,7 @@ def own_netfilter_ports() -> frozenset[int]:
 
 
 def _open(protocol: int, groups: int) -> socket.socket:
-    opened = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, protocol)
-    try:
-        enlarge_receive_buffer(opened, _RECEIVE_BUFFER)
-        opened.bind((0, groups))
-    except OSError as error:
-        opened.close()
-        raise KernelRefused("listen to kernel events", error.errno or 0) from error
-    return opened
+    return open_netlink(protocol, _RECEIVE_BUFFER, "listen to kernel events", groups=groups)
 
 
 class _Waiting:

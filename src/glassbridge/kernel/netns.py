@@ -15,7 +15,6 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from types import TracebackType
 
 from glassbridge.errors import (
     Conflict,
@@ -125,12 +124,7 @@ class inside:  # noqa: N801 - a context manager, read as the word it is
             os.close(self._home)
             raise _refused("enter network namespace", OSError(code, os.strerror(code)))
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if _setns(self._home, _CLONE_NEWNET):
             # whatever this thread did next, it would do to a stranger's network
             os.write(2, b"glassbridge: cannot return to the own network namespace\n")

@@ -15,7 +15,7 @@ from glassbridge.errors import GlassbridgeError, KernelRefused
 from glassbridge.kernel.frames import read_packet
 from glassbridge.kernel.netns import inside
 from glassbridge.kernel.nft_transactions import TransactionSocket
-from glassbridge.kernel.rtnetlink import NETLINK_NETFILTER, RouteSocket, enlarge_receive_buffer
+from glassbridge.kernel.rtnetlink import NETLINK_NETFILTER, RouteSocket, open_netlink
 from glassbridge.kernel.trace_matches import transport_matches
 from glassbridge.kernel.witness import Testimony, Watch
 from glassbridge.model.observation import RuleHit, WitnessName
@@ -37,7 +37,7 @@ from glassbridge.wire.nft_trace import (
 TABLE_PREFIX = "glassbridge_trace_"
 """Then the process id and the owning socket's port: two traces at once each have a table."""
 
-_SOL_NETLINK, _NETLINK_ADD_MEMBERSHIP = 270, 1
+_NETLINK_ADD_MEMBERSHIP = 1
 _RECEIVE_BUFFER = 2 << 20
 _LARGEST_DATAGRAM = 64 << 10
 _MESSAGES_AT_ONCE = 10_000
@@ -195,14 +195,9 @@ class _Seen:
 
 def _listen(netns: int) -> socket.socket:
     with inside(netns):
-        listener = socket.socket(
-            socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, NETLINK_NETFILTER
+        return open_netlink(
+            NETLINK_NETFILTER,
+            _RECEIVE_BUFFER,
+            "listen to nftrace",
+            options=((_NETLINK_ADD_MEMBERSHIP, TRACE_GROUP),),
         )
-    try:
-        enlarge_receive_buffer(listener, _RECEIVE_BUFFER)
-        listener.bind((0, 0))
-        listener.setsockopt(_SOL_NETLINK, _NETLINK_ADD_MEMBERSHIP, TRACE_GROUP)
-    except OSError as error:
-        listener.close()
-        raise KernelRefused("listen to nftrace", error.errno or 0) from error
-    return listener

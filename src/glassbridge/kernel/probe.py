@@ -10,14 +10,13 @@ import socket
 import time
 from abc import ABC, abstractmethod
 from ipaddress import ip_address
-from types import TracebackType
 from typing import Self
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from glassbridge.errors import KernelRefused, PermissionRefused
 from glassbridge.kernel.netns import inside
+from glassbridge.kernel.raw_sockets import open_raw
 from glassbridge.model.address import IPAddress
 from glassbridge.model.observation import Answer, AnswerKind
 from glassbridge.model.packet import Packet, Transport
@@ -79,7 +78,7 @@ class Probe(ABC):
         self.sent_ns = 0
         """CLOCK_REALTIME, just before the system call; 0: not sent."""
         with inside(netns):
-            self._socket = _open(wish.version, *self._kind())
+            self._socket = open_raw(FAMILY[wish.version], *self._kind(), "open the probe's socket")
             try:
                 self._prepare()
             except OSError as error:
@@ -90,12 +89,7 @@ class Probe(ABC):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def fileno(self) -> int:
@@ -192,20 +186,6 @@ class Probe(ABC):
 
     def _stamped(self, answer: Answer) -> Answer:
         return replace(answer, after_us=(time.perf_counter_ns() - self._began) / 1000)
-
-
-def _open(version: int, kind: int, protocol: int) -> socket.socket:
-    attempt = "open the probe's socket"
-    try:
-        return socket.socket(
-            FAMILY[version], kind | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK, protocol
-        )
-    except PermissionError as error:
-        raise PermissionRefused(
-            f"{attempt}: {error.strerror}", hint="CAP_NET_RAW is needed: run as root"
-        ) from error
-    except OSError as error:
-        raise KernelRefused(attempt, error.errno or 0) from error
 
 
 def _not_sent(error: OSError) -> Answer:

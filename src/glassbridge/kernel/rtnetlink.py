@@ -9,7 +9,6 @@ import socket
 from collections.abc import Sequence
 from contextlib import nullcontext
 from struct import Struct as Layout
-from types import TracebackType
 from typing import Self
 
 from glassbridge.errors import KernelRefused, NotFound
@@ -32,6 +31,7 @@ NETLINK_ROUTE, NETLINK_SOCK_DIAG, NETLINK_NETFILTER = 0, 4, 12
 
 _SOL_NETLINK = 270
 _NETLINK_CAP_ACK, _NETLINK_EXT_ACK, _NETLINK_GET_STRICT_CHK = 10, 11, 12
+_OPTIONS = ((_NETLINK_CAP_ACK, 1), (_NETLINK_EXT_ACK, 1), (_NETLINK_GET_STRICT_CHK, 1))
 _SO_RCVBUFFORCE = 33
 _SIOCGIFINDEX = 0x8933
 _ENOBUFS, _EINTR = 105, 4
@@ -56,18 +56,15 @@ class NetlinkSocket:
 
     def __init__(self, protocol: int, netns: int | None = None) -> None:
         with nullcontext() if netns is None else inside(netns):
-            self._socket = _open(protocol)
+            self._socket = open_netlink(
+                protocol, _RECEIVE_BUFFER, "prepare a netlink socket", options=_OPTIONS
+            )
         self._sequence = 1
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self) -> None:
@@ -220,23 +217,31 @@ class RouteSocket(NetlinkSocket):
         return index
 
 
-def _open(protocol: int) -> socket.socket:
+def open_netlink(
+    protocol: int,
+    receive_buffer: int,
+    attempt: str,
+    *,
+    groups: int = 0,
+    options: Sequence[tuple[int, int]] = (),
+) -> socket.socket:
+    """Open a socket that hears of these groups; raises KernelRefused, saying `attempt`."""
     try:
         opened = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, protocol)
     except OSError as error:
         raise KernelRefused("open a netlink socket", error.errno or 0) from error
     try:
-        for option in (_NETLINK_CAP_ACK, _NETLINK_EXT_ACK, _NETLINK_GET_STRICT_CHK):
-            opened.setsockopt(_SOL_NETLINK, option, 1)
-        enlarge_receive_buffer(opened, _RECEIVE_BUFFER)
-        opened.bind((0, 0))
+        _enlarge_receive_buffer(opened, receive_buffer)
+        opened.bind((0, groups))
+        for option, value in options:
+            opened.setsockopt(_SOL_NETLINK, option, value)
     except OSError as error:
         opened.close()
-        raise KernelRefused("prepare a netlink socket", error.errno or 0) from error
+        raise KernelRefused(attempt, error.errno or 0) from error
     return opened
 
 
-def enlarge_receive_buffer(of: socket.socket, size: int) -> None:
+def _enlarge_receive_buffer(of: socket.socket, size: int) -> None:
     """As large as asked for where we may, else as large as the host lets anyone."""
     try:
         of.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, size)

@@ -14,11 +14,11 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from struct import Struct as Layout
 from struct import pack
-from types import TracebackType
 from typing import NamedTuple, Self
 
-from glassbridge.errors import GlassbridgeError, KernelRefused, PermissionRefused
+from glassbridge.errors import GlassbridgeError, KernelRefused
 from glassbridge.kernel.netns import inside
+from glassbridge.kernel.raw_sockets import open_raw
 from glassbridge.model.tables import Ifindex
 from glassbridge.wire.frames import ETH_8021Q, insert_tag
 
@@ -77,7 +77,8 @@ class Tap:
         self._next = 0
         self._lost = 0
         with inside(netns):
-            self._socket = _open()
+            # of no protocol yet: nothing is heard before the filter stands
+            self._socket = open_raw(socket.AF_PACKET, socket.SOCK_RAW, 0, "open a packet socket")
         try:
             _prepare(self._socket.fileno(), program, _ring(blocks, self._slot))
             self._ring = mmap.mmap(self._socket.fileno(), blocks * _BLOCK)
@@ -88,12 +89,7 @@ class Tap:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def fileno(self) -> int:
@@ -191,20 +187,6 @@ class Taps:
                 for tap in self._taps.values():
                     pool.submit(tap.close)
         self._taps = {}
-
-
-def _open() -> socket.socket:
-    """Bound to no protocol yet: nothing is heard before the filter stands."""
-    try:
-        return socket.socket(
-            socket.AF_PACKET, socket.SOCK_RAW | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK, 0
-        )
-    except PermissionError as error:
-        raise PermissionRefused(
-            f"open a packet socket: {error.strerror}", hint="CAP_NET_RAW is needed: run as root"
-        ) from error
-    except OSError as error:
-        raise KernelRefused("open a packet socket", error.errno or 0) from error
 
 
 def _prepare(fd: int, program: bytes, ring: bytes) -> None:
