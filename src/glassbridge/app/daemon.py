@@ -1,6 +1,7 @@
 """The daemon: the one place where engine, API and socket meet."""
 
 import asyncio
+import ctypes
 import gc
 import logging
 import os
@@ -10,11 +11,9 @@ import socket
 import sys
 from contextlib import suppress
 
-from starlette.types import ASGIApp, Receive, Scope, Send
-
 from glassbridge import __version__
 from glassbridge.app.docker_plugin import DockerPlugin
-from glassbridge.app.http_server import Server, configuration, listen
+from glassbridge.app.http_server import Door, listen
 from glassbridge.app.name_service import NameService
 from glassbridge.app.paths import Paths
 from glassbridge.app.service import READY
@@ -25,11 +24,15 @@ from glassbridge.frontends.api.bodies import FailureAnswer
 from glassbridge.frontends.api.failures import describe_failure
 from glassbridge.frontends.api.server import application, refuse_everything
 from glassbridge.frontends.cni import server as cni
+from glassbridge.frontends.http_messages import Application, Request, Response
 from glassbridge.frontends.netavark import server as netavark
 from glassbridge.model.address import to_json
 
 _NEW_OBJECTS = 700
 """After so many the collector looks, as everywhere but in commands: often, and briefly."""
+
+_M_ARENA_MAX = -8
+"""Of malloc.h."""
 
 _log = logging.getLogger(__name__)
 
@@ -44,8 +47,8 @@ def run_daemon(*, ready_fd: int | None) -> None:
     logging.basicConfig(
         level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s"
     )
-    logging.getLogger("uvicorn").setLevel(logging.WARNING)
     _allow_descriptors()
+    _use_one_heap()
     try:
         _serve(Paths.here(), ready_fd)
     except GlassbridgeError as error:
@@ -58,6 +61,12 @@ def _allow_descriptors() -> None:
     """A shell's 1,024 are too few: published ports, name servers and questions take one each."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+def _use_one_heap() -> None:
+    """A heap for each thread holds what it freed; Python's threads take turns anyway."""
+    with suppress(AttributeError):  # mallopt(3) is glibc's
+        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)
 
 
 def _serve(paths: Paths, ready_fd: int | None) -> None:
@@ -90,22 +99,25 @@ async def _answer(
     # what start-up made lives as long as we do: the collector need not look at it again and again
     gc.freeze()
     gc.set_threshold(_NEW_OBJECTS)
-    server = Server(configuration(_front_ends(engine, plugin), refuse_everything))
-    await plugin.start(server)
-    loop = asyncio.get_running_loop()
+    door = Door(_front_ends(engine, plugin), refuse_everything)
+    await plugin.start()
+    stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, lambda: _stop(server))
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
     names = NameService(engine.names)
     await names.start()
+    await door.open(listener)
     _log.info("glassbridge %s serves as pid %d", __version__, os.getpid())
     _tell(ready_fd, READY)
     notify(f"READY=1\nMAINPID={os.getpid()}")
-    await server.serve(sockets=[listener])
+    await stop.wait()
+    notify("STOPPING=1")
+    await asyncio.gather(door.close(), plugin.stop())
     await names.stop()
     _log.info("stopped; networks and containers stay as they are")
 
 
-def _front_ends(engine: Engine, plugin: DockerPlugin) -> ASGIApp:
+def _front_ends(engine: Engine, plugin: DockerPlugin) -> Application:
     """What our own socket serves: the API, and what the plugins of CNI and netavark post."""
     api = application(engine, plugin)
     by_path = {
@@ -113,16 +125,10 @@ def _front_ends(engine: Engine, plugin: DockerPlugin) -> ASGIApp:
         netavark.PATH: netavark.application(engine.attachments),
     }
 
-    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
-        await by_path.get(scope["path"], api)(scope, receive, send)
+    async def answer(request: Request) -> Response:
+        return await by_path.get(request.path, api)(request)
 
     return answer
-
-
-def _stop(server: Server) -> None:
-    """End once the requests in flight are answered."""
-    notify("STOPPING=1")
-    server.should_exit = True
 
 
 def _tell(ready_fd: int | None, message: bytes) -> None:
