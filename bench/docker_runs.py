@@ -12,7 +12,7 @@ from time import perf_counter
 from bench.figures import Aim, BurstRow, Check, PeerRow
 from bench.peers import Peer, Words, burst, take_turns
 from bench.world import Extent
-from tests.netns.docker.driven_host import DrivenHost
+from tests.netns.docker.driven_host import RULES_FOR_IPV6, DrivenHost
 from tests.netns.foreign.machine import Machine, root_archive, started
 
 RUN, REMOVE = "docker run -d", "docker rm -f"
@@ -65,7 +65,7 @@ def measure_docker(extent: Extent) -> tuple[list[PeerRow], list[BurstRow], list[
     # not below /run, which is the machine's own
     with TemporaryDirectory() as name, started("bench") as machine:
         folder = Path(name)
-        host = DrivenHost(machine, root_archive(folder), folder)
+        host = DrivenHost(machine, root_archive(folder), folder, *RULES_FOR_IPV6)
         host.network(_network_of(_OURS))
         host("network", "create", _network_of(_THEIRS))
         return _measure(machine, extent)

@@ -28,7 +28,7 @@ case $engine in
         ;;
     docker) # the first suite with a Docker from 28 on; Debian 12's containerd and runc do for it
         suite=forky
-        packages="docker.io docker-cli"
+        packages="docker.io docker-cli docker-compose"
         ;;
     *) usage ;;
 esac

@@ -16,6 +16,8 @@ either_docker = pytest.mark.parametrize(
     "docker", ["host", "later_host"], ids=["installed", "later"], indirect=True
 )
 """A test of the fixture `docker` that is made with a Docker from 28 on as well."""
+RULES_FOR_IPV6 = ("--experimental", "--ip6tables")
+"""What Docker has from 27 on unasked."""
 PAGE = ("httpd", "-f", "-p", "80")
 _OUTSIDE_ROUTES = ("172.16.0.0/12", "10.0.0.0/8", "192.168.0.0/16")
 _DOCKER = "/usr/bin/docker" if Path("/usr/bin/docker").exists() else "docker"
@@ -28,8 +30,9 @@ _SRC = _HERE.parents[2] / "src"
 class DrivenHost:
     """dockerd and the glassbridge daemon of one machine."""
 
-    def __init__(self, machine: Machine, archive: Path, folder: Path) -> None:
+    def __init__(self, machine: Machine, archive: Path, folder: Path, *flags: str) -> None:
         self.machine = machine
+        self._flags = flags
         self._folder = folder
         self.enabled = machine.screen("docker", "enable")
         self.start_docker()
@@ -73,7 +76,7 @@ class DrivenHost:
         self.wait_for_docker()
 
     def launch_docker(self) -> subprocess.Popen[bytes]:
-        command = ("dockerd", "--experimental", "--ip6tables", "--log-level=debug")
+        command = ("dockerd", "--log-level=debug", *self._flags)
         return self.machine.start(*command, log=self.log("dockerd"))
 
     def wait_for_docker(self) -> None:
@@ -171,7 +174,7 @@ class DrivenHost:
     def address(self, name: str, network: str) -> str:
         return str(self.plugged(name, network)["IPAddress"])
 
-    def fetches(self, url: str, *where: str, patience: float = 5) -> bool:
+    def fetches(self, url: str, *where: str, patience: float = 30) -> bool:
         return self.machine.fetches(url, *where, patience=patience)
 
     def looks_up(self, name: str, inside: str) -> list[str]:

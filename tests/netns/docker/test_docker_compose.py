@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.netns.docker.driven_host import DrivenHost
+from tests.netns.docker.driven_host import DrivenHost, either_docker
 from tests.netns.foreign.machine import HOST
 
 FILE = """
@@ -37,6 +37,7 @@ networks:
 """
 
 
+@either_docker
 def test_a_project_comes_up_and_goes_down(docker: DrivenHost) -> None:
     machine = docker.machine
     machine("mkdir", "-p", "/run/shop")

@@ -28,9 +28,11 @@ CASES = [
     ("NetworkDriver.Leave", "before"),
     ("NetworkDriver.DeleteNetwork", "operation"),
 ]
+DOCKER_CASES = [("host", *case) for case in CASES]
+DOCKER_CASES.append(("later_host", "NetworkDriver.Join", "operation"))
 
 
-@pytest.mark.parametrize(("method", "moment"), CASES)
+@pytest.mark.parametrize(("docker", "method", "moment"), DOCKER_CASES, indirect=["docker"])
 def test_a_call_that_breaks_off(docker: DrivenHost, method: str, moment: str) -> None:
     command = CALLS[method]
     if command is not CREATE:

@@ -6,7 +6,7 @@ import subprocess
 import time
 
 import pytest
-from tests.netns.docker.driven_host import DrivenHost
+from tests.netns.docker.driven_host import DrivenHost, either_docker
 from tests.netns.foreign.machine import HOST, wait_until
 
 OUTSIDE = ("ip", "netns", "exec", "outside")
@@ -39,6 +39,7 @@ def is_usable(docker: DrivenHost) -> bool:
     return True
 
 
+@either_docker
 def test_dockerd_restarts_and_containers_live_on(two: DrivenHost) -> None:
     two.configure_docker(live_restore=True)
     wait_until("both serve", lambda: serves(two))
@@ -64,6 +65,7 @@ def test_dockerd_restarts(two: DrivenHost) -> None:
     assert is_usable(two)
 
 
+@either_docker
 def test_dockerd_is_killed(two: DrivenHost) -> None:
     """Without live-restore its next start ends every container; it tells us of some only."""
     two.stop_docker(kill=True)
@@ -73,6 +75,7 @@ def test_dockerd_is_killed(two: DrivenHost) -> None:
     assert is_usable(two)
 
 
+@either_docker
 def test_our_daemon_restarts(two: DrivenHost) -> None:
     two.machine("kill", "-15", str(two.daemon))
     assert serves(two), "nobody needs the daemon for a packet"

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from tests.netns.foreign.cni_host import CniHost
 from tests.netns.foreign.docker_host import DockerHost
+from tests.netns.foreign.later_engine import renew_docker
 from tests.netns.foreign.machine import need, root_archive, started
 from tests.netns.foreign.podman_host import PodmanHost
 
@@ -17,6 +18,15 @@ def docker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DockerHost]:
     need("dockerd", "docker", "containerd", "runc", "busybox")
     folder: Path = tmp_path_factory.mktemp("docker")
     with started("docker") as machine:
+        yield DockerHost(machine, root_archive(folder), folder / "dockerd.log")
+
+
+@pytest.fixture(scope="session")
+def later_docker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DockerHost]:
+    need("dockerd", "docker", "containerd", "runc", "busybox")
+    folder: Path = tmp_path_factory.mktemp("later-docker")
+    with started("later-docker") as machine:
+        renew_docker(machine)
         yield DockerHost(machine, root_archive(folder), folder / "dockerd.log")
 
 

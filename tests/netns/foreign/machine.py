@@ -110,16 +110,24 @@ class Machine:
     # -- what it is compared with
 
     def fetches(self, url: str, *where: str, patience: float) -> bool:
-        """Whether curl gets a page; `where` is what enters a namespace, as `ip netns exec`."""
-        command = ("curl", "-gsS", "-m", str(patience), "-o", "/dev/null", url)
-        return self.run(*where, *command).returncode == 0
+        """Whether curl gets a page soon: who serves it may not listen yet.
+
+        `where` is what enters a namespace, as `ip netns exec`.
+        """
+        command = ("curl", "-gsS", "-m", str(min(5, patience)), "-o", "/dev/null", url)
+        return self._succeeds(*where, *command, patience=patience)
 
     def pings(self, address: str, *where: str, patience: float) -> bool:
         """Whether it answers soon; a new cable's queue may drop the first request."""
+        command = ("ping", "-c1", f"-W{min(1, patience)}", "-q", address)
+        return self._succeeds(*where, *command, patience=patience)
+
+    def _succeeds(self, *words: str, patience: float) -> bool:
         end = time.monotonic() + patience
-        while self.run(*where, "ping", "-c1", f"-W{min(1, patience)}", "-q", address).returncode:
+        while self.run(*words).returncode:
             if time.monotonic() > end:
                 return False
+            time.sleep(0.05)
         return True
 
 
