@@ -31,10 +31,9 @@ def test_nested_attributes_come_back(kind: int, inner: list[tuple[int, bytes]]) 
     assert nl.attribute_list(payload) == inner
 
 
-@given(kinds, st.integers(0, 255), st.integers(0, 2**16 - 1), st.integers(0, 2**32 - 1))
-def test_numbers_come_back(kind: int, small: int, middle: int, large: int) -> None:
+@given(kinds, st.integers(0, 255), st.integers(0, 2**32 - 1))
+def test_numbers_come_back(kind: int, small: int, large: int) -> None:
     assert nl.number(nl.attributes(nl.attribute_u8(kind, small))[kind]) == small
-    assert nl.number(nl.attributes(nl.attribute_u16(kind, middle))[kind]) == middle
     assert nl.number(nl.attributes(nl.attribute_u32(kind, large))[kind]) == large
 
 

@@ -162,11 +162,6 @@ class Survey:
             return None
         return FarSide(cookie=place, link=end, master=master)
 
-    def netns_path(self, cookie: int) -> str:
-        """A path that opens a namespace; raises NotFound when it is gone."""
-        with self.opened(cookie):
-            return self.roster.describe(cookie).paths[0]
-
     def open(self, cookie: int) -> int:
         """Open a namespace; the caller closes the descriptor. Raises NotFound when it is gone."""
         return self.roster.open(cookie)

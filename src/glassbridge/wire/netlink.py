@@ -10,12 +10,12 @@ from typing import Literal, NamedTuple
 
 from msgspec import Struct
 
-NLMSG_ERROR, NLMSG_DONE, NLMSG_OVERRUN = 2, 3, 4
+NLMSG_ERROR, NLMSG_DONE = 2, 3
 
 NLM_F_REQUEST, NLM_F_ACK = 0x01, 0x04
 NLM_F_DUMP_INTR = 0x10
 NLM_F_DUMP = 0x300
-NLM_F_REPLACE, NLM_F_EXCL, NLM_F_CREATE = 0x100, 0x200, 0x400
+NLM_F_EXCL, NLM_F_CREATE = 0x200, 0x400
 NLM_F_CAPPED, NLM_F_ACK_TLVS = 0x100, 0x200
 
 _NESTED = 0x8000
@@ -29,7 +29,6 @@ _ASKED = NLM_F_REQUEST | NLM_F_ACK
 _message_header = Layout("=IHHII")
 _attribute_header = Layout("=HH")
 _attribute_u8 = Layout("=HHBxxx")
-_attribute_u16 = Layout("=HHHxx")
 _attribute_u32 = Layout("=HHI")
 _i32 = Layout("=i")
 _PADDING = (b"", b"\0\0\0", b"\0\0", b"\0")
@@ -71,11 +70,6 @@ def attribute(kind: int, payload: bytes) -> bytes:
 def attribute_u8(kind: int, value: int) -> bytes:
     """One attribute that holds 8 bits."""
     return _attribute_u8.pack(5, kind, value)
-
-
-def attribute_u16(kind: int, value: int) -> bytes:
-    """One attribute that holds 16 bits."""
-    return _attribute_u16.pack(6, kind, value)
 
 
 def attribute_u32(kind: int, value: int) -> bytes:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 _AF_INET, _AF_INET6 = 2, 10
 
-_LOCAL, _ICMP, _ICMPV6 = 1, 2, 3
+_ICMP, _ICMPV6 = 2, 3
 """SO_EE_ORIGIN_*."""
 
 _icmp = Layout(">BBHHH")

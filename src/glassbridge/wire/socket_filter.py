@@ -24,7 +24,7 @@ from glassbridge.wire.packets import (
 _PROTOCOL = -0x1000 & 0xFFFFFFFF  # SKF_AD_OFF + SKF_AD_PROTOCOL: as eth_type_trans saw it
 _NET = -0x100000 & 0xFFFFFFFF  # SKF_NET_OFF
 
-_LD_W, _LD_H, _LD_B = 0x20, 0x28, 0x30  # BPF_ABS
+_LD_H, _LD_B = 0x28, 0x30  # BPF_ABS
 _LDX_W, _LDX_H, _LDX_B = 0x40, 0x48, 0x50  # BPF_IND: at X + k
 _SET_X, _TAX = 0x01, 0x07
 _AND, _SHIFT_LEFT = 0x54, 0x64
