@@ -10,6 +10,7 @@ from glassbridge.engine.host import Host
 from glassbridge.engine.jobs import Submit
 from glassbridge.engine.networks import RemoveNetwork
 from glassbridge.engine.plugging import Plug
+from glassbridge.engine.range_sets import range_sets
 from glassbridge.engine.realising import Realise
 from glassbridge.engine.state import State
 from glassbridge.engine.unplugging import Unplug, find_attachment
@@ -121,11 +122,10 @@ class Attachments:
         found = list(self._ailing())
         known = None if network is None else self._state.managed(network)
         if known is not None:
-            pools = [self._state.pool(known, s.prefix.version) for s in known.subnets]
             found += [
-                f"no free address in {p.subnet.pool} of network {known.name}"
-                for p in pools
-                if p is not None and p.is_exhausted
+                f"no free address in {pools[-1].subnet.pool} of network {known.name}"
+                for pools in range_sets(self._state.pools(known))
+                if all(p.is_exhausted for p in pools)
             ]
         try:
             if self._state.realised and not self._firewall().has_table(Family.INET, NFT_TABLE):

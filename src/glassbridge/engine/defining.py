@@ -1,6 +1,6 @@
 """Use cases about networks that CNI or netavark manages: define, bring up to date."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Iterable
 from ipaddress import IPv4Interface
 
 from msgspec.structs import replace
@@ -11,10 +11,11 @@ from glassbridge.engine.jobs import Job
 from glassbridge.engine.networks import define_network, registry_name
 from glassbridge.engine.state import State
 from glassbridge.errors import Conflict, GlassbridgeError
-from glassbridge.ipam.subnets import plan_subnets
+from glassbridge.ipam.address_space import InUse
+from glassbridge.ipam.subnets import plan_more_subnets, plan_subnets
 from glassbridge.kernel.executor import Executor
 from glassbridge.model.address import IPInterface
-from glassbridge.model.network import GatewayMode, Managed, Network, Subnet
+from glassbridge.model.network import GatewayMode, Managed, Network, NetworkOptions, Subnet
 from glassbridge.model.options import parse_options
 from glassbridge.model.requests import NetworkRequest, OtherAddresses, SubnetWish
 from glassbridge.plan.network import plan_redefine, plan_unrealise
@@ -73,27 +74,33 @@ class DefineNetwork(Job[Network]):
         others = tuple(n for n in state.networks if n.id != before.id)
         if not self._was_realised or bridge != before.bridge:
             adopted = is_there(bridge, others, executor)
-        ipv4, ipv6 = before.ipv4, before.ipv6
-        wished = plan_subnets(request, parsed.options, (), self._host.global_id)
-        if wished != (ipv4, ipv6):
+        ipv4, ipv6, more = before.ipv4, before.ipv6, before.more
+        wished = self._subnets(request, parsed.options, ())
+        if wished != (ipv4, ipv6, more):
             pools = state.address_pools.in_the_way(request)
             in_use = self._host.in_use(others, adopted=bridge, pools=pools)
-            ipv4, ipv6 = plan_subnets(request, parsed.options, in_use, self._host.global_id)
+            ipv4, ipv6, more = self._subnets(request, parsed.options, in_use)
         after = replace(
             before,
             bridge=bridge,
             adopted=adopted,
             ipv4=ipv4,
             ipv6=ipv6,
+            more=more,
             internal=request.internal,
             options=parsed.options,
             labels=request.labels,
         )
         if not adopted or not self._was_realised or bridge != before.bridge:
             return _as_found(after, executor)
-        return replace(
-            after, ipv4=_kept(before.ipv4, after.ipv4), ipv6=_kept(before.ipv6, after.ipv6)
-        )
+        return _with_subnets(after, lambda s: _kept(before, s))
+
+    def _subnets(
+        self, request: NetworkRequest, options: NetworkOptions, in_use: Iterable[InUse]
+    ) -> tuple[Subnet | None, Subnet | None, tuple[Subnet, ...]]:
+        taken = tuple(in_use)
+        firsts = plan_subnets(request, options, taken, self._host.global_id)
+        return (*firsts, plan_more_subnets(request, options, firsts, taken))
 
     def intend(self, state: State, store: Store) -> None:
         """Write the new definition, unless only the old one tells what is ours on a bridge."""
@@ -133,13 +140,20 @@ def _as_found(network: Network, executor: Executor) -> Network:
         return network
     held = executor.addresses_of(network.bridge)
     mac = executor.link(network.bridge).mac
-    theirs = {a.version for a in network.gateway_interfaces if a in held}
-    subnets = {
-        f"ipv{s.prefix.version}": replace(s, on_bridge=False)
-        for s in network.subnets
-        if s.prefix.version in theirs
-    }
-    return replace(network, bridge_mac=mac or network.bridge_mac, **subnets)
+    theirs = {a.ip for a in network.gateway_interfaces if a in held}
+    found = _with_subnets(
+        network, lambda s: replace(s, on_bridge=False) if s.gateway in theirs else s
+    )
+    return replace(found, bridge_mac=mac or network.bridge_mac)
+
+
+def _with_subnets(network: Network, change: Callable[[Subnet], Subnet]) -> Network:
+    return replace(
+        network,
+        ipv4=network.ipv4 and change(network.ipv4),
+        ipv6=network.ipv6 and change(network.ipv6),
+        more=tuple(map(change, network.more)),
+    )
 
 
 def _clear(
@@ -152,7 +166,8 @@ def _clear(
         return ()
     held = executor.addresses_of(network.bridge)
     wished = [a for a in network.gateway_interfaces if a not in held]
-    others = sorted(a for a in held if a not in ours and any(_is_other(a, w) for w in wished))
+    own = {*ours, *(a for a in held if any(_is_gateway(a, s) for s in network.subnets))}
+    others = sorted(a for a in held if a not in own and any(_is_other(a, w) for w in wished))
     if others and request.others is OtherAddresses.REFUSE:
         raise Conflict(
             f"bridge {network.bridge} has {others[0]} already, which is not "
@@ -162,6 +177,10 @@ def _clear(
     return tuple(RemoveAddress(network.bridge, a) for a in others)
 
 
+def _is_gateway(held: IPInterface, subnet: Subnet) -> bool:
+    return held.ip == subnet.gateway and held.network == subnet.prefix
+
+
 def _is_other(held: IPInterface, wished: IPInterface) -> bool:
     """Of IPv6 a bridge may have several, of prefixes that lie apart."""
     if isinstance(held, IPv4Interface) or isinstance(wished, IPv4Interface):
@@ -169,11 +188,12 @@ def _is_other(held: IPInterface, wished: IPInterface) -> bool:
     return held.network.overlaps(wished.network)
 
 
-def _kept(before: Subnet | None, after: Subnet | None) -> Subnet | None:
+def _kept(before: Network, subnet: Subnet) -> Subnet:
     """The same subnet of a bridge that stands: whose its address is was decided then."""
-    if before is None or after is None or _place(before) != _place(after):
-        return after
-    return replace(after, on_bridge=before.on_bridge and after.on_bridge)
+    known = next((s for s in before.subnets if _place(s) == _place(subnet)), None)
+    if known is None:
+        return subnet
+    return replace(subnet, on_bridge=known.on_bridge and subnet.on_bridge)
 
 
 def _named_subnets(request: NetworkRequest, before: Network) -> NetworkRequest:
@@ -190,12 +210,17 @@ def _named_subnets(request: NetworkRequest, before: Network) -> NetworkRequest:
 
 
 def _refuse_change(before: Network, after: Network) -> None:
-    """Members have addresses, routes and a cable; what those depend on cannot change."""
+    """Members have addresses, routes and a cable; what those depend on cannot change.
+
+    A subnet may come beside those that are there.
+    """
+    after = _without_new_subnets(before, after)
     fixed: dict[str, tuple[object, object]] = {
         "bridge": (before.bridge, after.bridge),
         "internal": (before.internal, after.internal),
         "subnet (IPv4)": (_place(before.ipv4), _place(after.ipv4)),
         "subnet (IPv6)": (_place(before.ipv6), _place(after.ipv6)),
+        "further subnets": (_places(before.more), _places(after.more)),
         "gateway address": (before.gateway_interfaces, after.gateway_interfaces),
         "routed mode": (_routed(before), _routed(after)),
     }
@@ -208,6 +233,11 @@ def _refuse_change(before: Network, after: Network) -> None:
             )
 
 
+def _without_new_subnets(before: Network, after: Network) -> Network:
+    known = _places(before.more)
+    return replace(after, more=tuple(s for s in after.more if _place(s) in known))
+
+
 def _keeps_bridge(before: Network, after: Network) -> bool:
     try:
         _refuse_change(before, after)
@@ -218,6 +248,10 @@ def _keeps_bridge(before: Network, after: Network) -> bool:
 
 def _place(subnet: Subnet | None) -> tuple[object, ...]:
     return () if subnet is None else (subnet.prefix, subnet.gateway)
+
+
+def _places(subnets: Iterable[Subnet]) -> tuple[tuple[object, ...], ...]:
+    return tuple(map(_place, subnets))
 
 
 def _routed(network: Network) -> tuple[bool, bool]:

@@ -7,6 +7,7 @@ from ipaddress import IPv4Interface, IPv6Interface
 from msgspec.structs import replace
 
 from glassbridge.engine.leasing import Leases, choose_mac, fresh_id, host_mac_of
+from glassbridge.engine.range_sets import range_sets
 from glassbridge.engine.state import State
 from glassbridge.errors import Conflict, InvalidRequest
 from glassbridge.kernel.executor import Executor
@@ -134,7 +135,7 @@ class KeyedEndpoint:
             ipv6=ipv6,
             more=tuple(a for a in addresses if a not in (ipv4, ipv6)),
             aliases=request.aliases,
-            routes=(*request.routes, *self._default_routes()),
+            routes=self._routes(addresses),
             settings=self._settings(addresses),
             shaping=request.shaping,
             hairpin=request.hairpin,
@@ -182,13 +183,17 @@ class KeyedEndpoint:
     def _leased(self) -> Iterable[IPInterface]:
         if self._request.given is not None:
             return
-        holder = self._sandbox.name
-        for version in (4, 6):
-            wishes = [str(w) for w in self._request.wishes if w.version == version] or [""]
+        network, holder = self._network, self._sandbox.name
+        left = list(self._request.wishes)
+        for pools in range_sets(self._state.pools(network)):
+            wishes = [w for w in left if any(w in p.subnet.prefix for p in pools)]
+            left = [w for w in left if w not in wishes]
             for wish in wishes:
-                leased = self._leases.address(self._network, version, wish, holder)
-                if leased is not None:
-                    yield leased
+                yield self._leases.wished(network, wish, holder)
+            if not wishes:
+                yield self._leases.next_of(network, pools, holder)
+        for wish in left:  # which is refused
+            yield self._leases.wished(network, wish, holder)
 
     def _take(self, given: IPInterface) -> IPInterface:
         """What a foreign IPAM leased is held in our pool, too, where it is of that."""
@@ -196,17 +201,29 @@ class KeyedEndpoint:
         if other is not None:
             name = self._state.sandboxes[other.sandbox].name
             raise Conflict(f"address {given.ip} is in use by {name}")
-        pool = self._state.pool(self._network, given.version)
-        if pool is not None and given.ip in pool.subnet.prefix:
-            self._leases.address(self._network, given.version, str(given.ip), self._sandbox.name)
+        if self._state.pool_of(self._network, given.ip) is not None:
+            self._leases.wished(self._network, given.ip, self._sandbox.name)
         return given
 
-    def _default_routes(self) -> Iterable[StaticRoute]:
-        metric = self._request.default_metric
-        for gateway in self._request.default_routes:
-            yield StaticRoute(
-                destination=EVERYWHERE[gateway.version], gateway=gateway, metric=metric
+    def _routes(self, addresses: tuple[IPInterface, ...]) -> tuple[StaticRoute, ...]:
+        """Those asked for, by the gateway of the subnet of its range set that gave an address."""
+        request = self._request
+        defaults = (
+            StaticRoute(
+                destination=EVERYWHERE[gateway.version],
+                gateway=gateway,
+                metric=request.default_metric,
             )
+            for gateway in request.default_routes
+        )
+        routes = (*request.routes, *defaults)
+        if not self._network.more:
+            return routes
+        gateways = self._network.near_gateways(addresses)
+        return tuple(
+            replace(r, gateway=gateways.get(r.gateway, r.gateway)) if r.gateway else r
+            for r in routes
+        )
 
 
 def _check_sysctls(settings: LinkSettings | None) -> None:

@@ -6,12 +6,13 @@ has one.
 """
 
 import secrets
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from ipaddress import IPv4Address, IPv4Interface, IPv6Address, IPv6Interface, ip_address
 
 from glassbridge.engine.holders import taken
 from glassbridge.engine.state import State
 from glassbridge.errors import Conflict, InvalidRequest
+from glassbridge.ipam.pool import Pool
 from glassbridge.model.address import IPAddress, IPInterface, Mac, mac_of, mac_without_ipv4
 from glassbridge.model.container import NetworkWish
 from glassbridge.model.container_flags import parse_mac
@@ -36,28 +37,38 @@ class Leases:
 
     def address(self, network: Network, version: int, wish: str, holder: str) -> IPInterface | None:
         """Lease an address of a family; None where the network lacks it and nobody asked."""
-        pool = self._state.pool(network, version)
-        if pool is None:
-            if wish:
-                raise InvalidRequest(
-                    f"network {network.name} has no IPv{version} subnet for address {wish}"
-                )
-            return None
         if wish:
-            leased = _parse_address(wish, version)
-            if (owner := pool.holder_of(leased)) is not None:
-                raise _in_use(self._state, network, leased, owner)
-            pool.reserve(leased, holder)
-        else:
-            leased = pool.lease(holder, self._now)
+            return self.wished(network, _parse_address(wish, version), holder)
+        pool = self._state.pool(network, version)
+        return None if pool is None else self._noted(network, pool, pool.lease(holder, self._now))
+
+    def wished(self, network: Network, wish: IPAddress, holder: str) -> IPInterface:
+        """Lease a certain address; raises InvalidRequest or Conflict."""
+        pool = self._state.pool_of(network, wish) or self._state.pool(network, wish.version)
+        if pool is None:
+            raise InvalidRequest(
+                f"network {network.name} has no IPv{wish.version} subnet for address {wish}"
+            )
+        if (owner := pool.holder_of(wish)) is not None:
+            raise _in_use(self._state, network, wish, owner)
+        pool.reserve(wish, holder)
+        return self._noted(network, pool, wish)
+
+    def next_of(self, network: Network, pools: Sequence[Pool], holder: str) -> IPInterface:
+        """Lease the next address of the first pool that has one; raises PoolExhausted."""
+        *firsts, last = pools
+        pool = next((p for p in firsts if not p.is_exhausted), last)
+        return self._noted(network, pool, pool.lease(holder, self._now))
+
+    def _noted(self, network: Network, pool: Pool, leased: IPAddress) -> IPInterface:
         self._taken.append((network, leased))
         # from numbers: ipaddress would parse the text of an address, too
-        return _INTERFACES[version]((int(leased), pool.subnet.prefix.prefixlen))
+        return _INTERFACES[leased.version]((int(leased), pool.subnet.prefix.prefixlen))
 
     def give_back(self) -> None:
         """Return every lease unused: it need not rest."""
         for network, address in self._taken:
-            pool = self._state.pool(network, address.version)
+            pool = self._state.pool_of(network, address)
             if pool is not None:
                 pool.cancel(address)
 
@@ -134,7 +145,7 @@ def _parse_address(text: str, version: int) -> IPv4Address | IPv6Address:
     try:
         address = ip_address(text)
     except ValueError as error:
-        raise InvalidRequest(f"{text!r} is not an IP address") from error
+        raise InvalidRequest(f"bad IPv{version} address {text!r}: not an address") from error
     if address.version != version:
         raise InvalidRequest(f"{text} is not an IPv{version} address")
     return address

@@ -71,7 +71,7 @@ class Leave(_Departure):
             return
         rests = replace(self._found.without_ports(), state=EndpointState.RESERVED)
         for address in rests.addresses:
-            pool = state.pool(state.networks[rests.network], address.version)
+            pool = state.pool_of(state.networks[rests.network], address)
             if pool is not None:
                 pool.reserve(address, sandbox.name)
         state.put_endpoint(rests)

@@ -30,8 +30,8 @@ def load_state(store: Store) -> State:
         state.put_endpoint(endpoint)
         holder = state.sandboxes[endpoint.sandbox].name
         for address in endpoint.addresses:
-            pool = state.pool(state.networks[endpoint.network], address.version)
-            if pool is not None and address in pool.subnet.prefix:
+            pool = state.pool_of(state.networks[endpoint.network], address)
+            if pool is not None:
                 pool.reserve(address, holder)
     return state
 

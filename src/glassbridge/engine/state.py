@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from glassbridge.engine.pool_registry import PoolRegistry
 from glassbridge.engine.registry import Registry
-from glassbridge.errors import Conflict
+from glassbridge.errors import Conflict, Hint, NotFound, Remedy
 from glassbridge.ipam.pool import Pool
 from glassbridge.model.address import IPAddress, Mac
 from glassbridge.model.container import Container
@@ -43,7 +43,7 @@ class State:
         """Those of networks alone, without their members."""
         self._changes: dict[NetworkId, int] = {}
         self._by_network: dict[NetworkId, dict[EndpointId, Endpoint]] = {}
-        self._pools: dict[tuple[NetworkId, int], Pool] = {}
+        self._pools: dict[NetworkId, tuple[Pool, ...]] = {}
         self._by_sandbox: dict[SandboxId, tuple[EndpointId, ...]] = {}
         self._by_host_end: dict[Ifname, EndpointId] = {}
         self._publishers: dict[tuple[int, Protocol], set[EndpointId]] = {}
@@ -56,8 +56,7 @@ class State:
     def add_network(self, network: Network) -> None:
         """Make a network known, and its pools with it."""
         self.networks.put(network)
-        for subnet in network.subnets:
-            self._pools[network.id, subnet.prefix.version] = Pool(subnet)
+        self._pools[network.id] = tuple(map(Pool, network.subnets))
         if network.managed is not None:
             self._managed[network.managed] = network.id
         self.network_changes += 1
@@ -68,10 +67,7 @@ class State:
 
         Leases stay; what rests in a pool that changes may be leased at once.
         """
-        pools = {s.prefix.version: self._renewed_pool(network, s) for s in network.subnets}
-        for version in (4, 6):
-            self._pools.pop((network.id, version), None)
-        self._pools |= {(network.id, version): pool for version, pool in pools.items()}
+        self._pools[network.id] = tuple(self._renewed_pool(network, s) for s in network.subnets)
         self.networks.put(network)
         self.network_changes += 1
         self._changed(network.id)
@@ -83,8 +79,7 @@ class State:
         self.realised.discard(network.id)
         if network.managed is not None:
             self._managed.pop(network.managed, None)
-        for version in (4, 6):
-            self._pools.pop((network.id, version), None)
+        self._pools.pop(network.id, None)
         self._last_mac = {k: mac for k, mac in self._last_mac.items() if k[0] != network.id}
         self._by_network.pop(network.id, None)
         self._changes.pop(network.id, None)
@@ -99,9 +94,17 @@ class State:
         found = self._managed.get(managed)
         return None if found is None else self.networks.get(found)
 
+    def pools(self, network: Network) -> tuple[Pool, ...]:
+        """The pools of a network, one for each of its subnets, in their order."""
+        return self._pools.get(network.id, ())
+
     def pool(self, network: Network, version: int) -> Pool | None:
-        """The pool of a family, None where the network lacks the family."""
-        return self._pools.get((network.id, version))
+        """The first pool of a family, None where the network lacks the family."""
+        return next((p for p in self.pools(network) if p.subnet.prefix.version == version), None)
+
+    def pool_of(self, network: Network, address: IPAddress) -> Pool | None:
+        """The pool that an address is of."""
+        return next((p for p in self.pools(network) if address in p.subnet.prefix), None)
 
     def put_endpoint(self, endpoint: Endpoint) -> None:
         """Add or replace an endpoint."""
@@ -151,7 +154,7 @@ class State:
     def release(self, network: Network, addresses: Iterable[IPAddress], now: float) -> None:
         """Give leases back to their pools."""
         for address in addresses:
-            pool = self.pool(network, address.version)
+            pool = self.pool_of(network, address)
             if pool is not None:
                 pool.release(address, now)
 
@@ -218,6 +221,12 @@ class State:
 
     def container(self, ref: str) -> Container:
         """Find a container of our runtime; raises NotFound or Conflict."""
+        attached = self.sandboxes.get(ref) or self.sandboxes.named(ref)
+        if attached is not None and attached.id not in self.containers:
+            raise NotFound(
+                f"{attached.name} is an attached namespace, not a container",
+                hint=f"take its network away: glassbridge detach {attached.name}",
+            )
         return self.containers.find(ref)
 
     def find(self, ref: str) -> SandboxId:
@@ -229,15 +238,17 @@ class State:
                 return known.id
         items: list[Identified] = list(self.sandboxes)
         items += [c for c in self.containers if c.id not in self.sandboxes]
-        return SandboxId(resolve(ref, items).id)
+        return SandboxId(resolve(ref, items, otherwise=Hint(Remedy.LIST_CONTAINERS)).id)
 
     def check_name_is_free(self, name: str) -> None:
         """Names are shared by containers and attached namespaces; raises Conflict."""
         taken = self.sandboxes.named(name) or self.containers.named(name)
         if taken is not None:
+            is_ours = taken.id in self.containers
+            what, verb = ("container", "rm") if is_ours else ("the attached namespace", "detach")
             raise Conflict(
-                f"the name {name} is taken by container {taken.id[:12]}",
-                hint=f"choose another, or remove that one: glassbridge rm {name}",
+                f"the name {name} is taken by {what} {taken.id[:12]}",
+                hint=f"choose another, or remove that one: glassbridge {verb} {name}",
             )
 
     def mark(self, endpoint: Endpoint, **changes: object) -> Endpoint:
@@ -251,9 +262,9 @@ class State:
         self._changes[network] = self.changes
 
     def _renewed_pool(self, network: Network, subnet: Subnet) -> Pool:
-        pool = self._pools.get((network.id, subnet.prefix.version))
-        if pool is not None and pool.subnet == subnet:
-            return pool
+        for known in self.pools(network):
+            if known.subnet == subnet:
+                return known
         pool = Pool(subnet)
         for endpoint in self.members(network.id):
             for address in endpoint.addresses:

@@ -54,6 +54,30 @@ def plan_subnets(
     return subnet4, subnet6
 
 
+def plan_more_subnets(
+    request: NetworkRequest,
+    options: NetworkOptions,
+    firsts: Iterable[Subnet | None],
+    in_use: Iterable[InUse],
+) -> tuple[Subnet, ...]:
+    """Decide the subnets beyond the first of each family; raises as plan_subnets does."""
+    taken = [*in_use, *(_own(s.prefix, request) for s in firsts if s is not None)]
+    more: list[Subnet] = []
+    for wish in request.more:
+        prefix = _named(wish, tuple(taken))
+        if prefix is None:
+            raise InvalidRequest(f"subnet {wish.subnet}: only the first of a family can be any")
+        is4 = prefix.version == 4  # noqa: PLR2004 - the IP version
+        mode = options.gateway_mode4 if is4 else options.gateway_mode6
+        more.append(_build(prefix, wish, mode is not GatewayMode.ISOLATED))
+        taken.append(_own(prefix, request))
+    return tuple(more)
+
+
+def _own(prefix: IPNetwork, request: NetworkRequest) -> InUse:
+    return InUse(prefix=prefix, kind=UserKind.NETWORK, name=f"{request.name} itself")
+
+
 def _wishes_by_version(request: NetworkRequest) -> dict[int, SubnetWish]:
     wished: dict[int, SubnetWish] = {}
     for wish in request.subnets:
@@ -158,6 +182,7 @@ def _build(prefix: IPNetwork, wish: SubnetWish | None, has_gateway: bool) -> Sub
         ranges=_parse_ranges(wish.ranges, ip_range or prefix) if wish else (),
         on_bridge=wish is None or wish.on_bridge,
         reserved=reserved,
+        range_set=wish.range_set if wish else 0,
     )
     _check_room(subnet)
     return subnet

@@ -1,5 +1,6 @@
-"""A network: one bridge, at most one subnet per family, and Docker's options for it."""
+"""A network: one bridge, its subnets, and Docker's options for it."""
 
+from collections.abc import Collection
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv6Address, ip_interface
 from typing import NewType
@@ -75,7 +76,7 @@ class AddressRange(Struct, frozen=True, kw_only=True):
 
 
 class Subnet(Struct, frozen=True, kw_only=True):
-    """One address family of a network."""
+    """One subnet of a network, which has one of each family, or several at CNI's order."""
 
     prefix: IPNetwork
     gateway: IPAddress | None = None
@@ -87,6 +88,8 @@ class Subnet(Struct, frozen=True, kw_only=True):
     """False: the gateway is another host's, and the bridge has no address here."""
     reserved: dict[str, IPAddress] = {}
     """Docker's auxiliary addresses: never leased."""
+    range_set: int = 0
+    """Of the subnets of one family that have the same number, one gives each member an address."""
 
     @property
     def pool(self) -> IPNetwork:
@@ -126,6 +129,8 @@ class Network(Struct, frozen=True, kw_only=True):
     """The bridge existed before us: we use it, and never create or delete it."""
     ipv4: Subnet | None = None
     ipv6: Subnet | None = None
+    more: tuple[Subnet, ...] = ()
+    """Subnets beyond one of each family, as CNI's range sets may name."""
     internal: bool = False
     options: NetworkOptions = field(default_factory=NetworkOptions)
     labels: dict[str, str] = {}
@@ -137,8 +142,8 @@ class Network(Struct, frozen=True, kw_only=True):
 
     @property
     def subnets(self) -> tuple[Subnet, ...]:
-        """The subnets present, IPv4 first."""
-        return tuple(s for s in (self.ipv4, self.ipv6) if s is not None)
+        """The subnets present: IPv4, IPv6, then whatever else it has."""
+        return (*(s for s in (self.ipv4, self.ipv6) if s is not None), *self.more)
 
     @property
     def gateway_interfaces(self) -> tuple[IPInterface, ...]:
@@ -158,7 +163,8 @@ class Network(Struct, frozen=True, kw_only=True):
         Docker's DefaultGateway auxiliary address, else the bridge's own.
         """
         keys = {4: "DefaultGatewayIPv4", 6: "DefaultGatewayIPv6"}
-        wished = (s.reserved.get(keys[s.prefix.version], s.gateway) for s in self.subnets)
+        firsts = (s for s in (self.ipv4, self.ipv6) if s is not None)
+        wished = (s.reserved.get(keys[s.prefix.version], s.gateway) for s in firsts)
         return tuple(a for a in wished if a is not None)
 
     @property
@@ -170,6 +176,16 @@ class Network(Struct, frozen=True, kw_only=True):
         if self.managed is not None and self.managed.by is Manager.DOCKER:
             return ()
         return tuple(a.ip for a in self.gateway_interfaces if not a.ip.is_link_local)
+
+    def near_gateways(self, addresses: Collection[IPInterface]) -> dict[IPAddress, IPAddress]:
+        """For each gateway the one of the same range set that an endpoint has at hand."""
+        near = {
+            (s.prefix.version, s.range_set): s.gateway
+            for s in self.subnets
+            if s.gateway is not None and any(a.ip in s.prefix for a in addresses)
+        }
+        sets = ((s.gateway, (s.prefix.version, s.range_set)) for s in self.subnets)
+        return {g: near[key] for g, key in sets if g is not None and key in near}
 
     def gateway_mode(self, address: IPAddress) -> GatewayMode:
         """The mode of the family of an address."""

@@ -23,6 +23,8 @@ class SubnetWish(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     on_bridge: bool = True
     """False: the bridge has no address here; the gateway is another host's, and is not leased."""
     reserved: dict[str, str] = {}
+    range_set: int = 0
+    """As Subnet.range_set."""
 
 
 class OtherAddresses(StrEnum):
@@ -39,6 +41,8 @@ class NetworkRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     name: str
     subnets: tuple[SubnetWish, ...] = ()
+    more: tuple[SubnetWish, ...] = ()
+    """Beyond one of each family; set by the front-ends of engines alone."""
     ipv4: bool = True
     ipv6: bool = False
     internal: bool = False

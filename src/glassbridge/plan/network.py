@@ -89,6 +89,7 @@ def plan_redefine(
     return (
         *((RemoveElements(gone),) if gone else ()),
         *((AddElements(come),) if come else ()),
+        *(AddAddress(after.bridge, a) for a in _new_gateways(before, after)),
         *(
             (_promiscuous(after, on=after.options.promiscuous),)
             if before.options.promiscuous != after.options.promiscuous
@@ -112,6 +113,10 @@ def _is_pinned(network: Network) -> bool:
     """The bridge plugin and netavark pin the MAC of a bridge that they find, Docker does not."""
     managed = network.managed
     return network.adopted and managed is not None and managed.by is not Manager.DOCKER
+
+
+def _new_gateways(before: Network, after: Network) -> tuple[IPInterface, ...]:
+    return tuple(a for a in after.gateway_interfaces if a not in before.gateway_interfaces)
 
 
 def _promiscuous(network: Network, *, on: bool) -> Operation:

@@ -21,6 +21,20 @@ CONFIGURATIONS: dict[str, dict[str, Any]] = {
     "gateway": {"isGateway": True, "ipam": FOUR | {"routes": [{"dst": "0.0.0.0/0"}]}},
     "dual": {"isGateway": True, "ipam": {"ranges": DUAL, "routes": EVERYWHERE}},
     "default gateway": {"isDefaultGateway": True, "ipam": {"ranges": DUAL}},
+    "several sets": {
+        "ipam": {
+            "ranges": [[FOUR], [{"subnet": "10.9.0.0/24"}], [SIX], [{"subnet": "fd09::/64"}]],
+            "routes": [{"dst": "192.0.2.0/24"}],
+        }
+    },
+    "several sets of IPv6": {
+        "isDefaultGateway": True,
+        "ipam": {"ranges": [[FOUR], [SIX], [{"subnet": "fd09::/64"}]]},
+    },
+    "one of several sets by wish": {
+        "ipam": {"ranges": [[FOUR], [{"subnet": "10.9.0.0/24"}]]},
+        "runtimeConfig": {"ips": ["10.9.0.77"]},
+    },
     "its own gateway": {"isDefaultGateway": True, "ipam": FOUR | {"gateway": "10.7.0.254"}},
     "range": {
         "ipam": {"ranges": [[FOUR | {"rangeStart": "10.7.0.100", "rangeEnd": "10.7.0.110"}]]}
@@ -35,6 +49,9 @@ CONFIGURATIONS: dict[str, dict[str, Any]] = {
     "wish": {"ipam": {"ranges": DUAL}, "runtimeConfig": {"ips": ["10.7.0.77", "fd07::77"]}},
     "layer 2": {"ipam": {}},
 }
+
+SINCE_0_3 = ("layer 2", "several sets", "several sets of IPv6", "one of several sets by wish")
+"""Before, an answer had one address of each family, no more and no less."""
 
 
 def shape(result: Any) -> Any:
@@ -52,8 +69,7 @@ def shape(result: Any) -> Any:
 
 @pytest.mark.parametrize(
     ("version", "name"),
-    # before 0.3.0 the reference has no answer without addresses
-    sorted({*product(VERSIONS, CONFIGURATIONS)} - {("0.2.0", "layer 2")}),
+    sorted({*product(VERSIONS, CONFIGURATIONS)} - {*product(("0.2.0",), SINCE_0_3)}),
 )
 def test_answer_and_stack(pods: Pods, reference: Reference, version: str, name: str) -> None:
     said = configuration(version, bridge="cni7", **CONFIGURATIONS[name])
@@ -74,9 +90,23 @@ def test_the_second_pod_is_next(pods: Pods, reference: Reference, version: str) 
         assert addresses("-n", f"ours{number}") == addresses("-n", f"theirs{number}")
 
 
+def test_the_next_subnet_of_a_set_when_one_is_full(pods: Pods, reference: Reference) -> None:
+    sets = [[{"subnet": "10.7.0.0/30"}, {"subnet": "10.9.0.0/24"}], [SIX]]
+    said = configuration("1.0.0", ipam={"ranges": sets})
+    for number in (1, 2, 3):
+        ours = pods.add(f"ours{number}", said)
+        theirs = reference.add(f"theirs{number}", said)
+        assert shape(ours) == shape(theirs)
+        assert addresses("-n", f"ours{number}") == addresses("-n", f"theirs{number}")
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
+        {"ipam": {"ranges": [[{"subnet": "10.7.0.0/24"}, {"subnet": "fd07::/64"}]]}},
+        {"ipam": {"ranges": [[{"subnet": "10.7.0.0/24"}], [{"subnet": "10.7.0.0/16"}]]}},
+        {"cniVersion": "0.2.0", "ipam": {"ranges": [[FOUR], [{"subnet": "10.9.0.0/24"}]]}},
+        {"ipam": {"subnet": "10.7.0.0/24"}, "hairpinMode": True, "promiscMode": True},
         {"ipam": {"subnet": "10.7.0.0/24"}, "runtimeConfig": {"ips": ["10.7.0.1"]}},
         {"ipam": {"subnet": "10.7.0.0/24"}, "runtimeConfig": {"ips": ["10.8.0.9"]}},
         {"ipam": {"subnet": "10.7.0.0/31"}},

@@ -112,13 +112,18 @@ class AttachmentsStandIn:
             bridge_mac=Mac("02:42:00:00:00:01"),
             ipv4=by_version.get(4),
             ipv6=by_version.get(6),
+            more=tuple(map(_subnet, request.more)),
             options=parsed.options,
             managed=managed,
         )
 
 
 def _subnet(wish: SubnetWish) -> Subnet:
-    return Subnet(prefix=ip_network(wish.subnet), gateway=ip_address(wish.gateway))
+    return Subnet(
+        prefix=ip_network(wish.subnet),
+        gateway=ip_address(wish.gateway),
+        range_set=wish.range_set,
+    )
 
 
 def _endpoint(network: Network, request: AttachmentRequest, number: int) -> Endpoint:
@@ -126,7 +131,7 @@ def _endpoint(network: Network, request: AttachmentRequest, number: int) -> Endp
     if request.cable is not None:
         held = list(request.cable.addresses)
     elif request.given is None:
-        for subnet in network.subnets:
+        for subnet in {(s.prefix.version, s.range_set): s for s in network.subnets}.values():
             version = subnet.prefix.version
             wish = next((w for w in request.wishes if w.version == version), None)
             held.append(ip_interface(f"{wish or subnet.prefix[number]}/{subnet.prefix.prefixlen}"))

@@ -195,8 +195,41 @@ def test_ranges_are_host_local_s(runtime: StandInRuntime) -> None:
             gateway="fd07::1",
             ranges=(("fd07::1", "fd07::9"),),
             on_bridge=False,
+            range_set=1,
         ),
     )
+
+
+def test_several_range_sets_and_subnets(runtime: StandInRuntime) -> None:
+    sets = [
+        [{"subnet": "10.7.0.0/24", "gateway": "10.7.0.254"}, {"subnet": "172.16.5.0/24"}],
+        [{"subnet": "fd07::/64"}],
+        [{"subnet": "10.9.0.0/24", "rangeStart": "10.9.0.9", "rangeEnd": "10.9.0.99"}],
+    ]
+    said = configuration(
+        "1.1.0", ipam={"type": "glassbridge", "ranges": sets}, isDefaultGateway=True
+    )
+    network, request = asked(runtime, said)
+    assert [(s.subnet, s.range_set) for s in network.subnets] == [
+        ("10.7.0.0/24", 0),
+        ("fd07::/64", 1),
+    ]
+    assert [(s.subnet, s.gateway, s.range_set, s.on_bridge) for s in network.more] == [
+        ("172.16.5.0/24", "172.16.5.1", 0, True),
+        ("10.9.0.0/24", "10.9.0.1", 2, True),
+    ]
+    assert request.default_routes == (ip_address("10.7.0.254"), ip_address("fd07::1"))
+
+
+def test_an_address_of_each_range_set_may_be_asked_for(runtime: StandInRuntime) -> None:
+    sets = [[{"subnet": "10.7.0.0/24"}, {"subnet": "10.8.0.0/24"}], [{"subnet": "10.9.0.0/24"}]]
+    ipam = {"type": "glassbridge", "ranges": sets}
+    wished = {"ips": ["10.9.0.40", "10.8.0.40"]}
+    _, request = asked(runtime, configuration(ipam=ipam, runtimeConfig=wished))
+    assert request.wishes == (ip_address("10.9.0.40"), ip_address("10.8.0.40"))
+    wished = {"ips": ["10.7.0.40", "10.8.0.40"]}
+    told = runtime("ADD", configuration(ipam=ipam, runtimeConfig=wished))
+    assert (told.code, "10.7.0.40, 10.8.0.40" in told.said["msg"]) == (7, True)
 
 
 def test_the_capability_ip_ranges(runtime: StandInRuntime) -> None:
@@ -215,8 +248,8 @@ def test_the_capability_ip_ranges(runtime: StandInRuntime) -> None:
         ({"subnet": "10.7.0.0/31"}, "too small"),
         ({"subnet": "10.7.0.0/24", "gateway": "gate"}, "'gate'"),
         ({"subnet": "10.7.0.0/24", "rangeStart": "x"}, "rangeStart"),
-        (DUAL | {"subnet": "10.9.0.0/24"}, "one of each family"),
-        ({"ranges": [[{"subnet": "10.1.0.0/24"}, {"subnet": "10.2.0.0/24"}]]}, "one subnet"),
+        (DUAL | {"subnet": "10.7.0.0/24"}, "two range sets"),
+        ({"ranges": [[{"subnet": "10.1.0.0/24"}, {"subnet": "fd07::/64"}]]}, "two families"),
         (
             {
                 "ranges": [

@@ -1,6 +1,6 @@
 """Where an interface's addresses come from: our own pools, another plugin, or nowhere."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 
@@ -9,6 +9,7 @@ from msgspec import Struct, field
 from glassbridge.errors import InvalidRequest
 from glassbridge.frontends.cni.configuration import Configuration, Range
 from glassbridge.frontends.cni.results import Dns, Ip, Result, Route
+from glassbridge.frontends.cni.versions import UNSAID, at_least
 from glassbridge.ipam.prefixes import parse_prefix
 from glassbridge.model.address import IPAddress, IPNetwork
 from glassbridge.model.requests import SubnetWish
@@ -20,8 +21,10 @@ class Addressing(Struct, frozen=True, kw_only=True):
     """Subnets, next hops and routes; nothing of it is a network of layer 2 alone."""
 
     subnets: tuple[SubnetWish, ...] = ()
+    """The first of each family."""
+    more: tuple[SubnetWish, ...] = ()
     gateways: dict[int, IPAddress] = {}
-    """By IP version."""
+    """By IP version: where a route leads that names no next hop."""
     given: tuple[Ip, ...] | None = None
     """What another plugin leased."""
     routes: tuple[Route, ...] = ()
@@ -35,21 +38,21 @@ def own_addressing(configuration: Configuration) -> Addressing:
     sets: tuple[Sequence[Range], ...] = (*runtime.ip_ranges, *single, *ipam.ranges)
     if not sets:
         raise InvalidRequest("no IP ranges specified", hint='e.g. "subnet": "10.22.0.0/16" in ipam')
-    subnets: list[SubnetWish] = []
-    gateways: dict[int, IPAddress] = {}
     has_address = configuration.is_gateway or configuration.is_default_gateway
-    for ranges in sets:
-        prefix, gateway, wish = _read_set(ranges, on_bridge=has_address)
-        if prefix.version in gateways:
-            raise InvalidRequest(
-                f"two range sets of IPv{prefix.version}, {prefix} the second: "
-                "a network has one of each family at most",
-                hint="ranges of one subnet belong into one set: [[{...}, {...}]]",
-            )
-        subnets.append(wish)
-        gateways[prefix.version] = gateway
+    wishes = [
+        wish
+        for number, ranges in enumerate(sets)
+        for wish in _read_set(ranges, number, on_bridge=has_address)
+    ]
+    _refuse_twice(wishes)
+    _refuse_untold(wishes, configuration.cni_version or UNSAID)
+    firsts: dict[bool, SubnetWish] = {}
+    more = tuple(w for w in wishes if firsts.setdefault(":" in w.subnet, w) is not w)
+    hops = (ip_address(w.gateway) for w in firsts.values())
+    gateways: dict[int, IPAddress] = {hop.version: hop for hop in hops}
     return Addressing(
-        subnets=tuple(subnets),
+        subnets=tuple(firsts.values()),
+        more=more,
         gateways=gateways,
         routes=_with_default(configuration, ipam.routes, gateways),
         dns=_resolv_conf(ipam.resolv_conf) if ipam.resolv_conf else Dns(),
@@ -116,32 +119,55 @@ def _with_gateway(ip: Ip) -> Ip:
     return Ip(address=ip.address, gateway=gateway, interface=ip.interface)
 
 
-def _read_set(
-    ranges: Sequence[Range], *, on_bridge: bool
-) -> tuple[IPNetwork, IPAddress, SubnetWish]:
-    """Read the ranges of one subnet; its gateway is its first address, as host-local has it."""
+def _read_set(ranges: Sequence[Range], number: int, *, on_bridge: bool) -> Iterator[SubnetWish]:
+    """Read one range set; a subnet's gateway is its first address, as host-local has it."""
     if not ranges:
         raise InvalidRequest("a range set of ipam is empty")
-    prefixes = {parse_subnet(r.subnet) for r in ranges}
-    if len(prefixes) > 1:
-        named = " and ".join(sorted(map(str, prefixes)))
+    by_prefix: dict[IPNetwork, list[Range]] = {}
+    for wished in ranges:
+        by_prefix.setdefault(parse_subnet(wished.subnet), []).append(wished)
+    if len({prefix.version for prefix in by_prefix}) > 1:
+        named = " and ".join(map(str, by_prefix))
         raise InvalidRequest(
-            f"one range set has ranges of {named}: a network has one subnet of each family",
-            hint="name one subnet, or let host-local lease the addresses",
+            f"one range set has ranges of {named}, which are of two families",
+            hint="each family has range sets of its own: [[{...}], [{...}]]",
         )
-    (prefix,) = prefixes
-    gateways = {_parse(r.gateway, "gateway") for r in ranges if r.gateway}
-    if len(gateways) > 1:
-        raise InvalidRequest(f"the ranges of {prefix} name several gateways")
-    (gateway,) = gateways or {prefix.network_address + 1}
-    is_plain = not any(r.range_start or r.range_end for r in ranges)
-    wish = SubnetWish(
-        subnet=str(prefix),
-        gateway=str(gateway),
-        ranges=() if is_plain else tuple(_ends(r, prefix) for r in ranges),
-        on_bridge=on_bridge,
-    )
-    return prefix, gateway, wish
+    for prefix, within in by_prefix.items():
+        gateways = {_parse(r.gateway, "gateway") for r in within if r.gateway}
+        if len(gateways) > 1:
+            raise InvalidRequest(f"the ranges of {prefix} name several gateways")
+        (gateway,) = gateways or {prefix.network_address + 1}
+        is_plain = not any(r.range_start or r.range_end for r in within)
+        yield SubnetWish(
+            subnet=str(prefix),
+            gateway=str(gateway),
+            ranges=() if is_plain else tuple(_ends(r, prefix) for r in within),
+            on_bridge=on_bridge,
+            range_set=number,
+        )
+
+
+def _refuse_twice(wishes: Iterable[SubnetWish]) -> None:
+    known = set()
+    for wish in wishes:
+        if wish.subnet in known:
+            raise InvalidRequest(
+                f"two range sets have ranges of {wish.subnet}",
+                hint="ranges of one subnet belong into one set: [[{...}, {...}]]",
+            )
+        known.add(wish.subnet)
+
+
+def _refuse_untold(wishes: Iterable[SubnetWish], version: str) -> None:
+    """An answer of before 0.3.0 has room for one address of each family."""
+    if at_least(version, "0.3.0"):
+        return
+    sets = {(":" in w.subnet, w.range_set) for w in wishes}
+    if len({family for family, _ in sets}) < len(sets):
+        raise InvalidRequest(
+            f"cniVersion {version}: a pod cannot have two addresses of one family",
+            hint="two range sets of one family need 0.3.0 or later",
+        )
 
 
 def _ends(wished: Range, prefix: IPNetwork) -> tuple[str, str]:

@@ -1,6 +1,6 @@
 """What ADD prints of an attachment, and what CHECK finds otherwise in an earlier answer."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from msgspec.structs import replace
 
@@ -8,8 +8,8 @@ from glassbridge.errors import InvalidRequest, Unsupported
 from glassbridge.frontends.cni.addressing import Addressing
 from glassbridge.frontends.cni.configuration import Configuration
 from glassbridge.frontends.cni.invocation import Invocation
-from glassbridge.frontends.cni.results import Dns, Interface, Ip, Result
-from glassbridge.model.address import IPInterface, Mac
+from glassbridge.frontends.cni.results import Dns, Interface, Ip, Result, Route
+from glassbridge.model.address import Mac
 from glassbridge.model.attachment import Attachment, ForeignCable, Told
 from glassbridge.model.network import Ifname
 
@@ -29,20 +29,28 @@ def answer(
             Interface(name=endpoint.host_end, mac=endpoint.host_mac, mtu=mtu),
             Interface(name=endpoint.ifname, mac=endpoint.mac, mtu=mtu, sandbox=invocation.netns),
         ),
-        ips=tuple(_ips(endpoint.interfaces, plan)),
-        routes=plan.routes,
+        ips=tuple(_ips(attachment, plan)),
+        routes=tuple(_routes(attachment, plan)),
         dns=_dns(attachment, configuration, plan),
     )
 
 
-def _ips(held: Iterable[IPInterface], plan: Addressing) -> Iterator[Ip]:
+def _ips(attachment: Attachment, plan: Addressing) -> Iterator[Ip]:
     """The addresses in the order of the configuration, or of who leased them."""
     if plan.given is not None:
         yield from (replace(ip, interface=_INSIDE) for ip in plan.given)
         return
-    order = tuple(plan.gateways)
-    for address in sorted(held, key=lambda a: order.index(a.version)):
-        yield Ip(address=address, gateway=plan.gateways[address.version], interface=_INSIDE)
+    for subnet in sorted(attachment.network.subnets, key=lambda s: s.range_set):
+        for address in attachment.endpoint.interfaces:
+            if address.ip in subnet.prefix:
+                yield Ip(address=address, gateway=subnet.gateway, interface=_INSIDE)
+
+
+def _routes(attachment: Attachment, plan: Addressing) -> Iterator[Route]:
+    """As ordered; a gateway stands for its range set, of which one subnet gave the address."""
+    near = attachment.network.near_gateways(attachment.endpoint.interfaces)
+    for route in plan.routes:
+        yield replace(route, gw=near.get(route.gw, route.gw)) if route.gw else route
 
 
 def foreign_cable(result: Result, invocation: Invocation) -> ForeignCable:

@@ -1,7 +1,7 @@
 """From a configuration to what the engine is asked: the network, and one interface on it."""
 
 from collections.abc import Iterable
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 
 from glassbridge.errors import InvalidRequest
 from glassbridge.frontends.cni.addressing import Addressing, is_default
@@ -71,6 +71,7 @@ def network_request(
     return NetworkRequest(
         name=c.name,
         subnets=addressing.subnets,
+        more=addressing.more,
         ipv4=has4,
         ipv6=len(addressing.subnets) > has4,
         managed=managed_network(c.name),
@@ -100,7 +101,7 @@ def attachment_request(
         netns=invocation.netns,
         name=_name(invocation),
         aliases=_aliases(c),
-        wishes=() if cable or given is not None else _wishes(invocation, c),
+        wishes=() if cable or given is not None else _wishes(invocation, c, addressing),
         given=None if given is None else tuple(ip.address for ip in given),
         mac=_mac(invocation, c),
         hairpin=c.hairpin_mode,
@@ -150,17 +151,23 @@ def _mac(invocation: Invocation, configuration: Configuration) -> str:
     )
 
 
-def _wishes(invocation: Invocation, configuration: Configuration) -> tuple[IPAddress, ...]:
-    """host-local merges all three places; two of one family are refused by nobody else."""
+def _wishes(
+    invocation: Invocation, configuration: Configuration, addressing: Addressing
+) -> tuple[IPAddress, ...]:
+    """host-local merges all three places, and gives one address of each range set."""
     said = (
         invocation.args.get("IP", ""),
         *configuration.args.cni.ips,
         *configuration.runtime_config.ips,
     )
     wishes = dict.fromkeys(_parse_wish(text) for text in said if text)
-    if len({w.version for w in wishes}) < len(wishes):
+    prefixes = [
+        (s.range_set, ip_network(s.subnet)) for s in (*addressing.subnets, *addressing.more)
+    ]
+    sets = [number for w in wishes for number, prefix in prefixes if w in prefix]
+    if len(set(sets)) < len(sets):
         shown = ", ".join(map(str, wishes))
-        raise InvalidRequest(f"addresses {shown}: one of each family at most can be asked for")
+        raise InvalidRequest(f"addresses {shown}: one of each range set at most can be asked for")
     return tuple(wishes)
 
 
