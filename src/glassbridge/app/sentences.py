@@ -99,7 +99,8 @@ def rule_name(rule: RuleRef) -> str:
 
 def socket_name(socket: ListeningSocket) -> str:
     """`tcp 0.0.0.0:80 (nginx)`."""
-    who = f" ({socket.process})" if socket.process else ""
+    program = socket.serves or socket.process
+    who = f" ({program})" if program else ""
     return f"{socket.protocol} {with_port(socket.address, socket.port)}{who}"
 
 

@@ -16,6 +16,7 @@ from glassbridge import __version__
 from glassbridge.engine.far_ends import FarEnds
 from glassbridge.engine.firewall_reading import FirewallReader
 from glassbridge.engine.live_names import LiveNames
+from glassbridge.engine.own_sockets import with_own_sockets
 from glassbridge.engine.roster import Roster
 from glassbridge.engine.targets import FarSide, Target, far_side, own_addresses
 from glassbridge.errors import GlassbridgeError, NotFound
@@ -30,7 +31,7 @@ from glassbridge.model.packet import Question
 from glassbridge.model.printed_rules import PrintedRules
 from glassbridge.model.ruleset import Ruleset
 from glassbridge.model.snapshot import Connection, Name, Namespace, Snapshot
-from glassbridge.model.topology import Link, Stack
+from glassbridge.model.topology import Link, Netns, Stack
 from glassbridge.model.views import NetworkView, SandboxView
 
 Reads = Literal["cables", "tables", "rules"]
@@ -140,7 +141,7 @@ class Survey:
         namespace = self._namespaces[cookie]
         with self.opened(cookie) as fd:
             netns = replace(namespace.stack.netns, pids=pids_in(inode_of(fd)))
-            stack = read_stack(fd, netns)
+            stack = self._read_stack(fd, netns)
         self._namespaces[cookie] = replace(namespace, stack=stack)
 
     def printed_rules(self, cookie: int) -> tuple[PrintedRules, ...]:
@@ -184,13 +185,19 @@ class Survey:
             netns = replace(netns, inode=inode_of(fd))
         if self._reads == "cables":
             return Namespace(stack=read_cables(fd, netns))
-        stack = read_stack(fd, netns)
+        stack = self._read_stack(fd, netns)
         is_tracked = stack.sysctls.get(NF_CONNTRACK_COUNT, "0") != "0"
         return Namespace(
             stack=stack,
             ruleset=self._rules(fd, stack),
             connections=self._connections(fd) if is_tracked else (),
         )
+
+    def _read_stack(self, fd: int, netns: Netns) -> Stack:
+        stack = read_stack(fd, netns)
+        if netns.cookie != self.home:
+            return stack
+        return with_own_sockets(stack, (n.network for n in self.roster.our_networks))
 
     def _names(self) -> tuple[Name, ...]:
         """Of a whole snapshot without the processes of namespaces that are not of this host."""

@@ -153,6 +153,8 @@ class FdbEntry(Struct, frozen=True, kw_only=True):
     """Written by someone, does not age; else learned."""
     is_sticky: bool = False
     """Frames from that MAC at another port do not move it there."""
+    is_locked: bool = False
+    """Of a MAC that knocked at a locked port (MAB), and that nobody has admitted yet."""
     is_external: bool = False
     """Learned by someone else (a routing daemon, hardware)."""
     destination: IPAddress | None = None
@@ -184,6 +186,8 @@ class ListeningSocket(Struct, frozen=True, kw_only=True):
     """Of TCP: connections that its program has not accepted yet."""
     backlog: int | None = None
     """Of TCP: how many may wait."""
+    serves: str = ""
+    """What for, where it is glassbridge's own."""
     inode: int = 0
     uid: int = 0
     pid: int | None = None

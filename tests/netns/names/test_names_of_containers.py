@@ -130,7 +130,10 @@ def test_trace_shows_the_way_to_the_server(gb: Glassbridge) -> None:
     running(gb, "web", "--network-alias", "www")
     said = gb("trace", "web", f"{gateway_of(gb, 'bridge')}:53")
     assert "DELIVERED" in said
-    assert ":20053" in said
+    assert ":20053 (glassbridge's name server)" in said
+    assert ":20053 glassbridge's name server" in gb("stack", "host")
+    asked_by_the_host = gb.run("trace", "--no-probe", "host", f"{gateway_of(gb, 'bridge')}:53")
+    assert "hears the network's members" in asked_by_the_host.stdout
     running(gb, "db")
     assert f"web {address_of(gb, 'web')}" in gb("trace", "--no-probe", "db", "www.bridge")
     assert gb("doctor") == ""
@@ -147,6 +150,10 @@ def test_doctor_tells_that_nobody_answers_while_the_daemon_is_away(gb: Glassbrid
     done = gb.run("doctor", "--json")
     (finding,) = json.loads(done.stdout)["findings"]
     assert (done.returncode, finding["code"]) == (1, "NAMES_UNANSWERED")
+    traced = gb.run("trace", "--no-probe", f"netns:{web}", f"{gateway}:53").stdout
+    assert "glassbridge's name server does not run" in traced
+    assert finding["fix"] == ["glassbridge up"]
+    assert "fix     glassbridge up" in traced
     (command,) = finding["fix"]
     gb(*command.split()[1:])
     assert found(ask(web, gateway, "web")) == {address_of(gb, "web")}

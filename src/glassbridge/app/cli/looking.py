@@ -6,7 +6,7 @@ from glassbridge.app.cli.flags import AnyContainer, as_json
 from glassbridge.app.cli.printing import print_json
 from glassbridge.app.cli.shown import Shown
 from glassbridge.app.cli.state import state_flag, survey_of, tell_state
-from glassbridge.app.naming import sandboxes_if_known
+from glassbridge.app.naming import networks_if_known, sandboxes_if_known
 from glassbridge.errors import NotFound
 
 
@@ -26,8 +26,8 @@ def stack(target: str, all_rules: bool, state: str, as_json: bool) -> None:
     from glassbridge.app.cli.stack_screen import stack_screen  # noqa: PLC0415 - see main.py
     from glassbridge.engine.stacks import look_at_stack  # noqa: PLC0415 - see main.py
 
-    known = () if state else sandboxes_if_known()
-    surveyed = survey_of(state, known, reads="tables")
+    known, networks = ((), ()) if state else (sandboxes_if_known(), networks_if_known())
+    surveyed = survey_of(state, known, networks, reads="tables")
     report = look_at_stack(target, surveyed)
     tell_state(state, surveyed, as_json=as_json)
     if as_json:

@@ -174,7 +174,7 @@ def _sockets(sockets: Iterable[ListeningSocket], names: dict[int, str]) -> Itera
     for found in sorted(sockets, key=lambda s: (s.protocol, s.port, str(s.address))):
         address = f"[{found.address}]" if found.address.version == 6 else str(found.address)  # noqa: PLR2004 - IPv6
         where = "" if found.ifindex is None else f" on {names.get(found.ifindex)} only"
-        process = found.process or "no process that we may see"
+        process = found.serves or found.process or "no process that we may see"
         lines.append(f"{found.protocol} {address}:{found.port}{where} {process}")
     yield from dict.fromkeys(lines)
 

@@ -31,7 +31,7 @@ def name_server_findings(snapshot: Snapshot) -> Iterator[Finding]:
         where=place(snapshot, host),
         sentence=f"names do not resolve on {first}{more}: glassbridge's name server does not run",
         evidence=tuple(
-            Fact(what=f"{lead.asked} -> {lead.address} . {lead.port}", says="no socket is there")
+            Fact(what=f"{lead.key} -> {lead.address} . {lead.port}", says="no socket is there")
             for lead in silent[:_SHOWN]
         ),
         fix=("glassbridge up",),

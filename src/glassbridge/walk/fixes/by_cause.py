@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from glassbridge.model.cause import Cause
 from glassbridge.model.packet import Transport
+from glassbridge.walk.firewall.name_servers import is_asked_by_a_stranger, is_led
 from glassbridge.walk.fixes.firewall import masquerade, mend_rule
 from glassbridge.walk.fixes.gateways import mend_gateway
 from glassbridge.walk.fixes.guards import mend_loopback_guard, mend_router_guard, mend_source_guard
@@ -56,6 +57,10 @@ def _mend_listener(case: Case) -> Mending:
     packet = case.packet
     service = f"{packet.destination_port}/{packet.transport.value}"
     name = case.place.name
+    if is_led(case.snapshot, case.cookie, packet):
+        return Mending(commands=("glassbridge up",), note="the daemon answers names")
+    if is_asked_by_a_stranger(case.snapshot, case.cookie, packet):
+        return Mending(note="ask in a member: glassbridge exec NAME getent hosts ...")
     if case.drop.cause is Cause.NO_LISTENER:
         start = f"start the program in {name} that should answer on {service}"
         other = other_protocol(case.stack, packet).rpartition(" ")[2]

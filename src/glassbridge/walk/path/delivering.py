@@ -6,6 +6,7 @@ from glassbridge.model.step_details import SocketFound
 from glassbridge.model.tables import ListeningSocket
 from glassbridge.model.topology import Link, Stack
 from glassbridge.model.walk import Action, Answered, Disposition, Drop, Expected, Fact
+from glassbridge.walk.firewall.name_servers import unanswered
 from glassbridge.walk.path.listening import has_room, mapped, overflow, takers
 from glassbridge.walk.path.port_gates import Flood
 from glassbridge.walk.path.segment import explore
@@ -139,6 +140,7 @@ def _nobody(
     elif not on_port:
         cause, sentence = Cause.NO_LISTENER, f"nothing in {name} listens on {service}"
         sentence += other_protocol(ground.stack(traveller.cookie), packet)
+        sentence += unanswered(ground.snapshot, traveller.cookie, packet)
     elif all(mapped(s.address).is_loopback for s in on_port):
         cause = Cause.LOOPBACK_LISTENER
         sentence = f"what listens on {service} in {name} does so on {on_port[0].address} only"
@@ -172,5 +174,6 @@ def _rivals(ground: Ground, traveller: Traveller, link: Link) -> str:
 
 def _words(socket: ListeningSocket) -> str:
     only = " (IPv6 only)" if socket.v6only and socket.address.is_unspecified else ""
-    by = f" by {socket.process}" if socket.process else ""
+    program = socket.serves or socket.process
+    by = f" by {program}" if program else ""
     return f"{socket.address}{only}{by}"
