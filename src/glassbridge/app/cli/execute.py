@@ -3,7 +3,7 @@
 import click
 
 from glassbridge.app.cli.exits import CommandEnded
-from glassbridge.app.cli.flags import Sandbox, refused
+from glassbridge.app.cli.flags import Sandbox, process_flags, refused
 from glassbridge.app.cli.others_containers import ours_only
 from glassbridge.app.cli.shown import Shown
 from glassbridge.app.cli.wishes import environment
@@ -28,23 +28,7 @@ _NOT_OURS = {
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED, metavar="COMMAND...")
 @click.option("-i", "--interactive", is_flag=True, help="Pass input on to it.")
 @click.option("-t", "--tty", is_flag=True, help="Give it a terminal.")
-@click.option(
-    "-e",
-    "--env",
-    "variables",
-    multiple=True,
-    metavar="NAME[=VALUE]",
-    help="An environment variable. Repeatable.",
-)
-@click.option(
-    "--env-file",
-    "env_files",
-    multiple=True,
-    metavar="FILE",
-    help="Read variables from FILE. Repeatable.",
-)
-@click.option("-w", "--workdir", default="", metavar="DIR", help="Where the command starts.")
-@click.option("-u", "--user", default="", metavar="USER[:GROUP]", help="The user to run as.")
+@process_flags
 @refused(_NOT_OURS)
 def execute(
     *,

@@ -74,6 +74,22 @@ def network_flags(command: F) -> F:
     return command
 
 
+def process_flags(command: F) -> F:
+    """Where and as whom a command is run: of `run` and `exec`."""
+    for option in (
+        click.option("-u", "--user", default="", metavar="USER[:GROUP]",
+                     help="The user to run as."),
+        click.option("-w", "--workdir", default="", metavar="DIR",
+                     help="Where the command starts."),
+        click.option("--env-file", "env_files", multiple=True, metavar="FILE",
+                     help="Read variables from FILE. Repeatable."),
+        click.option("-e", "--env", "variables", multiple=True, metavar="NAME[=VALUE]",
+                     help="An environment variable. Repeatable."),
+    ):  # fmt: skip
+        command = option(command)
+    return command
+
+
 def publish_flag(command: F) -> F:
     """`-p`."""
     return click.option(

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from glassbridge.app.cli.exits import CommandEnded
-from glassbridge.app.cli.flags import network_flags, publish_flag, refused
+from glassbridge.app.cli.flags import network_flags, process_flags, publish_flag, refused
 from glassbridge.app.cli.others_networks import ours_to_join
 from glassbridge.app.cli.printing import introduce
 from glassbridge.app.cli.shown import Shown
@@ -106,23 +106,7 @@ _SETTINGS = {"allow_interspersed_args": False, "help_option_names": ["--help"]}
 @click.option("-h", "--hostname", default="", help="Its own host name. Default: its id.")
 @network_flags
 @publish_flag
-@click.option(
-    "-e",
-    "--env",
-    "variables",
-    multiple=True,
-    metavar="NAME[=VALUE]",
-    help="An environment variable. Repeatable.",
-)
-@click.option(
-    "--env-file",
-    "env_files",
-    multiple=True,
-    metavar="FILE",
-    help="Read variables from FILE. Repeatable.",
-)
-@click.option("-w", "--workdir", default="", metavar="DIR", help="Where the command starts.")
-@click.option("-u", "--user", default="", metavar="USER[:GROUP]", help="The user to run as.")
+@process_flags
 @click.option(
     "-v",
     "--volume",
