@@ -334,6 +334,23 @@ def test_no_heavy_import_on_the_way_to_ps(engine: EngineStandIn) -> None:
     assert done.stderr == "[]\n"
 
 
+def test_help_loads_no_vocabulary() -> None:
+    """Only click and the errors: half of a small command's time would go into the rest."""
+    code = (
+        "import sys; from glassbridge.app.cli.main import run_command_line as r; r(['--help']); "
+        "print(sorted(m for m in sys.modules if m == 'msgspec' "
+        "or m.startswith('glassbridge.') and not m.startswith('glassbridge.app')), file=sys.stderr)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stderr == "['glassbridge.errors']\n"
+
+
 def test_the_reference_is_up_to_date() -> None:
     checked = subprocess.run(
         [sys.executable, ROOT / "scripts" / "cli_page.py", "--check"],

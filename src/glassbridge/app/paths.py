@@ -1,9 +1,10 @@
 """Where a daemon keeps its things: by the network namespace, so that each has its own."""
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
+
+from msgspec import Struct
 
 _RUN = Path("/run/glassbridge")
 _STATE = Path("/var/lib/glassbridge")
@@ -12,8 +13,7 @@ DOCKER_SOCKET = Path("/run/docker/plugins/glassbridge.sock")
 """dockerd finds a plugin by its name in this folder (moby's pkg/plugins/discovery.go)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Paths:
+class Paths(Struct, frozen=True):
     """The folders of the daemon that serves the caller's network namespace."""
 
     run_dir: Path

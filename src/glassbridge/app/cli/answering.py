@@ -1,6 +1,5 @@
 """Commands whose exit code is their answer: their errors share one that no answer has."""
 
-import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -63,5 +62,7 @@ def _errors_apart() -> Iterator[None]:
         raise CommandEnded(REQUEST_FAILED) from error
     except Exception as error:
         # Python's own exit code for a crash is 1, which is an answer here
+        import traceback  # noqa: PLC0415 - see main.py
+
         traceback.print_exception(error)
         raise CommandEnded(REQUEST_FAILED) from error

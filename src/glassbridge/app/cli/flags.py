@@ -1,12 +1,14 @@
 """Flags and arguments that several commands share, and how they complete in a shell."""
 
-from collections.abc import Callable
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
-from click.shell_completion import CompletionItem
 
 from glassbridge.errors import Unsupported
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -18,12 +20,12 @@ class Sandbox(click.ParamType[str]):
 
     def shell_complete(
         self, _ctx: click.Context, _param: click.Parameter, incomplete: str
-    ) -> list[CompletionItem]:
+    ) -> "list[CompletionItem]":
         """Names that the daemon knows, if it runs."""
         from glassbridge.app.naming import sandboxes_if_known  # noqa: PLC0415 - see main.py
 
         names = (view.sandbox.name for view in sandboxes_if_known())
-        return [CompletionItem(name) for name in names if name.startswith(incomplete)]
+        return _completions(names, incomplete)
 
 
 class AnyContainer(Sandbox):
@@ -31,12 +33,12 @@ class AnyContainer(Sandbox):
 
     def shell_complete(
         self, _ctx: click.Context, _param: click.Parameter, incomplete: str
-    ) -> list[CompletionItem]:
+    ) -> "list[CompletionItem]":
         """Names of every engine; no daemon is started for them."""
         from glassbridge.app.everybody import containers_if_known  # noqa: PLC0415 - see main.py
 
         names = dict.fromkeys(view.sandbox.name for view in containers_if_known())
-        return [CompletionItem(name) for name in names if name.startswith(incomplete)]
+        return _completions(names, incomplete)
 
 
 class NetworkName(click.ParamType[str]):
@@ -46,12 +48,18 @@ class NetworkName(click.ParamType[str]):
 
     def shell_complete(
         self, _ctx: click.Context, _param: click.Parameter, incomplete: str
-    ) -> list[CompletionItem]:
+    ) -> "list[CompletionItem]":
         """Names that the daemon knows, if it runs."""
         from glassbridge.app.everybody import known_networks  # noqa: PLC0415 - see main.py
 
         names = (view.network.name for view in known_networks())
-        return [CompletionItem(name) for name in names if name.startswith(incomplete)]
+        return _completions(names, incomplete)
+
+
+def _completions(names: Iterable[str], begun: str) -> "list[CompletionItem]":
+    from click.shell_completion import CompletionItem  # noqa: PLC0415 - see main.py
+
+    return [CompletionItem(name) for name in names if name.startswith(begun)]
 
 
 def as_json(command: F) -> F:
