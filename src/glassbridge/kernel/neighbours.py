@@ -9,6 +9,7 @@ from glassbridge.wire.neighbours import NDA_MASTER, neighbour_header
 from glassbridge.wire.netlink import attributes, number
 
 _NDA_DST, _NDA_LLADDR, _NDA_CACHEINFO, _NDA_VLAN, _NDA_VNI = 1, 2, 3, 5, 7
+_NDA_FLAGS_EXT, _NTF_EXT_LOCKED = 15, 0x02
 _NTF_PROXY, _NTF_EXT_LEARNED, _NTF_STICKY, _NTF_ROUTER = 0x08, 0x10, 0x40, 0x80
 _NUD_NOARP, _NUD_PERMANENT = 0x40, 0x80
 _TICKS_PER_SECOND = 100  # USER_HZ
@@ -73,6 +74,7 @@ def decode_fdb_entry(body: bytes) -> FdbEntry | None:
         is_local=bridge is not None and bool(state & _NUD_PERMANENT),
         is_static=bool(state & (_NUD_NOARP if bridge is not None else _NUD_NOARP | _NUD_PERMANENT)),
         is_sticky=bool(flags & _NTF_STICKY),
+        is_locked=bool(number(found.get(_NDA_FLAGS_EXT, b"")) & _NTF_EXT_LOCKED),
         is_external=bool(flags & _NTF_EXT_LEARNED),
         destination=ip_of(found[_NDA_DST]) if _NDA_DST in found else None,
         vni=number(found[_NDA_VNI]) if _NDA_VNI in found else None,

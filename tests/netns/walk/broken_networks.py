@@ -30,6 +30,17 @@ def at_link(hook: str, link: str, rules: str) -> str:
     return f"nft 'table netdev f {{ chain c {{ {at} {rules} }}; }}'"
 
 
+def port_set(port: str, flag: str) -> str:
+    """The command for a flag of a bridge port; some have no other."""
+    return f"ip link set dev {port} type bridge_slave {flag}"
+
+
+KNOWN_TO_THE_HOST = """b: ip link set eth0 address 02:00:00:00:00:0b
+        host: bridge fdb replace 02:00:00:00:00:0b dev to-b master static
+        host: ip neigh replace 10.77.0.3 lladdr 02:00:00:00:00:0b dev br0
+        host: ip neigh replace fd77::3 lladdr 02:00:00:00:00:0b dev br0"""
+"""Whose address b's is: a bridge that answers for others looks there."""
+
 CASES = {
     # routing
     "no route": Case("a: ip route del default", "NO_ROUTE", C),
@@ -227,6 +238,49 @@ CASES = {
     ),
     "multicast flood off": Case(
         "host: bridge link set dev to-b mcast_flood off", "FLOOD_OFF", B6, warm=""
+    ),
+    "proxy_arp at its port": Case(
+        f"host: {port_set('to-b', 'proxy_arp on')}", "FLOOD_OFF", warm=""
+    ),
+    "proxy_arp at its port, the bridge's own question": Case(
+        f"host: {port_set('to-b', 'proxy_arp on')}", "FLOOD_OFF", source="host"
+    ),
+    "proxy_arp at its port, IPv6": Case(
+        f"host: {port_set('to-b', 'proxy_arp on')}", "FLOOD_OFF", B6, warm=""
+    ),
+    "proxy_arp at the asker's port, and the bridge knows": Case(
+        f"""{KNOWN_TO_THE_HOST}
+        host: {port_set("to-a", "proxy_arp on")}
+        b: sysctl -qw net.ipv4.conf.all.arp_ignore=8
+        a: ip link set eth0 address 02:00:00:00:00:0a
+        b: ip neigh replace 10.77.0.2 lladdr 02:00:00:00:00:0a dev eth0""",
+        "",
+    ),
+    "neigh_suppress, and the bridge answers": Case(
+        f"""{KNOWN_TO_THE_HOST}
+        host: {port_set("to-b", "neigh_suppress on")}
+        b: sysctl -qw net.ipv4.conf.all.arp_ignore=8""",
+        "",
+    ),
+    "neigh_suppress, and the bridge answers, IPv6": Case(
+        f"""{KNOWN_TO_THE_HOST}
+        host: {port_set("to-b", "neigh_suppress on")}
+        b: {chain("input", "icmpv6 type nd-neighbor-solicit drop;")}""",
+        "",
+        B6,
+    ),
+    "neigh_suppress, and the bridge does not know": Case(
+        f"""host: {port_set("to-b", "neigh_suppress on")}
+        b: sysctl -qw net.ipv4.conf.all.arp_ignore=8""",
+        "NEIGHBOUR_UNANSWERED",
+        warm="",
+    ),
+    "neigh_suppress, and all is well": Case(f"host: {port_set('to-b', 'neigh_suppress on')}", ""),
+    "neigh_suppress, and the bridge is wrong": Case(
+        f"""host: {port_set("to-b", "neigh_suppress on")}
+        host: ip neigh replace 10.77.0.3 lladdr 02:00:00:00:00:99 dev br0
+        host: bridge fdb replace 02:00:00:00:00:99 dev to-a master static""",
+        "FLOOD_OFF",
     ),
     "unknown unicast": Case(
         """host: ip link set to-b down

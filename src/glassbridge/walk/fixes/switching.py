@@ -22,7 +22,16 @@ def mend_port(case: Case) -> Mending:
     """One flag of a bridge port."""
     port = case.drop.subject or case.place.ifname
     link = case.link(port)
-    flag = _floods(link) if case.drop.cause is Cause.FLOOD_OFF else _FLAGS[case.drop.cause]
+    is_flood = case.drop.cause is Cause.FLOOD_OFF
+    proxies = is_flood and link is not None and link.port is not None and link.port.proxy_arp
+    if proxies:
+        words = (*_SET, port, "type", "bridge_slave", "proxy_arp", "off")
+        return Mending(
+            commands=(case.at(*words),),
+            note=f"port {port} gets flooded frames again: with proxy_arp on it gets none, and only "
+            "what asks by it is answered in the place of others",
+        )
+    flag = _floods(link) if is_flood else _FLAGS[case.drop.cause]
     note = f"turns {' '.join(flag)} at port {port}"
     bridge = case.stack.link(link.master) if link and link.master else None
     set_port = case.at("bridge", "link", "set", "dev", port, *flag)
@@ -46,7 +55,8 @@ def _floods(link: Link | None) -> tuple[str, ...]:
         "bcast_flood": port.broadcast_flood,
         "mcast_flood": port.multicast_flood,
     }
-    return tuple(word for name, on in kinds.items() if not on for word in (name, "on"))
+    closed = tuple(word for name, on in kinds.items() if not on for word in (name, "on"))
+    return closed or ("neigh_suppress", "off")
 
 
 def mend_link_down(case: Case) -> Mending:

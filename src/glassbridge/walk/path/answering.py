@@ -10,6 +10,7 @@ from msgspec import Struct
 from glassbridge.model.address import IPAddress, Mac
 from glassbridge.model.topology import Link, Stack
 from glassbridge.walk.path.neighbour_rules import KeptBack
+from glassbridge.walk.path.proxied import proxied
 from glassbridge.walk.path.routing import Chosen, Flow, look_up
 from glassbridge.walk.path.segment import Ear
 from glassbridge.walk.path.sysctls import forwards, has_ipv6, highest
@@ -40,6 +41,11 @@ def voice(ground: Ground, ear: Ear, target: IPAddress, sender: IPAddress) -> Voi
     if ear.link is None:
         return Voice(ear=ear)
     stack = ground.stack(ear.cookie)
+    if ear.link.bridge is not None and ear.way and ear.way[-1].entered is not None:
+        entered = ground.link(ear.cookie, ear.way[-1].entered)
+        in_his_place = proxied(stack, ear.link, entered, target).mac
+        if in_his_place is not None:
+            return Voice(ear=ear, mac=in_his_place)
     if isinstance(target, IPv4Address):
         return _arp(stack, ear, ear.link, target, sender)
     return _discovery(stack, ear, ear.link, target)

@@ -140,7 +140,7 @@ def _ask(ground: Ground, traveller: Traveller, station: Addressed) -> Traveller:
 def ask(ground: Ground, cookie: int, oif: Link, target: IPAddress, sender: IPAddress) -> Asked:
     """Who hears and who answers; raises Unread where a namespace not yet read may be the one."""
     flood = Flood.BROADCAST if target.version == V4 else Flood.MULTICAST
-    segment = explore(ground, cookie, oif, flood)
+    segment = explore(ground, cookie, oif, flood, target)
     voices = tuple(voice(ground, e, target, sender) for e in segment.ears)
     asking = Asking(cookie=cookie, oif=oif, target=target, sender=sender)
     voices = tuple(_filtered(ground, asking, v) for v in voices)

@@ -12,6 +12,7 @@ from glassbridge.model.address import Mac
 from glassbridge.model.cause import Cause
 from glassbridge.model.step_details import Place
 from glassbridge.model.topology import BridgePort, Link, PortState
+from glassbridge.walk.path.proxied import Proxied
 from glassbridge.walk.path.traveller import Ground, Unclear
 
 
@@ -63,10 +64,12 @@ def not_admitted(ground: Ground, cookie: int, port: Link, source: Mac | None) ->
     """A locked port takes only frames of MACs that the FDB has behind it."""
     if port.port is None or not port.port.locked or source is None:
         return None
-    fdb = ground.stack(cookie).fdb
-    if any((e.mac, e.ifindex, e.is_local) == (source, port.ifindex, False) for e in fdb):
+    entries = [e for e in ground.stack(cookie).fdb if (e.mac, e.ifindex) == (source, port.ifindex)]
+    if any(not e.is_local and not e.is_locked for e in entries):
         return None
     says = f"locked on, and no entry for {source} behind it"
+    if any(e.is_locked for e in entries):
+        says = f"locked on, and the entry for {source} behind it is locked: not yet admitted"
     where = ground.place(cookie, port)
     return Shut(place=where, link=port, cause=Cause.PORT_LOCKED, says=says)
 
@@ -89,16 +92,31 @@ def no_exit(
     if from_isolated and of_port.isolated:
         cause = _isolation(ground, cookie, port)
         return Shut(place=where, link=port, cause=cause, says="isolated on")
+    says = _no_flood(of_port, flood, is_own=entered is None)
+    return Shut(place=where, link=port, cause=Cause.FLOOD_OFF, says=says) if says else None
+
+
+def not_asked(ground: Ground, cookie: int, port: Link, own_word: Proxied) -> Shut | None:
+    """Why a port does not get a question that the bridge could answer."""
+    switch = own_word.keeps_from(port.port) if port.port is not None else ""
+    if not switch:
+        return None
+    says = f"{switch} on, and the bridge knows a MAC for that address"
+    return Shut(place=ground.place(cookie, port), link=port, cause=Cause.FLOOD_OFF, says=says)
+
+
+def _no_flood(port: BridgePort, flood: Flood | None, *, is_own: bool) -> str:
+    """The switch that keeps such frames from leaving here, as bridge(8) calls it; or empty."""
+    if flood is not None and port.proxy_arp:
+        return "proxy_arp on"
     # what the bridge sends itself is kept from a port only where it is unknown unicast (br_flood)
-    is_own = entered is None and flood is not Flood.UNKNOWN
-    switch = "" if is_own else _flood_switch(of_port, flood)
-    if switch:
-        return Shut(place=where, link=port, cause=Cause.FLOOD_OFF, says=f"{switch} off")
-    return None
+    if is_own and flood is not Flood.UNKNOWN:
+        return ""
+    switch = _flood_switch(port, flood)
+    return f"{switch} off" if switch else ""
 
 
 def _flood_switch(port: BridgePort, flood: Flood | None) -> str:
-    """The switch that keeps such frames from leaving here, as bridge(8) calls it; or empty."""
     match flood:
         case None:
             return ""

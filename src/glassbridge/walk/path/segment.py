@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
-from glassbridge.model.address import Mac
+from glassbridge.model.address import IPAddress, Mac
 from glassbridge.model.step_details import Place
 from glassbridge.model.tables import Ifindex
 from glassbridge.model.topology import Link
@@ -21,7 +21,9 @@ from glassbridge.walk.path.port_gates import (
     no_entry,
     no_exit,
     not_admitted,
+    not_asked,
 )
+from glassbridge.walk.path.proxied import Proxied, proxied
 from glassbridge.walk.path.traveller import Ground
 
 VETH, MACVLAN = "veth", "macvlan"
@@ -66,19 +68,23 @@ class _Onward(Struct, frozen=True):
 class _Frame(Struct, frozen=True):
     flood: Flood
     source: Mac | None
+    asks_for: IPAddress | None
+    """Of a question for a neighbour: whose MAC it wants."""
 
 
 _Finding = Ear | Shut | Place | _Onward
 
 
-def explore(ground: Ground, cookie: int, link: Link, flood: Flood) -> Segment:
+def explore(
+    ground: Ground, cookie: int, link: Link, flood: Flood, asks_for: IPAddress | None = None
+) -> Segment:
     """Send a frame out by a link, and see where it comes up; loops of cables end it only once."""
     ears: list[Ear] = []
     shut: list[Shut] = []
     exits: list[Place] = []
     seen: set[tuple[int, int]] = set()
     waiting = deque([_Onward(cookie, link, ())])
-    frame = _Frame(flood, link.mac)
+    frame = _Frame(flood, link.mac, asks_for)
     while waiting:
         sent = waiting.popleft()
         if (sent.cookie, sent.link.ifindex) in seen:
@@ -103,7 +109,7 @@ def _emit(ground: Ground, sent: _Onward, frame: _Frame) -> Iterator[_Finding]:
     if not link.is_up or not link.has_carrier:
         yield dark(ground, cookie, link)
     elif link.bridge is not None:
-        yield from _flooded(ground, sent, link, None, frame.flood)
+        yield from _flooded(ground, sent, link, None, frame)
     elif link.kind == VETH:
         yield from _over_veth(ground, sent, frame)
     elif link.kind == MACVLAN:
@@ -140,18 +146,21 @@ def _heard_at(
     arrived = Turn(cookie=cookie, bridge=bridge.ifindex, entered=link.ifindex, left=None)
     if bridge.is_up:
         yield Ear(cookie=cookie, ifindex=bridge.ifindex, link=bridge, way=(*way, arrived))
-    yield from _flooded(ground, _Onward(cookie, link, way), bridge, link, frame.flood)
+    yield from _flooded(ground, _Onward(cookie, link, way), bridge, link, frame)
 
 
 def _flooded(
-    ground: Ground, sent: _Onward, bridge: Link, entered: Link | None, flood: Flood
+    ground: Ground, sent: _Onward, bridge: Link, entered: Link | None, frame: _Frame
 ) -> Iterator[_Finding]:
     """The newest port first: the kernel puts it at the head of its list (new_nbp)."""
-    ports = ground.stack(sent.cookie).ports(bridge.ifindex)
+    stack = ground.stack(sent.cookie)
+    ports, asked = stack.ports(bridge.ifindex), frame.asks_for
+    own_word = proxied(stack, bridge, entered, asked) if asked is not None else Proxied()
     for port in sorted(ports, key=lambda p: p.ifindex, reverse=True):
         if entered is not None and port.ifindex == entered.ifindex and not has_hairpin(port):
             continue
-        refused = no_exit(ground, sent.cookie, entered, port, flood)
+        refused = no_exit(ground, sent.cookie, entered, port, frame.flood)
+        refused = refused or not_asked(ground, sent.cookie, port, own_word)
         if refused is not None:
             yield refused
             continue
