@@ -7,11 +7,12 @@ from ipaddress import ip_address, ip_network
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from glassbridge.errors import Conflict, GlassbridgeError, InvalidRequest, PoolExhausted
 from glassbridge.ipam.address_space import InUse, UserKind
 from glassbridge.ipam.pool import Pool
-from glassbridge.ipam.subnets import plan_subnets
+from glassbridge.ipam.subnets import plan_more_subnets, plan_subnets
 from glassbridge.model.network import GatewayMode, NetworkOptions, Subnet
 from glassbridge.model.requests import NetworkRequest, SubnetWish
 
@@ -47,6 +48,38 @@ def subnet(
         ip_range=ip_network(ip_range) if ip_range else None,
         reserved={name: ip_address(text) for name, text in (reserved or {}).items()},
     )
+
+
+def more(*wishes: SubnetWish, in_use: tuple[InUse, ...] = ()) -> tuple[Subnet, ...]:
+    request = NetworkRequest(name="n", subnets=(wish("10.7.0.0/24"),), more=wishes)
+    firsts = plan_subnets(request, NetworkOptions(), in_use, HOST)
+    return plan_more_subnets(request, NetworkOptions(), firsts, in_use)
+
+
+def test_further_subnets_of_a_family() -> None:
+    third = SubnetWish(subnet="fd07::/64", gateway="fd07::9", range_set=2, on_bridge=False)
+    assert more(SubnetWish(subnet="10.9.0.0/24", range_set=1), third) == (
+        replace(subnet("10.9.0.0/24", "10.9.0.1"), range_set=1),
+        replace(subnet("fd07::/64", "fd07::9"), range_set=2, on_bridge=False),
+    )
+
+
+@pytest.mark.parametrize(
+    ("prefixes", "says"),
+    [
+        (("10.7.0.0/25",), "n itself"),
+        (("10.9.0.0/24", "10.9.0.0/16"), "n itself"),
+        (("172.18.4.0/24",), "backend"),
+    ],
+)
+def test_a_further_subnet_meets_nobody(prefixes: tuple[str, ...], says: str) -> None:
+    with pytest.raises(Conflict, match=says):
+        more(*map(wish, prefixes), in_use=(BACKEND,))
+
+
+def test_a_further_subnet_is_named() -> None:
+    with pytest.raises(InvalidRequest, match=re.escape("0.0.0.0/24")):
+        more(wish("0.0.0.0/24"))
 
 
 def test_the_default_network() -> None:

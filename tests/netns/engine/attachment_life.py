@@ -12,6 +12,7 @@ from glassbridge.model.attachment import ForeignCable
 from glassbridge.model.endpoint import LinkSettings, PortWish, RouteKind, Shaping, StaticRoute
 from glassbridge.model.network import Ifname, Managed, Manager
 from glassbridge.model.options import BRIDGE_NAME
+from glassbridge.model.requests import SubnetWish
 
 CHAINED = Managed(by=Manager.CNI, key="chained")
 BANDWIDTH = Shaping(
@@ -36,7 +37,7 @@ def make_foreign_cable() -> None:
 
 
 def live(engine: Engine) -> None:
-    """Two interfaces come, one of them on a foreign cable, an option changes, and both go."""
+    """Two interfaces come, one of them on a foreign cable, a network changes, and both go."""
     attachments = engine.attachments
     attachments.define(pods())
     attachments.add(
@@ -50,8 +51,10 @@ def live(engine: Engine) -> None:
             ports=(PortWish(container_port=80, host_ports=(8080, 8080)),),
         )
     )
-    attachments.define(pods(options={"com.docker.network.bridge.enable_ip_masquerade": "true"}))
-    attachments.define(pods(CHAINED, "10.99.0.0/16", options={BRIDGE_NAME: "cni0"}))
+    masqueraded = {"com.docker.network.bridge.enable_ip_masquerade": "true"}
+    attachments.define(pods(options=masqueraded, more=(SubnetWish(subnet="10.89.0.0/24"),)))
+    promiscuous = {BRIDGE_NAME: "cni0", "glassbridge.promiscuous": "true"}
+    attachments.define(pods(CHAINED, "10.99.0.0/16", options=promiscuous))
     cable = ForeignCable(
         host_end=Ifname("theirs"),
         bridge=Ifname("cni0"),

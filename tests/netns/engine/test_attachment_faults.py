@@ -48,10 +48,10 @@ def look() -> HostView:
     return seen
 
 
-def _links(*where: str) -> list[tuple[str, str, str]]:
+def _links(*where: str) -> list[tuple[str, str, str, bool]]:
     """What does not change by itself, as timers of a bridge do."""
     links = json.loads(run("ip", "-j", *where, "link"))
-    return [(k["ifname"], k["qdisc"], k.get("master", "")) for k in links]
+    return [(k["ifname"], k["qdisc"], k.get("master", ""), "PROMISC" in k["flags"]) for k in links]
 
 
 def test_each_operation_may_fail(untouched: HostView, tmp_path: Path) -> None:
