@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import signal
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
@@ -48,6 +49,8 @@ def _leave_the_host() -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Leave before any thread exists: a user namespace cannot be entered by a threaded process."""
     global _refused  # noqa: PLW0603 - one answer of the kernel for the whole session
+    # a background job is deaf to Ctrl-C, and what the tests start would inherit that
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         _leave_the_host()
     except OSError as error:

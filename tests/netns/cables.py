@@ -9,10 +9,11 @@ _PATIENCE_SECONDS = 5.0
 
 
 def await_cables() -> None:
-    """Wait until every link that is up, here and in the named namespaces, sends what it is given.
+    """Wait until all links, here and in the named namespaces, are what they were last made.
 
     The queue of a new one drops everything until the kernel's link watch has run (noop_qdisc), and
-    a bridge's port forwards nothing until then. A link that never comes that far is no failure.
+    a bridge's port neither begins nor stops to forward until then. One that never comes that far
+    is no failure.
     """
     listed = subprocess.check_output(["ip", "netns", "list"], text=True).splitlines()
     names = [[], *(["-n", line.split()[0]] for line in listed)]
@@ -23,17 +24,17 @@ def await_cables() -> None:
 
 def _are_waiting(where: list[str]) -> bool:
     links = json.loads(subprocess.check_output(["ip", *where, "-d", "-j", "link"]))
-    connected = [link for link in links if "LOWER_UP" in link["flags"]]
-    bridges = {link.get("master") for link in connected}
+    up = {link["ifname"] for link in links if "UP" in link["flags"]}
+    bridging = {link.get("master") for link in links if "LOWER_UP" in link["flags"]}
     return any(
-        _drops_everything(link)
-        or (link["ifname"] in bridges and "UP" in link["flags"] and link not in connected)
+        (link["qdisc"] == "noop" and "LOWER_UP" in link["flags"])
+        or (link["ifname"] in bridging & up and "LOWER_UP" not in link["flags"])
+        or (link.get("master") in up and not _port_is_settled(link))
         for link in links
     )
 
 
-def _drops_everything(link: dict[str, Any]) -> bool:
-    port = link.get("linkinfo", {}).get("info_slave_data", {})
-    return "LOWER_UP" in link["flags"] and (
-        link["qdisc"] == "noop" or port.get("state") == "disabled"
-    )
+def _port_is_settled(link: dict[str, Any]) -> bool:
+    """Whether the bridge knows that its port has come up or gone down."""
+    state = link.get("linkinfo", {}).get("info_slave_data", {}).get("state")
+    return (state == "disabled") is ("LOWER_UP" not in link["flags"])

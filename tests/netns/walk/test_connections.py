@@ -109,8 +109,10 @@ def test_connections_are_as_conntrack_lists_them(connected: Stage) -> None:
 
 
 def test_only_a_few_connections(connected: Stage) -> None:
+    every = len(read_connections(connected.fds["host"], at_most=100).listed)
+    assert every > 2
     found = read_connections(connected.fds["host"], at_most=1)
-    assert (len(found.listed), found.left_out) == (1, 2)
+    assert (len(found.listed), found.left_out) == (1, every - 1)
 
 
 @pytest.mark.parametrize(

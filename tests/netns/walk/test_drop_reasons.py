@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import pytest
+from tests.netns.cables import await_cables
 from tests.netns.walk.witness_stage import B6, C6, B, C, Stage, run
 
 from glassbridge.kernel.tracepoints import Tracepoints
@@ -292,3 +293,4 @@ def break_it(way: Way) -> None:
         where, separator, rest = command.partition(": ")
         inside = where if separator and len(where) == 1 else ""
         run((rest if inside else command).replace("$MAC_B", mac), inside)
+    await_cables()

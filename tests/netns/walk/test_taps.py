@@ -14,7 +14,20 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from tests.netns.walk.witness_stage import A6, B6, C6, A, B, C, Stage, await_idle, run
+from tests.netns.walk.witness_stage import (
+    A6,
+    B6,
+    C6,
+    CLIENT_PORT,
+    COOKIE,
+    PORT,
+    A,
+    B,
+    C,
+    Stage,
+    await_idle,
+    run,
+)
 
 from glassbridge.errors import GlassbridgeError
 from glassbridge.kernel.frames import HeardPacket, read_frame
@@ -127,7 +140,7 @@ def test_taps_hear_what_tcpdump_hears(
 
 
 def test_other_traffic_stays_out(stage: Stage) -> None:
-    wanted = Wanted(4, IPPROTO_UDP, client_port=40123, server_ports=(9999,), payload=b"COOKIE")
+    wanted = Wanted(4, IPPROTO_UDP, client_port=CLIENT_PORT, server_ports=(PORT,), payload=COOKIE)
     with tapping(stage, wanted) as taps:
         with inside(stage.fds["a"]):
             other = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -138,7 +151,7 @@ def test_other_traffic_stays_out(stage: Stage) -> None:
         captures = drain(taps)
     heard = [f.heard for _, c in captures if (f := read_frame(c.frame, c.hardware))]
     packets = [h.packet for h in heard if isinstance(h, HeardPacket) and h.quoted is None]
-    assert {(p.source_port, p.destination_port) for p in packets} == {(40123, 9999)}
+    assert {(p.source_port, p.destination_port) for p in packets} == {(CLIENT_PORT, PORT)}
     assert any(isinstance(h, NeighbourMessage) for h in heard)
 
 

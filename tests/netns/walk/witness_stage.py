@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from ipaddress import ip_address
 from pathlib import Path
+from secrets import token_hex
 from typing import Any
 
 from tests.netns.cables import await_cables
@@ -20,7 +21,9 @@ from glassbridge.kernel.netns import CURRENT, cookie_of, inode_of, inside, open_
 from glassbridge.kernel.witness import Watch
 from glassbridge.model.packet import Transport
 
-PORT, CLIENT_PORT, COOKIE = 9999, 40123, b"COOKIE123456"
+PORT = 9999
+# tracepoints hear of the packets of all tests that run at the time
+CLIENT_PORT, COOKIE = 40000 + os.getpid() % 20000, token_hex(6).encode()
 A, B, C = "10.77.0.2", "10.77.0.3", "10.78.0.2"
 A6, B6, C6 = "fd77::2", "fd77::3", "fd78::2"
 
