@@ -14,7 +14,7 @@ from glassbridge.errors import (
     NotFound,
 )
 from glassbridge.kernel import announce, sysctl
-from glassbridge.kernel.carriers import await_carrier
+from glassbridge.kernel.carriers import await_carriers
 from glassbridge.kernel.channels import Channel, netns_of
 from glassbridge.kernel.conntrack import Conntrack
 from glassbridge.kernel.end_settings import read_settings
@@ -50,6 +50,7 @@ from glassbridge.plan.operations import (
     ReleasePort,
     RemoveAddress,
     RemoveRoute,
+    SetPortFlags,
     SetSysctl,
 )
 from glassbridge.wire.netlink import Refusal, Request
@@ -237,8 +238,7 @@ class Doors:
     def _await_carriers(self, runs: Sequence[Run]) -> list[list[Outcome]]:
         """Each link once: the plans of a batch share a bridge."""
         waiting = (o.ifname for run in runs for o in run if isinstance(o, AwaitCarrier))
-        for ifname in dict.fromkeys(waiting):
-            await_carrier(self._links, ifname)
+        await_carriers(self._links, dict.fromkeys(waiting))
         return [[None] * len(run) for run in runs]
 
     def _announce(self, operation: Operation) -> None:
@@ -290,6 +290,8 @@ def _judge(operation: Operation, replies: Sequence[Refusal | None]) -> Outcome:
         return None
     if refusal.errno in _GONE and isinstance(operation, _REMOVALS):
         return None
+    if refusal.errno == _ENODEV and isinstance(operation, SetPortFlags) and not operation.hairpin:
+        return None  # Docker takes ports back from a container that ended, and its cable with it
     if refusal.errno == _EINVAL and isinstance(operation, UnlimitRate | UnredirectIngress):
         return None  # no queueing discipline under that handle (net/sched/sch_api.c)
     if refusal.errno == _EEXIST:

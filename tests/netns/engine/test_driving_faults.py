@@ -17,7 +17,9 @@ from tests.netns.engine.test_faults import Refuses
 
 from glassbridge.engine.engine import Engine
 from glassbridge.errors import KernelRefused
-from glassbridge.plan.operations import Operation
+from glassbridge.kernel.executor import Executor
+from glassbridge.model.network import Ifname
+from glassbridge.plan.operations import Operation, SetPortFlags
 
 Folders = tuple[Path, Path]
 MOST = 400
@@ -99,3 +101,15 @@ def _go_on(engine: Engine, *, again: bool) -> None:
     if again:
         live(engine)
     check_consistency(engine)
+
+
+def test_ports_are_taken_back_from_a_cable_that_is_gone(fresh_host: None) -> None:
+    """Docker's next start after a crash does so, while the kernel still clears namespaces away."""
+    executor = Executor()
+    flags = partial(SetPortFlags, Ifname("veth0"), isolated=False)
+    taken_back, set_anew = executor.apply(
+        [(flags(hairpin=False, old_hairpin=True),), (flags(hairpin=True),)]
+    )
+    executor.close()
+    assert taken_back is None
+    assert isinstance(set_anew, KernelRefused)
