@@ -28,7 +28,8 @@ ALL_CAPABILITIES = "ALL"
 
 _MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}|[0-9a-f]{2}(-[0-9a-f]{2}){5}")
 _SEARCHED = re.compile(r"(?!-)[\w-]{1,63}(?<!-)(\.(?!-)[\w-]{1,63}(?<!-))*\.?", re.ASCII)
-_DOMAIN_MAX = 253
+_DOMAIN_MAX, _LABEL_MAX = 253, 63
+"""Characters (RFC 1035 §2.3.4)."""
 _WORD = re.compile(r"[!-~]+")
 _HOST_NAME_MAX = 64
 """Bytes (sethostname(2))."""
@@ -108,6 +109,17 @@ def parse_hostname(text: str) -> str:
         )
     if not _WORD.fullmatch(text):
         raise InvalidRequest(f"bad host name {text!r}: it is one word of printable ASCII")
+    return text
+
+
+def parse_alias(text: str) -> str:
+    """Check `--network-alias`: what can be asked for in the DNS."""
+    labels = text.split(".")
+    if not _WORD.fullmatch(text) or not all(0 < len(x) <= _LABEL_MAX for x in labels):
+        raise InvalidRequest(
+            f"bad alias {text!r}: it could not be asked for",
+            hint=f"printable ASCII without blanks, at most {_LABEL_MAX} characters between dots",
+        )
     return text
 
 

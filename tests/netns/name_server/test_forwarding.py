@@ -278,6 +278,14 @@ def test_our_own_gateways_are_never_asked(server: Running, tmp_path: Path) -> No
         assert not ourselves.heard
 
 
+def test_who_names_our_gateway_as_his_server_has_the_hosts_behind_it(server: Running) -> None:
+    """`run --dns 172.18.0.1`: he means us, and would hear of nothing else."""
+    mine = member("mine", OLD, servers=(BLUE_GATEWAY,))
+    server.engine.change(msgspec.structs.replace(BLUE, members=(mine,)))
+    with Upstream(FIRST, say("192.0.2.1")):
+        assert data_of(ask("www.example.com", asker=OLD)) == ["192.0.2.1"]
+
+
 def test_what_others_are_asked_does_not_hold_up_a_stream(server: Running) -> None:
     go_on = threading.Event()
 

@@ -13,6 +13,7 @@ from glassbridge.app.service import connect
 from glassbridge.errors import Unsupported
 from glassbridge.frontends.api.bodies import DisconnectRequest
 from glassbridge.model.container import NetworkWish
+from glassbridge.model.container_flags import parse_alias
 from glassbridge.model.network import Network
 from glassbridge.model.requests import ConnectRequest, NetworkRequest
 from glassbridge.model.views import NetworkView, SandboxView
@@ -237,7 +238,7 @@ def connect_network(
         ipv4=ip,
         ipv6=ip6,
         mac=mac,
-        aliases=aliases,
+        aliases=tuple(map(parse_alias, aliases)),
         gateway_priority=gateway_priority(gw_priority),
     )
     with connect() as daemon:

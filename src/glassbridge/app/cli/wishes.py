@@ -7,6 +7,7 @@ from pathlib import Path
 from glassbridge.errors import InvalidRequest, NotFound
 from glassbridge.model.container import Mount, NetworkWish
 from glassbridge.model.container_flags import (
+    parse_alias,
     parse_capability,
     parse_environment,
     parse_extra_host,
@@ -126,7 +127,7 @@ def network_wishes(
                 ipv6=ip6 or first.ipv6,
                 mac=parse_mac(mac) if mac else first.mac,
                 ifname=first.ifname,
-                aliases=(*first.aliases, *aliases),
+                aliases=(*first.aliases, *map(parse_alias, aliases)),
                 gateway_priority=first.gateway_priority,
             )
         ]
@@ -146,7 +147,7 @@ def _network_wish(text: str) -> NetworkWish:
             case "name":
                 fields["network"] = _default_name(value)
             case "alias":
-                aliases.append(value)
+                aliases.append(parse_alias(value))
             case "gw-priority":
                 priority = gateway_priority(value)
             case "driver-opt" if value.startswith(f"{_IFNAME_OPTION}="):

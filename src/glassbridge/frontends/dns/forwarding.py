@@ -19,6 +19,7 @@ from glassbridge.dns.resolv_conf import Resolvers
 from glassbridge.dns.upstreams import PATIENCE, Upstreams
 from glassbridge.frontends.dns.asking_others import ask_by_tcp, ask_by_udp
 from glassbridge.frontends.dns.host_resolvers import HostResolvers
+from glassbridge.model.address import IPAddress
 from glassbridge.wire.dns import RECURSION_AVAILABLE, Rcode, pass_on, without_ttls, write_answer
 
 _MOST_WAITING = 1024
@@ -97,14 +98,19 @@ class Forwarder:
         return answer
 
     def _resolvers(self, forward: Forward, now: float) -> Resolvers:
-        """The asker's own servers or the host's, without those that would ask us again."""
-        resolvers = (
-            Resolvers(servers=forward.servers) if forward.servers else self._host.current(now)
-        )
-        servers = tuple(s for s in resolvers.servers if not self._names.is_gateway(s))
-        if servers == resolvers.servers:
-            return resolvers
-        return replace(resolvers, servers=servers)
+        """The asker's own servers or the host's, without those that would ask us again.
+
+        Who has none but a gateway of ours as his own means us, and us as others have us.
+        """
+        own = self._without_gateways(forward.servers)
+        if own:
+            return Resolvers(servers=own)
+        hosts = self._host.current(now)
+        servers = self._without_gateways(hosts.servers)
+        return hosts if servers == hosts.servers else replace(hosts, servers=servers)
+
+    def _without_gateways(self, servers: tuple[IPAddress, ...]) -> tuple[IPAddress, ...]:
+        return tuple(s for s in servers if not self._names.is_gateway(s))
 
     @contextmanager
     def _counted(self, asker: str) -> Iterator[None]:
