@@ -99,7 +99,7 @@ def test_what_is_no_network_namespace(fresh_host: None, path: str) -> None:
         netns.open_netns(path)
 
 
-@pytest.mark.timeout(10)
+@pytest.mark.timeout(60)
 def test_a_fifo_is_not_waited_for(fresh_host: None, tmp_path: Path) -> None:
     path = tmp_path / "fifo"
     os.mkfifo(path)

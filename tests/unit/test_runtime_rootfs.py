@@ -158,7 +158,7 @@ def test_the_hosts_own_tree_agrees_with_realpath() -> None:
             assert Rootfs(Path("/")).resolve(path) == said
 
 
-@pytest.mark.timeout(10)
+@pytest.mark.timeout(60)
 def test_a_fifo_in_place_of_the_users_is_not_waited_for(tmp_path: Path) -> None:
     (tmp_path / "etc").mkdir()
     os.mkfifo(tmp_path / "etc/passwd")

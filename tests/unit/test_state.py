@@ -67,7 +67,7 @@ def test_a_caller_that_goes_away_cancels_no_job() -> None:
     assert not ForgetContainer(container).future.cancel()
 
 
-@pytest.mark.timeout(10)
+@pytest.mark.timeout(60)
 def test_a_name_is_found_when_every_pair_of_words_is_taken() -> None:
     state = State()
     for bits in range(1 << 12):

@@ -175,7 +175,7 @@ def test_terminal_is_the_containers_own_and_follows_our_window(
     child, ours = os.forkpty()
     if child == 0:
         try:
-            os._exit(enter(runtime, box, ["bash", "-c", script], tty=True, interactive=True))
+            os._exit(enter(runtime, box, ["sh", "-c", script], tty=True, interactive=True))
         finally:
             os._exit(99)
     try:
@@ -207,6 +207,6 @@ def test_terminal_is_refused_without_one(runtime: Runtime, box: Container) -> No
 def _read_until(terminal: int, wanted: str) -> str:
     seen = ""
     while wanted not in seen:
-        assert select.select([terminal], [], [], 10)[0], f"nothing came after {seen!r}"
+        assert select.select([terminal], [], [], 30)[0], f"nothing came after {seen!r}"
         seen += os.read(terminal, 1000).decode()
     return seen
