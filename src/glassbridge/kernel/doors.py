@@ -50,6 +50,7 @@ from glassbridge.plan.operations import (
     ReleasePort,
     RemoveAddress,
     RemoveRoute,
+    SetPortFlags,
     SetSysctl,
 )
 from glassbridge.wire.netlink import Refusal, Request
@@ -289,6 +290,8 @@ def _judge(operation: Operation, replies: Sequence[Refusal | None]) -> Outcome:
         return None
     if refusal.errno in _GONE and isinstance(operation, _REMOVALS):
         return None
+    if refusal.errno == _ENODEV and isinstance(operation, SetPortFlags) and not operation.hairpin:
+        return None  # Docker takes ports back from a container that ended, and its cable with it
     if refusal.errno == _EINVAL and isinstance(operation, UnlimitRate | UnredirectIngress):
         return None  # no queueing discipline under that handle (net/sched/sch_api.c)
     if refusal.errno == _EEXIST:
