@@ -2,13 +2,12 @@
 
 import select
 import socket
-import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
+from tests.netns.walk.observing_stage import server
 from tests.netns.walk.witness_stage import A6, B6, PORT, A, B, C, Stage, run
 
 from glassbridge.kernel.netns import inside
@@ -63,35 +62,6 @@ def ask(
         while answer is None and waiting.poll(seconds * 1000):
             answer = probe.receive()
         return probe.packet, answer
-
-
-@contextmanager
-def server(stage: Stage, name: str) -> Iterator[None]:
-    """Accepts connections and sends datagrams back, over both IP versions."""
-    with inside(stage.fds[name]):
-        tcp = socket.create_server(("::", PORT), family=socket.AF_INET6, dualstack_ipv6=True)
-        udp = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
-    udp.bind(("::", PORT))
-    udp.settimeout(0.05)
-    ends = threading.Event()
-
-    def serve() -> None:
-        while not ends.is_set():
-            try:
-                data, client = udp.recvfrom(4096)
-            except TimeoutError:
-                continue
-            udp.sendto(data, client)
-
-    thread = threading.Thread(target=serve)
-    thread.start()
-    try:
-        yield
-    finally:
-        ends.set()
-        thread.join()
-        tcp.close()
-        udp.close()
 
 
 @pytest.mark.parametrize("to", [B, B6, C, "127.0.0.1", A6])
