@@ -24,6 +24,16 @@ def show(*command: str) -> Any:
     return json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
 
 
+def is_free(port: int, kind: int = socket.SOCK_STREAM) -> bool:
+    """Whether a port of the host can be bound."""
+    with socket.socket(socket.AF_INET, kind) as wanted:
+        try:
+            wanted.bind(("0.0.0.0", port))
+        except OSError:
+            return False
+    return True
+
+
 def run(*command: str) -> str:
     """What a tool answers in text."""
     return subprocess.run(command, check=True, capture_output=True, text=True, timeout=20).stdout

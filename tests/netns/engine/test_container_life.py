@@ -16,7 +16,7 @@ import pytest
 from tests.netns.engine import dying_run
 from tests.netns.engine.consistency import check_consistency
 from tests.netns.engine.host_view import look_at_host
-from tests.netns.engine.seeing import addresses, eventually, link, open_socket
+from tests.netns.engine.seeing import addresses, eventually, is_free, link, open_socket
 from tests.netns.firewall import frames
 
 from glassbridge.engine.engine import Engine
@@ -313,15 +313,6 @@ def fetch(address: str, port: int) -> str:
             return client.recv(100).decode().strip()
     except OSError:
         return ""
-
-
-def is_free(port: int) -> bool:
-    with socket.socket() as wanted:
-        try:
-            wanted.bind(("0.0.0.0", port))
-        except OSError:
-            return False
-    return True
 
 
 def links_of(netns: str) -> set[str]:

@@ -14,7 +14,16 @@ from pathlib import Path
 
 import pytest
 from tests.netns.engine.consistency import check_consistency
-from tests.netns.engine.seeing import addresses, eventually, link, open_socket, pings, run, show
+from tests.netns.engine.seeing import (
+    addresses,
+    eventually,
+    is_free,
+    link,
+    open_socket,
+    pings,
+    run,
+    show,
+)
 
 from glassbridge.engine.engine import Engine
 from glassbridge.errors import NotFound
@@ -303,15 +312,6 @@ def last_recovery(engine: Engine) -> tuple[str, tuple[str, ...], tuple[str, ...]
 
 def ports_of(bridge: str) -> set[str]:
     return {k["ifname"] for k in show("ip", "-j", "link") if k.get("master") == bridge}
-
-
-def is_free(port: int, kind: int = socket.SOCK_STREAM) -> bool:
-    with socket.socket(socket.AF_INET, kind) as wanted:
-        try:
-            wanted.bind(("0.0.0.0", port))
-        except OSError:
-            return False
-    return True
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from tests.netns.engine.conftest import Outside
 from tests.netns.engine.consistency import check_consistency
-from tests.netns.engine.seeing import ask, eventually, listening, open_socket, pings, run
+from tests.netns.engine.seeing import ask, eventually, is_free, listening, open_socket, pings, run
 
 from glassbridge.engine.engine import Engine
 from glassbridge.errors import Conflict, InvalidRequest
@@ -223,15 +223,6 @@ def says(client: socket.socket) -> bool:
         return bool(client.recv(100))
     except OSError:
         return False
-
-
-def is_free(port: int, kind: int = TCP) -> bool:
-    with socket.socket(socket.AF_INET, kind) as wanted:
-        try:
-            wanted.bind(("0.0.0.0", port))
-        except OSError:
-            return False
-    return True
 
 
 @contextmanager
