@@ -29,6 +29,7 @@ docs: prepare-test ## write the generated parts of docs/ anew
 	python scripts/architecture_page.py
 	python scripts/ruleset_page.py
 	python scripts/cli_page.py
+	python scripts/walk_picture.py
 	python scripts/schemas.py
 
 lock: ## pin the newest versions that pyproject.toml allows (needs uv)

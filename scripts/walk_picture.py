@@ -1,46 +1,35 @@
-"""Trace packets between real containers in a lab, and draw docs/walk*.svg and docs/topology.svg.
+"""Draw docs/walk.svg: the walk that docs/walk.md begins with, as --svg draws it.
 
-    scripts/walk_picture.py [FOLDER]     another folder than docs
-
-The pictures show what the kernel here has done: nothing in them is made up.
+scripts/walk_picture.py [--check]     or say whether it is what it should be
 """
 
-import os
-import subprocess
 import sys
 from pathlib import Path
 
 PROJECT = Path(__file__).parent.parent
-ROOTFS = PROJECT / ".cache" / "demo-rootfs"
-SECONDS = 120
+PICTURE = PROJECT / "docs" / "walk.svg"
+sys.path.insert(0, str(PROJECT))
 
-STORY = """
-glassbridge() { "$PYTHON" -P -m glassbridge "$@"; }
-run() { glassbridge run -d --rootfs "$ROOTFS" "$@" nginx; }
-run --name nginx-1 -p 8080:80
-run --name nginx-2
-glassbridge network create backend
-run --name db --network backend
-sleep 1
-glassbridge trace nginx-1 nginx-2:80 --svg "$FOLDER/walk.svg"
-glassbridge trace nginx-1 db:80 --svg "$FOLDER/walk-dropped.svg" || test $? = 1
-glassbridge topology
-glassbridge topology --svg "$FOLDER/topology.svg"
-"""
+from tests.unit.walk.reports import delivered  # noqa: E402 - found from any folder
+
+from glassbridge.app.pictures.walk import walk_svg  # noqa: E402
 
 
-def main() -> None:
-    """Play the story; a command that fails ends it."""
-    folder = Path(sys.argv[1] if len(sys.argv) > 1 else PROJECT / "docs").absolute()
-    subprocess.run(["sh", PROJECT / "scripts" / "demo-rootfs.sh", ROOTFS], check=True)
-    played = subprocess.run(
-        [sys.executable, "-P", "-m", "glassbridge", "lab", "--", "sh", "-euc", STORY],
-        env={**os.environ, "PYTHON": sys.executable, "ROOTFS": str(ROOTFS), "FOLDER": str(folder)},
-        timeout=SECONDS,
-        check=False,
-    )
-    sys.exit(played.returncode)
+def picture() -> str:
+    """The whole file: names, numbers and times are those of the page."""
+    return walk_svg(delivered())
+
+
+def main() -> int:
+    """Write or check; the exit code is 1 when the file is not what it should be."""
+    if "--check" in sys.argv[1:]:
+        if PICTURE.read_text() == picture():
+            return 0
+        print(f"{PICTURE.name} is not what it should be: run scripts/walk_picture.py")
+        return 1
+    PICTURE.write_text(picture())
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
