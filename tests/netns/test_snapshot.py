@@ -483,7 +483,7 @@ def test_settings_are_those_of_proc(route: RouteSocket) -> None:
     run("sysctl -qw net.ipv6.conf.eth1.disable_ipv6=1 net.ipv6.conf.gb0.proxy_ndp=1")
     told = stack_at().sysctls
     assert {k: sysctl.read(k) for k in told} == told
-    for link in ("all", "default", "lo", "gb0", "eth1"):
+    for link in ("all", "lo", "gb0", "eth1"):
         names4 = {k.rpartition("/")[2] for k in told if k.startswith(f"net/ipv4/conf/{link}/")}
         names6 = {k.rpartition("/")[2] for k in told if k.startswith(f"net/ipv6/conf/{link}/")}
         assert names4 >= {"rp_filter", "forwarding", "arp_filter", "accept_local"}

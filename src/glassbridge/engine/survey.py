@@ -24,14 +24,14 @@ from glassbridge.kernel.connections import FlowTarget, connections_to, read_conn
 from glassbridge.kernel.netns import inode_of
 from glassbridge.kernel.processes import pids_in
 from glassbridge.kernel.rtnetlink import RouteSocket
-from glassbridge.kernel.rulesets import read_rulesets
 from glassbridge.kernel.snapshot import NF_CONNTRACK_COUNT, read_cables, read_link, read_stack
+from glassbridge.kernel.sockets import open_diag, read_sockets
 from glassbridge.model.address import IPAddress
 from glassbridge.model.packet import Question
 from glassbridge.model.printed_rules import PrintedRules
 from glassbridge.model.ruleset import Ruleset
 from glassbridge.model.snapshot import Connection, Name, Namespace, Snapshot
-from glassbridge.model.topology import Link, Netns, Stack
+from glassbridge.model.topology import Link, Stack
 from glassbridge.model.views import NetworkView, SandboxView
 
 Reads = Literal["cables", "tables", "rules"]
@@ -139,13 +139,15 @@ class Survey:
     def name_owners(self, cookie: int) -> None:
         """Find the processes of a namespace, and which of them has each of its sockets."""
         namespace = self._namespaces[cookie]
-        with self.opened(cookie) as fd:
+        with self.opened(cookie) as fd, open_diag(fd) as diag:
             netns = replace(namespace.stack.netns, pids=pids_in(inode_of(fd)))
-            stack = self._read_stack(fd, netns)
-        self._namespaces[cookie] = replace(namespace, stack=stack)
+            owned = replace(namespace.stack, netns=netns, sockets=read_sockets(diag, netns.pids))
+        self._namespaces[cookie] = replace(namespace, stack=self._with_our_own(owned))
 
     def printed_rules(self, cookie: int) -> tuple[PrintedRules, ...]:
         """The firewall rules of a namespace as its tools print them."""
+        from glassbridge.kernel.rulesets import read_rulesets  # noqa: PLC0415 - no walk needs it
+
         with self.opened(cookie) as fd:
             return read_rulesets(fd)
 
@@ -185,7 +187,7 @@ class Survey:
             netns = replace(netns, inode=inode_of(fd))
         if self._reads == "cables":
             return Namespace(stack=read_cables(fd, netns))
-        stack = self._read_stack(fd, netns)
+        stack = self._with_our_own(read_stack(fd, netns))
         is_tracked = stack.sysctls.get(NF_CONNTRACK_COUNT, "0") != "0"
         return Namespace(
             stack=stack,
@@ -193,9 +195,8 @@ class Survey:
             connections=self._connections(fd) if is_tracked else (),
         )
 
-    def _read_stack(self, fd: int, netns: Netns) -> Stack:
-        stack = read_stack(fd, netns)
-        if netns.cookie != self.home:
+    def _with_our_own(self, stack: Stack) -> Stack:
+        if stack.netns.cookie != self.home:
             return stack
         return with_own_sockets(stack, (n.network for n in self.roster.our_networks))
 

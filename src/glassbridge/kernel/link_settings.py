@@ -36,7 +36,7 @@ _IPV6 = {
     "force_forwarding": 59,
 }
 NAMES = {4: tuple(_IPV4), 6: tuple(_IPV6)}
-"""What is read of each link, by the IP version: also of `all` and `default`, which are files."""
+"""What is read of each link, by the IP version: also of `all`, of which the kernel has files."""
 
 
 def key_of(version: int, link: str, name: str) -> str:

@@ -41,7 +41,7 @@ _SYSCTLS = (
     *(f"net.ipv{v}.neigh.default.gc_thresh{n}" for v in (4, 6) for n in (1, 2, 3)),
     "net.netfilter.nf_conntrack_max",
     NF_CONNTRACK_COUNT,
-    *(key_of(v, link, name) for v in (4, 6) for link in ("all", "default") for name in NAMES[v]),
+    *(key_of(version, "all", name) for version in (4, 6) for name in NAMES[version]),
 )
 _BRIDGE_SYSCTLS = (
     "net.bridge.bridge-nf-call-iptables",

@@ -210,6 +210,11 @@ class Stack(Struct, frozen=True, kw_only=True, dict=True):
         return self._fdb.get(mac, ())
 
     @cached_property
+    def own_addresses(self) -> frozenset[IPAddress]:
+        """Of all its links."""
+        return frozenset(a.interface.ip for a in self.addresses)
+
+    @cached_property
     def _by_index(self) -> dict[int, Link]:
         return {k.ifindex: k for k in self.links}
 

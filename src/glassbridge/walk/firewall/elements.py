@@ -35,10 +35,14 @@ def contains_any(
     values: Sequence[Value], fields: tuple[str, ...], readings: tuple[Reading, ...]
 ) -> bool | None:
     """Whether one of some values is what the fields show."""
-    hits = list(find(values, fields, readings))
-    if any(hit.is_certain for hit in hits):
-        return True
-    return None if hits else False
+    answer: bool | None = False
+    for place in _places(values, readings):
+        fit = fits(values[place], fields, readings)
+        if fit:
+            return True
+        if fit is None:
+            answer = None
+    return answer
 
 
 def keys_of(elements: tuple[MapElement, ...]) -> tuple[Value, ...]:
@@ -50,13 +54,17 @@ def find(
     values: Sequence[Value], fields: tuple[str, ...], readings: tuple[Reading, ...]
 ) -> Iterator[Hit]:
     """The elements that the fields show, or may show, in the order of the listing."""
-    places: Sequence[int] = range(len(values))
-    if len(values) > _FEW and isinstance(values, tuple):
-        places = _index(_Same(values)).candidates(readings)
-    for place in places:
+    for place in _places(values, readings):
         fit = fits(values[place], fields, readings)
         if fit is not False:
             yield Hit(place, is_certain=fit is True)
+
+
+def _places(values: Sequence[Value], readings: tuple[Reading, ...]) -> Sequence[int]:
+    """Of the elements that are worth a look."""
+    if len(values) > _FEW and isinstance(values, tuple):
+        return _index(_Same(values)).candidates(readings)
+    return range(len(values))
 
 
 class _Same:

@@ -42,7 +42,7 @@ def assumed(text: str) -> bool | None:
 
 def read_all(fields: tuple[str, ...], mask: int | None, sight: Sight) -> tuple[Reading, ...]:
     """What all fields show, masked."""
-    readings = tuple(read(field, sight) for field in fields)
+    readings = tuple([read(field, sight) for field in fields])
     if mask is None:
         return readings
     return tuple(

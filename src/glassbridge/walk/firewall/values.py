@@ -20,13 +20,14 @@ def fits(value: Value, fields: tuple[str, ...], readings: tuple[Reading, ...]) -
         return None
     certain = True
     for part, field, reading in zip(parts, fields, readings, strict=True):
-        if reading is Lack.ABSENT:
-            return False
-        if reading is Lack.NOT_CHOSEN and not _may_be_chosen(part, field):
-            return False
-        if isinstance(reading, Lack):
+        if isinstance(reading, Shown):
+            if not covers(part, field, reading):
+                return False
+        elif reading is Lack.UNKNOWN or (
+            reading is Lack.NOT_CHOSEN and _may_be_chosen(part, field)
+        ):
             certain = False
-        elif not covers(part, field, reading):
+        else:
             return False
     return True if certain else None
 

@@ -195,7 +195,7 @@ def ways_of(stack: Stack, route: Route) -> tuple[tuple[IPAddress | None, Link | 
         )
     else:
         ways = [(route.gateway, route.oif)]
-    own = {a.interface.ip for a in stack.addresses}
+    own = stack.own_addresses
     # a route of scope host: its gateway is not asked for (rt_set_nexthop)
     found = ((None if gateway in own else gateway, _link(stack, oif)) for gateway, oif in ways)
     # the own addresses of a link stay reachable when it goes down (fib_sync_down_dev)
