@@ -26,12 +26,9 @@ _INDENT = SPINE + 2 * PAD
 _PUBLISHED_SHOWN = 2
 
 
-class Chip(Struct, frozen=True, kw_only=True):
-    """One container or link below its bus."""
+class Content(Struct, frozen=True, kw_only=True):
+    """What is to be told of a container or link."""
 
-    box: Box
-    hangs_from: float
-    """The height of its rail or bus."""
     title: str
     lines: tuple[str, ...] = ()
     published: tuple[str, ...] = ()
@@ -39,6 +36,14 @@ class Chip(Struct, frozen=True, kw_only=True):
     cable: str = ""
     """`veth`, `macvlan`, ...; empty where nothing is plugged in."""
     is_up: bool = True
+
+
+class Chip(Content, frozen=True, kw_only=True):
+    """One container or link below its bus, as much of it as fits."""
+
+    box: Box
+    hangs_from: float
+    """The height of its rail or bus."""
 
 
 class Rail(Struct, frozen=True, kw_only=True):
@@ -134,7 +139,7 @@ def _card(hanger: Hanger, top: float) -> Card:
 def _apart(apart: Sequence[Hanger], top: float) -> Card:
     bus = _chips_below(
         Bus(box=Box(MARGIN + PAD, top + _CARD_HEAD - 4 - STUB, 0, 0)),
-        [_Content(title=h.name, lines=(f"netns {h.inode}",), tooltip=h.name) for h in apart],
+        [Content(title=h.name, lines=(f"netns {h.inode}",), tooltip=h.name) for h in apart],
         MARGIN + PAD,
     )
     box = Box(MARGIN, top, WIDTH - 2 * MARGIN, bus.bottom + PAD - top)
@@ -187,22 +192,13 @@ def _described(link: Hanging, ports: int) -> str:
     return " \N{MIDDLE DOT} ".join(words)
 
 
-class _Content(Struct, frozen=True, kw_only=True):
-    title: str
-    lines: tuple[str, ...] = ()
-    published: tuple[str, ...] = ()
-    tooltip: str = ""
-    cable: str = ""
-    is_up: bool = True
-
-
-def _content(link: Hanging) -> _Content:
+def _content(link: Hanging) -> Content:
     far = link.far
     if far is None:
         said = [*(a for a in link.addresses[:2]), link.kind or "hardware"]
         said += ["uplink"] if link.is_uplink else []
         said += [] if link.is_up else ["DOWN"]
-        return _Content(
+        return Content(
             title=link.ifname,
             lines=(said[0], ", ".join(said[1:])) if said[1:] else tuple(said),
             tooltip=" ".join((link.ifname, *said, str(link.mac or ""))),
@@ -215,7 +211,7 @@ def _content(link: Hanging) -> _Content:
     name = far.namespace.name
     if name != "host" and len(far.namespace.names) > 1:
         name = ", ".join(far.namespace.names)
-    return _Content(
+    return Content(
         title=name,
         lines=(", ".join(addresses) or "no address", " ".join((*marks, cable))),
         published=far.published,
@@ -225,7 +221,7 @@ def _content(link: Hanging) -> _Content:
     )
 
 
-def _chips_below(bus: Bus, contents: Sequence[_Content], left: float) -> Bus:
+def _chips_below(bus: Bus, contents: Sequence[Content], left: float) -> Bus:
     """Rows of chips, as many in each as fit; every row has a rail to hang from."""
     is_brief = len(contents) > _BRIEF_FROM
     room = WIDTH - MARGIN - PAD - left - PAD
@@ -259,13 +255,13 @@ def _chips_below(bus: Bus, contents: Sequence[_Content], left: float) -> Bus:
     )
 
 
-def _height(content: _Content, *, is_brief: bool) -> float:
+def _height(content: Content, *, is_brief: bool) -> float:
     lines = min(len(content.lines), 1 if is_brief else 2)
     published = 0 if is_brief else min(len(content.published), 1)
     return 10 + LINE * (1 + lines) + 20 * published
 
 
-def _chip(content: _Content, box: Box, rail: float, *, is_brief: bool) -> Chip:
+def _chip(content: Content, box: Box, rail: float, *, is_brief: bool) -> Chip:
     room = box.width - 14
     shown = content.lines[:1] if is_brief else content.lines
     published = content.published
