@@ -24,6 +24,8 @@ class Remedy(StrEnum):
     OTHER_SUBNET = "choose another subnet, or none to get a free one"
     OTHER_BRIDGE = "choose another bridge, or none to get one of its own"
     LOOK_AT_NETWORK = "look at network {network}"
+    LIST_NETWORKS = "see which networks there are"
+    LIST_CONTAINERS = "see which containers there are"
     EMPTY_NETWORK = "take {member} off network {network}"
 
 

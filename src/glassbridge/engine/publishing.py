@@ -95,7 +95,7 @@ def _host_addresses(network: Network, endpoint: Endpoint, wish: PortWish) -> lis
     if wish.host_address is not None:
         if wish.host_address.version not in versions:
             raise InvalidRequest(
-                f"cannot publish on {wish.host_address}: the container has no "
+                f"cannot publish on host address {wish.host_address}: the container has no "
                 f"IPv{wish.host_address.version} address on network {network.name}",
                 hint=Hint(Remedy.NETWORK_WITH_IPV6)
                 if wish.host_address.version == 6  # noqa: PLR2004 - the IP version

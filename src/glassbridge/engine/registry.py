@@ -3,9 +3,11 @@
 from collections.abc import Iterator
 from typing import Generic, TypeVar
 
+from glassbridge.errors import Hint, Remedy
 from glassbridge.model.names import Identified, resolve
 
 V = TypeVar("V", bound=Identified)
+_LISTS = {"network": Remedy.LIST_NETWORKS, "container": Remedy.LIST_CONTAINERS}
 
 
 class Registry(Generic[V]):
@@ -40,7 +42,8 @@ class Registry(Generic[V]):
 
     def find(self, ref: str) -> V:
         """The value meant by an id, a name or a unique prefix; raises NotFound or Conflict."""
-        return self.get(ref) or self.named(ref) or resolve(ref, self, self._what)
+        known = self.get(ref) or self.named(ref)
+        return known or resolve(ref, self, self._what, Hint(_LISTS[self._what]))
 
     def put(self, value: V) -> None:
         """Add or replace; the name of an id never changes."""

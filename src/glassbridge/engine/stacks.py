@@ -76,11 +76,11 @@ def look_at_bridges(name: str, surveyed: Surveyed) -> tuple[BridgeReport, ...]:
 def _bridge(stack: Stack, ifname: str) -> Link:
     link = next((k for k in stack.links if ifname in (k.ifname, *k.altnames)), None)
     if link is None:
-        raise NotFound(f"link {ifname} does not exist", hint="see: ip link")
+        raise NotFound(f"link {ifname} does not exist", hint="see the bridges: glassbridge bridge")
     if link.bridge is None:
         raise NotFound(
             f"{ifname} is not a bridge but {link.kind or 'a plain link'}",
-            hint="see the bridges: ip link show type bridge",
+            hint="see the bridges: glassbridge bridge",
         )
     return link
 

@@ -98,10 +98,16 @@ class Pool:
         """
         prefix = self.subnet.prefix
         if address not in prefix:
-            raise InvalidRequest(f"address {address} is outside the network's subnet {prefix}")
+            raise InvalidRequest(
+                f"address {address} is outside the network's subnet {prefix}",
+                hint="choose one inside, or omit it to get the next free one",
+            )
         number = int(address)
         if (role := self._never.get(number)) is not None:
-            raise InvalidRequest(f"address {address} cannot be leased: it is {role} of {prefix}")
+            raise InvalidRequest(
+                f"address {address} cannot be leased: it is {role} of {prefix}",
+                hint="choose another, or omit it to get the next free one",
+            )
         owner = self._holders.get(number)
         if owner == holder:
             return

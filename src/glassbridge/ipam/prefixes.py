@@ -15,8 +15,11 @@ def parse_prefix(text: str, what: str) -> IPNetwork:
         )
     try:
         loose = ip_network(text, strict=False)
-    except ValueError as error:
-        raise InvalidRequest(f"bad {what} {shown}: {error}") from None
+    except ValueError:
+        raise InvalidRequest(
+            f"bad {what} {shown}: not a network of IPv4 or IPv6",
+            hint="e.g. 172.20.0.0/16 or fd00:1::/64",
+        ) from None
     if ip_address(text.partition("/")[0]) != loose.network_address:
         raise InvalidRequest(
             f"bad {what} {text}: bits of the host part are set", hint=f"did you mean {loose}?"

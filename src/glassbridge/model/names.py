@@ -114,10 +114,11 @@ def random_name(bits: int) -> str:
     return f"{_ADJECTIVES[bits & 63]}_{_SURNAMES[(bits >> 6) & 63]}"
 
 
-def resolve(reference: str, items: Iterable[T], what: str = "container") -> T:
+def resolve(reference: str, items: Iterable[T], what: str = "container", otherwise: str = "") -> T:
     """Find what a user means: the exact id, else the exact name, else a unique prefix of an id.
 
-    Raises Conflict when a prefix fits several, NotFound when nothing fits.
+    Raises Conflict when a prefix fits several, NotFound when nothing fits; its hint is a similar
+    name, or `otherwise`.
     """
     known = tuple(items)
     by_id = [item for item in known if item.id == reference]
@@ -132,7 +133,8 @@ def resolve(reference: str, items: Iterable[T], what: str = "container") -> T:
             raise Conflict(
                 f"{reference!r} means several {what}s: {several}", hint="type more of it"
             )
-    raise NotFound(f"no such {what}: {reference}", hint=closest(reference, [i.name for i in known]))
+    hint = closest(reference, [i.name for i in known]) or otherwise
+    raise NotFound(f"no such {what}: {reference}", hint=hint)
 
 
 def closest(word: str, known: Collection[str]) -> str:

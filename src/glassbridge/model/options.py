@@ -91,7 +91,8 @@ def _refusal(key: str) -> InvalidRequest | Unsupported:
             f"option {key} is not supported by glassbridge",
             hint="it belongs to an endpoint, not to a network",
         )
-    return InvalidRequest(f"unknown option {key}", hint=closest(key, (*_KEYS, BRIDGE_NAME)))
+    near = closest(key, (*_KEYS, BRIDGE_NAME))
+    return InvalidRequest(f"unknown option {key}", hint=near or "docs/networks.md lists them all")
 
 
 def _parse_mode(value: str, where: str) -> GatewayMode:

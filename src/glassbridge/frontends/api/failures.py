@@ -32,6 +32,8 @@ PHRASES = {
         "choose another with -o com.docker.network.bridge.name=NAME, or omit it to get a new one"
     ),
     Remedy.LOOK_AT_NETWORK: "look at it: glassbridge network inspect {network}",
+    Remedy.LIST_NETWORKS: "see: glassbridge network ls",
+    Remedy.LIST_CONTAINERS: "see: glassbridge ps -a",
     Remedy.EMPTY_NETWORK: "glassbridge network disconnect {network} {member}",
 }
 """Remedies as our own command line has them."""
