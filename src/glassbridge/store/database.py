@@ -11,8 +11,9 @@ from typing import TypeVar
 
 import msgspec
 
-from glassbridge.errors import Conflict, PermissionRefused, Unavailable
+from glassbridge.errors import Conflict, Unavailable
 from glassbridge.model.address import from_json, to_json
+from glassbridge.store.refusals import refusals
 from glassbridge.store.tables import APPLICATION_ID, SCHEMA_VERSION, Table
 
 T = TypeVar("T")
@@ -171,11 +172,5 @@ def _explained(error: sqlite3.Error, path: Path) -> Conflict | Unavailable:
 
 def _create_private(path: Path) -> None:
     """SQLite gives the journal files the mode of the database."""
-    try:
+    with refusals(f"cannot open {path}"):
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-    except PermissionError as error:
-        raise PermissionRefused(
-            f"cannot open {path}: {error.strerror}", hint="run as root, or in a lab"
-        ) from None
-    except OSError as error:
-        raise Unavailable(f"cannot open {path}: {error.strerror}") from None

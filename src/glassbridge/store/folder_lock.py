@@ -5,7 +5,8 @@ import os
 from pathlib import Path
 from typing import Self
 
-from glassbridge.errors import Conflict, PermissionRefused, Unavailable
+from glassbridge.errors import Conflict
+from glassbridge.store.refusals import refusals
 
 LOCK_FILE = "lock"
 
@@ -15,14 +16,8 @@ def make_folder(folder: Path) -> None:
 
     Raises PermissionRefused or Unavailable.
     """
-    try:
+    with refusals(f"cannot make folder {folder}"):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except PermissionError as error:
-        raise PermissionRefused(
-            f"cannot make folder {folder}: {error.strerror}", hint="run as root, or in a lab"
-        ) from None
-    except OSError as error:
-        raise Unavailable(f"cannot make folder {folder}: {error.strerror}") from None
 
 
 class FolderLock:
@@ -30,14 +25,8 @@ class FolderLock:
 
     def __init__(self, folder: Path) -> None:
         path = folder / LOCK_FILE
-        try:
+        with refusals(f"cannot lock {path}"):
             self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        except PermissionError as error:
-            raise PermissionRefused(
-                f"cannot lock {path}: {error.strerror}", hint="run as root, or in a lab"
-            ) from None
-        except OSError as error:
-            raise Unavailable(f"cannot lock {path}: {error.strerror}") from None
         try:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
