@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from glassbridge.errors import GlassbridgeError, InvalidRequest, Unsupported
 from glassbridge.model.network import GatewayMode, Ifname, NetworkOptions, SourceGuard
-from glassbridge.model.options import ParsedOptions, parse_options, render_options
+from glassbridge.model.options import ParsedOptions, parse_options
 
 BRIDGE = "com.docker.network.bridge."
 
@@ -54,7 +54,6 @@ def test_every_key_that_docker_documents() -> None:
 
 def test_nothing_given_is_every_default() -> None:
     assert parse_options({}) == ParsedOptions()
-    assert render_options(NetworkOptions()) == {}
 
 
 @pytest.mark.parametrize(
@@ -120,50 +119,6 @@ def test_what_docker_has_and_we_have_not_is_refused_with_a_hint(key: str) -> Non
     with pytest.raises(Unsupported, match=re.escape(key)) as caught:
         parse_options({key: "true"})
     assert caught.value.hint
-
-
-def test_the_default_network_shows_the_main_options_always() -> None:
-    shown = render_options(NetworkOptions(), Ifname("gb0"), default_network=True)
-    assert shown == {
-        BRIDGE + "default_bridge": "true",
-        BRIDGE + "enable_icc": "true",
-        BRIDGE + "enable_ip_masquerade": "true",
-        BRIDGE + "host_binding_ipv4": "0.0.0.0",
-        BRIDGE + "name": "gb0",
-        "com.docker.network.driver.mtu": "1500",
-    }
-
-
-ifnames = st.from_regex(r"[a-z][a-z0-9_.-]{0,14}", fullmatch=True).filter(
-    lambda name: name not in {"lo", "all", "default"}
-)
-source4 = st.ip_addresses(v=4).filter(
-    lambda a: not (a.is_multicast or a.is_unspecified or a.is_loopback)
-)
-source6 = st.ip_addresses(v=6).filter(
-    lambda a: not (a.is_multicast or a.is_unspecified or a.is_loopback or a.is_link_local)
-)
-options = st.builds(
-    NetworkOptions,
-    icc=st.booleans(),
-    masquerade=st.booleans(),
-    host_binding=st.ip_addresses(v=4).filter(lambda a: not a.is_multicast),
-    gateway_mode4=st.sampled_from(GatewayMode),
-    gateway_mode6=st.sampled_from(GatewayMode),
-    inhibit_ipv4=st.booleans(),
-    trusted_interfaces=st.lists(ifnames, max_size=3).map(tuple),
-    host_ipv4=st.none() | source4,
-    host_ipv6=st.none() | source6,
-    mtu=st.integers(68, 65535),
-    ifname_prefix=ifnames.filter(lambda name: len(name) <= 11),
-    source_guard=st.sampled_from(SourceGuard),
-)
-
-
-@given(options, st.none() | ifnames)
-def test_what_is_shown_is_read_again(asked: NetworkOptions, bridge: Ifname | None) -> None:
-    parsed = parse_options(render_options(asked, bridge))
-    assert parsed == ParsedOptions(options=asked, bridge=bridge)
 
 
 @given(st.dictionaries(st.text(max_size=40), st.text(max_size=20), max_size=3))

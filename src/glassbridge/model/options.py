@@ -1,6 +1,7 @@
-"""Docker's `-o` keys of a bridge network, and ours: text to NetworkOptions and back."""
+"""Docker's `-o` keys of a bridge network, and ours, as NetworkOptions."""
 
 from collections.abc import Callable, Mapping
+from enum import StrEnum
 from ipaddress import AddressValueError, IPv4Address, IPv6Address
 from typing import Any
 
@@ -38,7 +39,7 @@ def parse_options(given: Mapping[str, str]) -> ParsedOptions:
         if key == BRIDGE_NAME:
             bridge = check_ifname(value, f"interface name in {where}:")
         elif key in _KEYS:
-            field, parse, _render = _KEYS[key]
+            field, parse = _KEYS[key]
             fields[field] = parse(value, where)
         else:
             raise _refusal(key)
@@ -47,30 +48,8 @@ def parse_options(given: Mapping[str, str]) -> ParsedOptions:
 
 def check_option(key: str, value: str, where: str) -> None:
     """Raise InvalidRequest, in the words of `where`, for a value that the option cannot have."""
-    _field, parse, _render = _KEYS[key]
+    _field, parse = _KEYS[key]
     parse(value, where)
-
-
-def render_options(
-    options: NetworkOptions, bridge: Ifname | None = None, *, default_network: bool = False
-) -> dict[str, str]:
-    """Write options as `network inspect` shows them: the inverse of parse_options.
-
-    What has its default value is left out, but for the default network, where Docker shows the
-    main ones always.
-    """
-    always = _SHOWN_ON_DEFAULT_NETWORK if default_network else ()
-    plain = NetworkOptions()
-    shown = {
-        key: render(getattr(options, field))
-        for key, (field, _parse, render) in _KEYS.items()
-        if key in always or getattr(options, field) != getattr(plain, field)
-    }
-    if bridge is not None:
-        shown[BRIDGE_NAME] = bridge
-    if default_network:
-        shown[DEFAULT_BRIDGE] = "true"
-    return shown
 
 
 def parse_flag(value: str, where: str) -> bool:
@@ -95,25 +74,14 @@ def _refusal(key: str) -> InvalidRequest | Unsupported:
     return InvalidRequest(f"unknown option {key}", hint=near or "docs/networks.md lists them all")
 
 
-def _parse_mode(value: str, where: str) -> GatewayMode:
-    try:
-        return GatewayMode(value)
-    except ValueError:
-        raise InvalidRequest(f"{where}: one of {', '.join(GatewayMode)} is needed") from None
+def _one_of(kind: type[StrEnum]) -> Callable[[str, str], StrEnum]:
+    def parse(value: str, where: str) -> StrEnum:
+        try:
+            return kind(value)
+        except ValueError:
+            raise InvalidRequest(f"{where}: one of {', '.join(kind)} is needed") from None
 
-
-def _parse_guard(value: str, where: str) -> SourceGuard:
-    try:
-        return SourceGuard(value)
-    except ValueError:
-        raise InvalidRequest(f"{where}: one of {', '.join(SourceGuard)} is needed") from None
-
-
-def _parse_ingress(value: str, where: str) -> Ingress:
-    try:
-        return Ingress(value)
-    except ValueError:
-        raise InvalidRequest(f"{where}: one of {', '.join(Ingress)} is needed") from None
+    return parse
 
 
 def _parse_mtu(value: str, where: str) -> int:
@@ -173,37 +141,22 @@ def _parse_prefix(value: str, where: str) -> str:
     return value
 
 
-def _render_flag(value: bool) -> str:
-    return "true" if value else "false"
-
-
-_KEYS: dict[str, tuple[str, Callable[[str, str], object], Callable[[Any], str]]] = {
-    "com.docker.network.bridge.enable_icc": ("icc", parse_flag, _render_flag),
-    "com.docker.network.bridge.enable_ip_masquerade": ("masquerade", parse_flag, _render_flag),
-    "com.docker.network.bridge.host_binding_ipv4": ("host_binding", _parse_binding, str),
-    "com.docker.network.bridge.gateway_mode_ipv4": ("gateway_mode4", _parse_mode, str),
-    "com.docker.network.bridge.gateway_mode_ipv6": ("gateway_mode6", _parse_mode, str),
-    "com.docker.network.bridge.inhibit_ipv4": ("inhibit_ipv4", parse_flag, _render_flag),
-    "com.docker.network.bridge.trusted_host_interfaces": (
-        "trusted_interfaces",
-        _parse_interfaces,
-        ":".join,
-    ),
-    "com.docker.network.host_ipv4": ("host_ipv4", _parse_source4, str),
-    "com.docker.network.host_ipv6": ("host_ipv6", _parse_source6, str),
-    MTU: ("mtu", _parse_mtu, str),
-    "com.docker.network.container_iface_prefix": ("ifname_prefix", _parse_prefix, str),
-    "glassbridge.source_guard": ("source_guard", _parse_guard, str),
-    "glassbridge.ingress": ("ingress", _parse_ingress, str),
-    "glassbridge.promiscuous": ("promiscuous", parse_flag, _render_flag),
+_KEYS: dict[str, tuple[str, Callable[[str, str], object]]] = {
+    "com.docker.network.bridge.enable_icc": ("icc", parse_flag),
+    "com.docker.network.bridge.enable_ip_masquerade": ("masquerade", parse_flag),
+    "com.docker.network.bridge.host_binding_ipv4": ("host_binding", _parse_binding),
+    "com.docker.network.bridge.gateway_mode_ipv4": ("gateway_mode4", _one_of(GatewayMode)),
+    "com.docker.network.bridge.gateway_mode_ipv6": ("gateway_mode6", _one_of(GatewayMode)),
+    "com.docker.network.bridge.inhibit_ipv4": ("inhibit_ipv4", parse_flag),
+    "com.docker.network.bridge.trusted_host_interfaces": ("trusted_interfaces", _parse_interfaces),
+    "com.docker.network.host_ipv4": ("host_ipv4", _parse_source4),
+    "com.docker.network.host_ipv6": ("host_ipv6", _parse_source6),
+    MTU: ("mtu", _parse_mtu),
+    "com.docker.network.container_iface_prefix": ("ifname_prefix", _parse_prefix),
+    "glassbridge.source_guard": ("source_guard", _one_of(SourceGuard)),
+    "glassbridge.ingress": ("ingress", _one_of(Ingress)),
+    "glassbridge.promiscuous": ("promiscuous", parse_flag),
 }
-
-_SHOWN_ON_DEFAULT_NETWORK = (
-    "com.docker.network.bridge.enable_icc",
-    "com.docker.network.bridge.enable_ip_masquerade",
-    "com.docker.network.bridge.host_binding_ipv4",
-    MTU,
-)
 
 _UNSUPPORTED = {
     DEFAULT_BRIDGE: "the default network is made by glassbridge itself",
