@@ -190,6 +190,8 @@ def test_a_network_that_cannot_be(docker: Caller, engine: DockerEngineStandIn) -
     asked = BODIES["NetworkDriver.CreateNetwork"]
     null = {**asked, "IPv4Data": [{"AddressSpace": "null", "Pool": "0.0.0.0/0"}]}
     assert "without addresses" in docker("NetworkDriver.CreateNetwork", null)["Err"]
+    neither = with_options("NetworkDriver.CreateNetwork", enable_ipv4=False, enable_ipv6=False)
+    assert "needs IPv4 or IPv6" in docker("NetworkDriver.CreateNetwork", neither)["Err"]
     for options, complaint in (
         ({"com.docker.network.driver.mtu": "big"}, "mtu=big"),
         ({"mtu": "1400"}, "unknown option mtu"),

@@ -104,6 +104,7 @@ def test_a_container_on_several_networks(docker: DrivenHost) -> None:
     assert len(links) == 2, "lo and one"
 
 
+@either_docker
 def test_beside_a_network_of_docker_s_own(docker: DrivenHost) -> None:
     docker.network("ours")
     docker("network", "create", "theirs")

@@ -58,6 +58,11 @@ def test_a_network_of_ipv6_alone(docker: DrivenHost, ours: bool) -> None:
     assert [link["ifname"] for link in links] == ["lo", "eth0"], "nor docker_gwbridge"
 
 
+def test_a_network_of_neither_family_is_refused(docker: DrivenHost) -> None:
+    told = docker.refused("network", "create", "-d", "glassbridge", "--ipv4=false", "n1")
+    assert told.endswith("remote: a network needs IPv4 or IPv6 (add --ipv6, or omit --ipv4=false)")
+
+
 def test_sysctls_and_mac_addresses_of_one_network(docker: DrivenHost) -> None:
     for name in ("front", "back"):
         docker.network(name)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from glassbridge.errors import Unsupported
+from glassbridge.errors import InvalidRequest, Unsupported
 from glassbridge.frontends.docker.addresses import parse_interface
 from glassbridge.frontends.docker.messages import (
     GatewayNeed,
@@ -24,6 +24,10 @@ def managed(network_id: str) -> Managed:
 def network_request(asked: NetworkCreation) -> NetworkRequest:
     """Translate `CreateNetwork`; dockerd tells no name, hence a short id stands for it."""
     wishes = asked.options or NetworkWishes()
+    if not (wishes.ipv4 or wishes.ipv6):
+        raise InvalidRequest(
+            "a network needs IPv4 or IPv6", hint="add --ipv6, or omit --ipv4=false"
+        )
     need = gateway_need(wishes)
     subnets = (
         *_subnets(asked.ipv4_data, without_gateway=need.skip_ipv4),
