@@ -33,19 +33,27 @@ def choose_bridge(
 
     A wished bridge that exists is adopted, as Docker does; raises Conflict for somebody else's.
     """
+    if wish is not None and name != DEFAULT_NETWORK:
+        return wish, adopts(wish, known, executor, by)
     bridge = wish or bridge_name(network_id)
-    if wish is not None:
-        _refuse_named(bridge, by)
-    exists = is_there(bridge, known, executor)
-    if exists and (name == DEFAULT_NETWORK or wish is None):
+    if is_there(bridge, known, executor):
         raise Conflict(
             f"a link named {bridge} exists already and is not ours",
             hint=f"remove it: ip link delete {bridge}",
         )
+    return bridge, False
+
+
+def adopts(
+    bridge: Ifname, others: Iterable[Network], executor: Executor, by: Manager | None
+) -> bool:
+    """Whether a wished bridge exists already; raises Conflict where somebody else manages it."""
+    _refuse_named(bridge, by)
+    exists = is_there(bridge, others, executor)
     # CNI's `bridge` means this one, whoever else is on it
     if exists and by is not Manager.CNI:
         _refuse_plugged(bridge, executor)
-    return bridge, exists
+    return exists
 
 
 def is_there(bridge: Ifname, others: Iterable[Network], executor: Executor) -> bool:

@@ -5,7 +5,7 @@ from ipaddress import IPv4Interface
 
 from msgspec.structs import replace
 
-from glassbridge.engine.bridges import is_there
+from glassbridge.engine.bridges import adopts, is_there
 from glassbridge.engine.host import REALISED, Host, encode_realised
 from glassbridge.engine.jobs import Job
 from glassbridge.engine.networks import define_network, registry_name
@@ -72,7 +72,9 @@ class DefineNetwork(Job[Network]):
         bridge = parsed.bridge or before.bridge
         adopted = before.adopted
         others = tuple(n for n in state.networks if n.id != before.id)
-        if not self._was_realised or bridge != before.bridge:
+        if bridge != before.bridge:
+            adopted = adopts(bridge, others, executor, self._managed.by)
+        elif not self._was_realised:
             adopted = is_there(bridge, others, executor)
         ipv4, ipv6, more = before.ipv4, before.ipv6, before.more
         wished = self._subnets(request, parsed.options, ())

@@ -244,11 +244,12 @@ class State:
         """Names are shared by containers and attached namespaces; raises Conflict."""
         taken = self.sandboxes.named(name) or self.containers.named(name)
         if taken is not None:
-            is_ours = taken.id in self.containers
-            what, verb = ("container", "rm") if is_ours else ("the attached namespace", "detach")
+            networks = (self.networks.get(e.network) for e in self.endpoints_of(taken.id))
+            is_anothers = any(n is not None and n.managed is not None for n in networks)
+            command = "rm" if taken.id in self.containers else "detach"
+            remove = "" if is_anothers else f", or remove that one: glassbridge {command} {name}"
             raise Conflict(
-                f"the name {name} is taken by {what} {taken.id[:12]}",
-                hint=f"choose another, or remove that one: glassbridge {verb} {name}",
+                f"the name {name} is taken by {taken.id[:12]}", hint=f"choose another{remove}"
             )
 
     def mark(self, endpoint: Endpoint, **changes: object) -> Endpoint:

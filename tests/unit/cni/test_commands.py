@@ -97,6 +97,15 @@ def test_a_configuration_without_a_version_is_of_the_first(runtime: StandInRunti
         said["cniVersion"] = ""
 
 
+def test_an_error_is_told_in_the_version_that_was_asked_with(runtime: StandInRuntime) -> None:
+    for version, told in (("1.0.0", "1.0.0"), ("77.0", "1.1.0")):
+        for command in ("ADD", "DEL"):
+            said = {"cniVersion": version, "name": "a/b"}
+            assert runtime(command, said).said["cniVersion"] == told
+    assert runtime.raw({"CNI_COMMAND": "FROB"}, b"{").said["cniVersion"] == "1.1.0"
+    assert runtime.raw({"CNI_COMMAND": "FROB"}, b"{}").said["cniVersion"] == "0.1.0"
+
+
 @pytest.mark.parametrize(
     ("command", "version"),
     [

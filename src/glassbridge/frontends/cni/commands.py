@@ -18,6 +18,7 @@ from glassbridge.frontends.cni.configuration import (
     parse_configuration,
     valid_attachments_of,
     version_of,
+    version_to_answer_in,
 )
 from glassbridge.frontends.cni.delegation import IpamPlugin
 from glassbridge.frontends.cni.failures import Differs, NotReady, describe_failure
@@ -59,6 +60,7 @@ class Call:
         try:
             result = self._dispatch(parse_invocation(environment, stdin))
         except GlassbridgeError as error:
+            self._version = version_to_answer_in(stdin)
             return self.refuse(error)
         stdout = b"" if result is None else to_json(result)
         return Answer(stdout=stdout, stderr=b"".join(self._heard))

@@ -10,11 +10,11 @@ from typing import Any
 import msgspec
 from msgspec import Struct, field
 
-from glassbridge.errors import InvalidRequest, Unsupported
+from glassbridge.errors import GlassbridgeError, InvalidRequest, Unsupported
 from glassbridge.frontends.cni.failures import BadJson
 from glassbridge.frontends.cni.invocation import check_network_name
 from glassbridge.frontends.cni.results import Dns, Result, Route, parse_result, parse_text
-from glassbridge.frontends.cni.versions import UNSAID
+from glassbridge.frontends.cni.versions import NEWEST, SUPPORTED, UNSAID
 from glassbridge.model.network import Ingress
 
 OWN_IPAM = ("glassbridge", "glassbridge-cni")
@@ -203,6 +203,15 @@ def version_of(said: dict[str, Any]) -> str:
     if not isinstance(version, str):
         raise BadJson("the network configuration's cniVersion is no text")
     return version
+
+
+def version_to_answer_in(stdin: bytes) -> str:
+    """The configuration's version, for an error: the newest where that one is not to be told."""
+    try:
+        version = version_of(decode(stdin))
+    except GlassbridgeError:
+        return NEWEST
+    return version if version in SUPPORTED else NEWEST
 
 
 def parse_configuration(said: dict[str, Any]) -> Configuration:
