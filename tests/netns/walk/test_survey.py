@@ -22,6 +22,7 @@ from glassbridge.engine.targets import Surveyed
 from glassbridge.errors import GlassbridgeError, InvalidRequest, NotFound
 from glassbridge.kernel.netns import cookie_of, inside, opened_netns
 from glassbridge.model.ruleset import Origin
+from glassbridge.walk.wiring import wiring_of
 
 MakeNetns = Callable[[str], str]
 
@@ -80,6 +81,20 @@ def test_everything_is_as_ip_shows_it(stage: Stage) -> None:
         assert len([r for r in stack.routes if r.destination.version == 4]) == len(
             show("ip", *within, "-j", "-4", "route", "show", "table", "main")
         )
+
+
+def test_cables_alone_make_the_same_topology(stage: Stage) -> None:
+    """And no other table is read for it: of a thousand namespaces that would be seconds."""
+    whole, cables = Survey(), Survey(reads="cables")
+    whole.read_all()
+    cables.read_all()
+    assert wiring_of(cables.snapshot) == wiring_of(whole.snapshot)
+    for namespace in cables.snapshot.namespaces.values():
+        stack = namespace.stack
+        assert not stack.sysctls
+        assert not (stack.local_routes or stack.rules or stack.sockets)
+        assert not (stack.neighbours or stack.fdb)
+        assert not namespace.ruleset.tables
 
 
 def test_every_cable_is_followed_from_both_ends(stage: Stage) -> None:
