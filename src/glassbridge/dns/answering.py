@@ -28,6 +28,8 @@ from glassbridge.wire.dns import (
 from glassbridge.wire.dns_reverse import reversed_address
 
 _OURS = AUTHORITATIVE | RECURSION_AVAILABLE
+_OWN_SOA = write_soa(0, TTL)
+"""A name is a zone of its own: what is above it, the root even, is not ours."""
 _META = range(128, ANY)
 """Types that mean no record: transfers of zones, transactions (RFC 6895 §3.1)."""
 _GOLDEN = 0x9E3779B1
@@ -85,7 +87,7 @@ def _look_further(
             if record := place.name_of(address):
                 return _known(query, (record,) if query.type in {PTR, ANY} else (), limit)
         if names.is_ours(address):
-            soa = write_soa(1, query, TTL)
+            soa = write_soa(query.name[0] + 1, TTL)
             return write_answer(query, _OURS, Rcode.NXDOMAIN, limit=limit, soa=soa)
     if all(z.network.internal for z in (zone, *others)):
         return write_answer(query, RECURSION_AVAILABLE, Rcode.NXDOMAIN, limit=limit)
@@ -95,16 +97,12 @@ def _look_further(
 
 
 def _known(query: Query, records: tuple[bytes, ...], limit: int) -> bytes:
-    """Of a name of ours; where there is no such record the SOA says so (RFC 2308 §3).
-
-    The name is a zone of its own: what is above it, the root even, is not ours.
-    """
+    """Of a name of ours; where there is no such record the SOA says so (RFC 2308 §3)."""
     if records:
         return write_answer(query, _OURS, Rcode.NOERROR, records, limit=limit)
-    soa = write_soa(0, query, TTL)
     if query.type == SOA:
-        return write_answer(query, _OURS, Rcode.NOERROR, (soa,), limit=limit)
-    return write_answer(query, _OURS, Rcode.NOERROR, limit=limit, soa=soa)
+        return write_answer(query, _OURS, Rcode.NOERROR, (_OWN_SOA,), limit=limit)
+    return write_answer(query, _OURS, Rcode.NOERROR, limit=limit, soa=_OWN_SOA)
 
 
 def _addresses(bearers: tuple[Bearer, ...], kind: int, turn: int) -> tuple[bytes, ...]:

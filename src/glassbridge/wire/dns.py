@@ -196,12 +196,9 @@ def write_record(kind: int, ttl: int, data: bytes) -> bytes:
     return QUESTION_NAME + _record.pack(kind, IN, ttl, len(data)) + data
 
 
-def write_soa(labels_left_out: int, query: Query, ttl: int) -> bytes:
-    """Write the SOA of the zone that the question's name is in, without its first labels."""
-    at = 0
-    for _ in range(labels_left_out):
-        at += query.name[at] + 1
-    zone = (_POINTERS | HEADER.size + at).to_bytes(2, "big")
+def write_soa(zone_at: int, ttl: int) -> bytes:
+    """Write the SOA of the zone whose name begins so many bytes into the question's."""
+    zone = (_POINTERS | HEADER.size + zone_at).to_bytes(2, "big")
     # refresh, retry and expire are for secondaries, of which there are none
     data = zone + _NOBODY + _soa_times.pack(1, 3600, 1200, 604800, ttl)
     return zone + _record.pack(SOA, IN, ttl, len(data)) + data
