@@ -2,15 +2,19 @@
 
 import re
 from contextlib import suppress
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
+from glassbridge.engine.wishes import container_spec
 from glassbridge.errors import GlassbridgeError, InvalidRequest, Unsupported
-from glassbridge.model.container import DOCKER_CAPABILITIES, Mount
+from glassbridge.model.container import DOCKER_CAPABILITIES, ContainerSpec, Mount
 from glassbridge.model.container_flags import (
     CAPABILITIES,
+    parse_alias,
     parse_capability,
     parse_environment,
     parse_extra_host,
@@ -191,3 +195,27 @@ def test_a_host_name_is_as_long_as_the_kernel_takes_it() -> None:
     assert parse_hostname("Web_1." + "x" * 58)
     with pytest.raises(InvalidRequest, match="65 bytes long, the kernel allows 64"):
         parse_hostname("x" * 65)
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        {"hostname": "a\nb"},
+        {"dns": ("192.0.2.1\noptions x",)},
+        {"dns_search": ("a\nb",)},
+        {"dns_options": ("a b",)},
+        {"extra_hosts": {"db": "fe80::1%\n192.0.2.1 bank"}},
+    ],
+)
+def test_the_engine_checks_what_comes_over_the_api(hostile: dict[str, Any]) -> None:
+    plain = ContainerSpec(rootfs="/", command=("sh",))
+    assert container_spec(plain) == plain
+    with pytest.raises(InvalidRequest):
+        container_spec(replace(plain, **hostile))
+
+
+@pytest.mark.parametrize("text", ["", "a b", "a..b", ".a", "x" * 64, "\u00fc", "a\nb"])
+def test_aliases_that_nobody_could_ask_for_are_refused(text: str) -> None:
+    assert parse_alias("_Store-1.v2") == "_Store-1.v2"
+    with pytest.raises(InvalidRequest, match="bad alias"):
+        parse_alias(text)
