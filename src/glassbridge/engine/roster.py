@@ -13,10 +13,7 @@ from contextlib import nullcontext, suppress
 
 from msgspec.structs import replace
 
-from glassbridge.engine.foreign_names import (
-    networks_as_called,
-    sandboxes_as_called,
-)
+from glassbridge.engine.foreign_names import networks_as_called, sandboxes_as_called
 from glassbridge.engine.known_names import (
     names_of_sandboxes,
     networks_of_ours,
@@ -233,8 +230,7 @@ class Roster:
         for container in found.containers:
             # CNI's cache knows ids alone, and those we know ourselves
             if container.is_running and container.origin is not Origin.CNI:
-                cookie = self._place(container)
-                if cookie is not None:
+                if (cookie := self._place(container)) is not None:
                     by_netns.setdefault(cookie, container)
         called = sandboxes_as_called(known, found.containers, by_netns)
         ours = {e.endpoint.id for view in known for e in view.endpoints}
