@@ -135,7 +135,6 @@ def test_our_pools_and_docker_s_stay_apart(docker: DrivenHost) -> None:
     assert len(set(subnets)) == 5, subnets
 
 
-@either_docker
 def test_a_network_in_use_stays(docker: DrivenHost) -> None:
     docker.network("n1")
     docker.run("web", "n1")

@@ -75,7 +75,6 @@ def test_dockerd_is_killed(two: DrivenHost) -> None:
     assert is_usable(two)
 
 
-@either_docker
 def test_our_daemon_restarts(two: DrivenHost) -> None:
     two.machine("kill", "-15", str(two.daemon))
     assert serves(two), "nobody needs the daemon for a packet"
