@@ -17,6 +17,7 @@ from tests.netns.engine.consistency import check_consistency
 from tests.netns.engine.dying_driver import die_at_commits
 from tests.netns.engine.mortal_daemon import dies
 from tests.netns.engine.scenario import DiesAhead
+from tests.netns.engine.seeing import run
 
 from glassbridge.engine.engine import Engine
 from glassbridge.errors import Conflict
@@ -169,6 +170,19 @@ def test_a_bridge_of_others_is_left_clean_wherever_the_daemon_dies(
         assert what_is_on("theirs0", "theirs1") == clean, f"ahead of step {number}"
         number += 1
     assert number > 5, "there is nothing left to die at"
+
+
+def test_a_bridge_that_another_manager_makes_is_refused(engine: Engine) -> None:
+    """Whether the network is new or defined anew; one that others are on is what CNI means."""
+    docker = pods(options={BRIDGE_NAME: "docker0"})
+    for known in ((), ("cni0",)):
+        with pytest.raises(Conflict, match="docker0 is one that Docker makes and manages"):
+            engine.attachments.define(docker)
+        assert [n.bridge for n in engine.attachments.networks()] == list(known)
+        engine.attachments.define(pods(options={BRIDGE_NAME: "cni0"}))
+    run("ip", "link", "add", "theirs0", "type", "bridge")
+    run("ip", "link", "add", "cable0", "master", "theirs0", "type", "veth", "peer", "name", "box0")
+    assert engine.attachments.define(pods(options={BRIDGE_NAME: "theirs0"})).adopted
 
 
 def test_a_network_goes_with_its_bridge(engine: Engine, make_netns: Make) -> None:
