@@ -31,8 +31,11 @@ from glassbridge.model.address import to_json
 _NEW_OBJECTS = 700
 """After so many the collector looks, as everywhere but in commands: often, and briefly."""
 
-_M_ARENA_MAX = -8
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
 """Of malloc.h."""
+
+_LONG = 512 << 10
+"""More than the event loop reads at once."""
 
 _log = logging.getLogger(__name__)
 
@@ -48,7 +51,7 @@ def run_daemon(*, ready_fd: int | None) -> None:
         level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s"
     )
     _allow_descriptors()
-    _use_one_heap()
+    _keep_little_memory()
     try:
         _serve(Paths.here(), ready_fd)
     except GlassbridgeError as error:
@@ -63,10 +66,13 @@ def _allow_descriptors() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
-def _use_one_heap() -> None:
-    """A heap for each thread holds what it freed; Python's threads take turns anyway."""
+def _keep_little_memory() -> None:
+    """One heap for all threads, which take turns anyway, and long answers outside of it."""
     with suppress(AttributeError):  # mallopt(3) is glibc's
-        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)
+        set_option = ctypes.CDLL(None).mallopt
+        set_option(_M_ARENA_MAX, 1)
+        set_option(_M_MMAP_THRESHOLD, _LONG)
+        set_option(_M_TRIM_THRESHOLD, 2 * _LONG)  # else each read would grow and shrink the heap
 
 
 def _serve(paths: Paths, ready_fd: int | None) -> None:

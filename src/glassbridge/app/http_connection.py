@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-from collections import deque
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import cast
@@ -30,7 +29,7 @@ class Connection(asyncio.Protocol):
         self._opened = opened
         self._parser = httptools.HttpRequestParser(self)
         # the first is being answered
-        self._waiting: deque[Request] = deque()
+        self._waiting: list[Request] = []
         self._is_last = False
         self._writable = asyncio.Event()
         self.gone: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -56,6 +55,7 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, _: Exception | None) -> None:
         """Forget the caller; what it asked for is done all the same."""
         self._opened.discard(self)
+        del self._parser  # it refers back to us
         self._writable.set()
         self.gone.set_result(None)
 
@@ -134,7 +134,7 @@ class Connection(asyncio.Protocol):
                 _log.exception("%s %s failed", request.method, request.path)
                 response = Response(b"internal error\n", 500, "text/plain")
             await self._writable.wait()
-            self._waiting.popleft()
+            self._waiting.pop(0)
             if not self._transport.is_closing():
                 self._transport.resume_reading()
                 self._write(response, has_body=request.method != "HEAD")
