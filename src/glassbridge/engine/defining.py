@@ -14,7 +14,7 @@ from glassbridge.errors import Conflict, GlassbridgeError
 from glassbridge.ipam.address_space import InUse
 from glassbridge.ipam.subnets import plan_more_subnets, plan_subnets
 from glassbridge.kernel.executor import Executor
-from glassbridge.model.address import IPInterface
+from glassbridge.model.address import IPInterface, IPNetwork
 from glassbridge.model.network import GatewayMode, Managed, Network, NetworkOptions, Subnet
 from glassbridge.model.options import parse_options
 from glassbridge.model.requests import NetworkRequest, OtherAddresses, SubnetWish
@@ -222,7 +222,7 @@ def _refuse_change(before: Network, after: Network) -> None:
         "internal": (before.internal, after.internal),
         "subnet (IPv4)": (_place(before.ipv4), _place(after.ipv4)),
         "subnet (IPv6)": (_place(before.ipv6), _place(after.ipv6)),
-        "further subnets": (_places(before.more), _places(after.more)),
+        "further subnets": (_prefixes(before.more), _prefixes(after.more)),
         "gateway address": (before.gateway_interfaces, after.gateway_interfaces),
         "routed mode": (_routed(before), _routed(after)),
     }
@@ -236,7 +236,7 @@ def _refuse_change(before: Network, after: Network) -> None:
 
 
 def _without_new_subnets(before: Network, after: Network) -> Network:
-    known = _places(before.more)
+    known = set(map(_place, before.more))
     return replace(after, more=tuple(s for s in after.more if _place(s) in known))
 
 
@@ -252,8 +252,8 @@ def _place(subnet: Subnet | None) -> tuple[object, ...]:
     return () if subnet is None else (subnet.prefix, subnet.gateway)
 
 
-def _places(subnets: Iterable[Subnet]) -> tuple[tuple[object, ...], ...]:
-    return tuple(map(_place, subnets))
+def _prefixes(subnets: Iterable[Subnet]) -> tuple[IPNetwork, ...]:
+    return tuple(s.prefix for s in subnets)
 
 
 def _routed(network: Network) -> tuple[bool, bool]:

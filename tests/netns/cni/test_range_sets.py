@@ -73,8 +73,10 @@ def test_a_full_set_gets_another_subnet_under_its_pods(pods: Pods, engine: Engin
     assert addresses(link="cni7") == {"10.7.0.1/30", "10.9.0.1/24"}
     assert pods.reaches("one", "10.9.0.2")
     pods.make("three")
-    assert pods.call("ADD", "three", ranges([SMALL])).code == 100
-    assert pods.call("ADD", "three", ranges([SMALL, THIRD])).code == 100
+    for others in ([SMALL], [SMALL, THIRD], [SMALL, NEXT | {"gateway": "10.9.0.254"}]):
+        told = pods.call("ADD", "three", ranges(others))
+        assert told.code == 100
+        assert "it is 10.9.0.0/24, and none is asked for" in told.said["msg"]
     check_consistency(engine)
 
 
