@@ -229,9 +229,9 @@ class Roster:
         by_netns: dict[int, FoundContainer] = {}
         for container in found.containers:
             # CNI's cache knows ids alone, and those we know ourselves
-            if container.is_running and container.origin is not Origin.CNI:
-                if (cookie := self._place(container)) is not None:
-                    by_netns.setdefault(cookie, container)
+            is_told = container.is_running and container.origin is not Origin.CNI
+            if is_told and (cookie := self._place(container)) is not None:
+                by_netns.setdefault(cookie, container)
         called = sandboxes_as_called(known, found.containers, by_netns)
         ours = {e.endpoint.id for view in known for e in view.endpoints}
         self.plugged_elsewhere |= {c.id for c in found.containers if c.endpoints.keys() - ours}
