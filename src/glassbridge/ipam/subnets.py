@@ -193,7 +193,9 @@ def _parse_range(text: str, prefix: IPNetwork) -> IPNetwork:
     if ip_range.version != prefix.version or not (
         ip_range.network_address in prefix and ip_range.prefixlen >= prefix.prefixlen
     ):
-        raise InvalidRequest(f"ip range {ip_range} is not inside subnet {prefix}")
+        raise InvalidRequest(
+            f"ip range {ip_range} is not inside subnet {prefix}", hint="choose a part of it"
+        )
     return ip_range
 
 
@@ -220,10 +222,14 @@ def _parse_inside(text: str, prefix: IPNetwork, what: str) -> IPAddress:
     if isinstance(address, IPv6Address) and address.scope_id:
         raise InvalidRequest(f"bad {what} {text!r}: an address with a zone")
     if address not in prefix:
-        raise InvalidRequest(f"{what} {address} is outside subnet {prefix}")
+        raise InvalidRequest(
+            f"{what} {address} is outside subnet {prefix}", hint="choose an address of it"
+        )
     if address in _ends(prefix):
         role = "network" if address == prefix.network_address else "broadcast"
-        raise InvalidRequest(f"{what} {address} is the {role} address of subnet {prefix}")
+        raise InvalidRequest(
+            f"{what} {address} is the {role} address of subnet {prefix}", hint="choose another"
+        )
     return address
 
 

@@ -86,7 +86,7 @@ def show_usage_error(error: click.ClickException) -> None:
     """Write a complaint of click's in our two lines instead of its own."""
     context = getattr(error, "ctx", None)
     hint = f"see: {context.command_path} --help" if context is not None else ""
-    message = error.format_message().rstrip(".")
+    message = error.format_message().rstrip(".").replace("valid integer range", "whole number")
     show_error(message[:1].lower() + message[1:], hint)
 
 
