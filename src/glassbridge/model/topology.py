@@ -28,7 +28,7 @@ from glassbridge.model.tables import (
 Key = TypeVar("Key", bound=Hashable)
 Value = TypeVar("Value")
 
-IFF_UP, IFF_LOOPBACK, IFF_PROMISC, IFF_LOWER_UP = 0x1, 0x8, 0x100, 0x10000
+IFF_UP, IFF_LOOPBACK, IFF_NOARP, IFF_PROMISC, IFF_LOWER_UP = 0x1, 0x8, 0x80, 0x100, 0x10000
 
 
 class Operstate(StrEnum):

@@ -305,6 +305,17 @@ SWITCHES = {
         "host: bridge link set dev to-a locked on learning off\n"
         "host: ip link set br0 type bridge fdb_flush",
     ),
+    "ARP off at the sender": Breakage(Cause.WRONG_NEIGHBOUR, "a: ip link set eth0 arp off"),
+    "ARP off at the router": Breakage(Cause.WRONG_NEIGHBOUR, "host: ip link set br1 arp off", C),
+    "a port's own MAC": Breakage(
+        Cause.WRONG_NEIGHBOUR,
+        "host: ip link set br0 address 02:00:00:00:00:70\n"
+        "host: ip link set to-b address 02:00:00:00:00:77\n"
+        "a: ip neigh replace 10.77.0.3 lladdr 02:00:00:00:00:77 dev eth0 nud permanent",
+    ),
+    "proxy_arp at a port": Breakage(
+        Cause.FLOOD_OFF, "host: ip link set dev to-b type bridge_slave proxy_arp on"
+    ),
     "broadcast flooding off": Breakage(
         Cause.FLOOD_OFF, "host: bridge link set dev to-b bcast_flood off"
     ),
@@ -432,6 +443,13 @@ WITNESSED = {
         "NOT_SPECIFIED in br_handle_frame_finish",
     ),
     "switches: locked port": ("a eth0", "NEIGH_FAILED in neigh_invalidate"),
+    "switches: ARP off at the sender": (
+        "host br0",
+        "NOT_SPECIFIED in br_handle_frame_finish",
+    ),
+    "switches: ARP off at the router": ("host to-c", ""),
+    "switches: a port's own MAC": ("host br0", "OTHERHOST in ip_rcv_core"),
+    "switches: proxy_arp at a port": ("a eth0", "NEIGH_FAILED in neigh_invalidate"),
     "switches: broadcast flooding off": ("a eth0", "NEIGH_FAILED in neigh_invalidate"),
     "switches: port down": ("a eth0", "NEIGH_FAILED in neigh_invalidate"),
     "switches: port down that had talked": ("host br0", "NO_TX_TARGET in br_handle_frame_finish"),

@@ -173,6 +173,14 @@ CASES = {
         b: sysctl -qw net.ipv4.conf.all.arp_filter=1""",
         "NEIGHBOUR_UNANSWERED",
     ),
+    "ARP switched off at the sender": Case("a: ip link set eth0 arp off", "HAIRPIN_OFF"),
+    "ARP switched off at the target": Case("b: ip link set eth0 arp off", "NEIGHBOUR_UNANSWERED"),
+    "a port's own MAC for the target": Case(
+        """host: ip link set br0 address 02:00:00:00:00:70
+        host: ip link set to-b address 02:00:00:00:00:77
+        a: ip neigh replace 10.77.0.3 lladdr 02:00:00:00:00:77 dev eth0 nud permanent""",
+        "WRONG_NEIGHBOUR",
+    ),
     "wrong neighbour": Case(
         "a: ip neigh replace 10.77.0.3 lladdr 02:00:00:00:00:99 dev eth0 nud permanent",
         "WRONG_NEIGHBOUR",

@@ -126,3 +126,28 @@ def test_of_several_on_one_address_one_with_room_is_assumed() -> None:
     walk = Trace(world, "nginx-1", "172.17.0.3").walk()
     assert cause(walk) is None
     assert any("whose queue is full" in a for a in walk.assumptions)
+
+
+def test_a_socket_of_another_link_is_named_as_such() -> None:
+    world = two_containers(listens=None)
+    world.boxes["nginx-2"].listens(80, ifindex=world.boxes["nginx-2"].find("lo").ifindex)
+    walk = Trace(world, "nginx-1", "172.17.0.3").walk()
+    assert cause(walk) is Cause.OTHER_ADDRESS_LISTENER
+    assert walk.dropped is not None
+    assert walk.dropped.drop is not None
+    assert "by lo alone (SO_BINDTODEVICE)" in walk.dropped.drop.sentence
+
+
+@pytest.mark.parametrize("is_locked", [False, True])
+def test_who_only_knocked_at_a_locked_port_is_not_admitted(is_locked: bool) -> None:
+    """MAB: the bridge writes down the MAC of a stranger, and lets it in when that is unlocked."""
+    world = two_containers()
+    host, nginx = world.boxes[HOST], world.boxes["nginx-1"]
+    port = next(k for k in host.links if k.port is not None)
+    assert port.port is not None
+    host.change(port.ifname, port=replace(port.port, locked=True, learning=False))
+    mac = nginx.find("eth0").mac
+    assert mac is not None
+    host.learned(port.ifname, mac, is_locked=is_locked)
+    walk = Trace(world, "nginx-1", "172.17.0.3").walk()
+    assert cause(walk) is (Cause.PORT_LOCKED if is_locked else None)

@@ -24,6 +24,8 @@ _MISLED = {
     Cause.WRONG_NEIGHBOUR,
     Cause.NETWORKS_APART,
     Cause.DUPLICATE_ADDRESS,
+    Cause.HAIRPIN_OFF,
+    Cause.WRONG_FDB,
 }
 """What befalls a packet in a namespace that it was not meant for."""
 

@@ -6,6 +6,7 @@ from glassbridge.model.address import IPAddress
 from glassbridge.model.packet import Transport
 from glassbridge.model.step_details import NeighbourFound, Place
 from glassbridge.model.tables import Address
+from glassbridge.model.topology import IFF_NOARP
 from glassbridge.walk.fixes.mending import Case, Mending
 from glassbridge.walk.path.wires import bridge_for
 
@@ -15,6 +16,8 @@ def mend_neighbour(case: Case) -> Mending:
     address, ifname = _asked(case), case.place.ifname
     if not ifname:
         return Mending(note=f"take out the entry: ip neigh del {address} dev ...")
+    if _is_mute(case):
+        return _ask_again(case)
     return Mending(
         commands=(case.at("ip", "neigh", "del", str(address), "dev", ifname),),
         note="the next packet asks for the MAC anew",
@@ -24,6 +27,8 @@ def mend_neighbour(case: Case) -> Mending:
 def mend_unanswered(case: Case) -> Mending:
     """Nobody has the address, or who has it does not answer."""
     address = _asked(case)
+    if _is_mute(case):
+        return _ask_again(case)
     silenced = _silencing(case)
     if silenced:
         return Mending(
@@ -44,6 +49,19 @@ def mend_unanswered(case: Case) -> Mending:
             "one network, or route between them"
         )
     return Mending(note=f"nobody on that wire has {address}: is it running, is that its address?")
+
+
+def _is_mute(case: Case) -> bool:
+    link = case.link()
+    return link is not None and bool(link.flags & IFF_NOARP)
+
+
+def _ask_again(case: Case) -> Mending:
+    ifname = case.place.ifname
+    return Mending(
+        commands=(case.at("ip", "link", "set", "dev", ifname, "arp", "on"),),
+        note=f"{ifname} of {case.place.name} asks and answers by ARP again",
+    )
 
 
 def _silencing(case: Case) -> str:

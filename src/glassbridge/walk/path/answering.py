@@ -8,7 +8,7 @@ from ipaddress import IPv4Address
 from msgspec import Struct
 
 from glassbridge.model.address import IPAddress, Mac
-from glassbridge.model.topology import Link, Stack
+from glassbridge.model.topology import IFF_NOARP, Link, Stack
 from glassbridge.walk.path.neighbour_rules import KeptBack
 from glassbridge.walk.path.proxied import proxied
 from glassbridge.walk.path.routing import Chosen, Flow, look_up
@@ -17,7 +17,6 @@ from glassbridge.walk.path.sysctls import forwards, has_ipv6, highest
 from glassbridge.walk.path.traveller import Ground
 from glassbridge.walk.path.validity import is_own, passes
 
-_IFF_NOARP = 0x80
 _NOT_YET = {"tentative", "dadfailed"}
 _LINK_ONLY, _SAME_SUBNET, _NOT_HOST_SCOPE, _NEVER = 1, 2, 3, 8
 
@@ -72,7 +71,7 @@ def _arp(stack: Stack, ear: Ear, link: Link, target: IPAddress, sender: IPAddres
 
 def _keeps_silent(stack: Stack, link: Link, target: IPAddress, sender: IPAddress) -> str:
     """The address is its own: why it does not say so; empty: it does."""
-    if link.flags & _IFF_NOARP:
+    if link.flags & IFF_NOARP:
         return f"ARP is switched off on {link.ifname}"
     ignores = _ignores(stack, link, target, sender)
     if ignores:

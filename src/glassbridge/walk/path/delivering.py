@@ -132,6 +132,7 @@ def _nobody(
     others: tuple[ListeningSocket, ...],
 ) -> Drop:
     packet, name = traveller.packet, ground.snapshot.call(traveller.cookie)
+    stack = ground.stack(traveller.cookie)
     service = f"{packet.destination_port}/{packet.transport.value}"
     rivals = _rivals(ground, traveller, link)
     if rivals:
@@ -139,16 +140,16 @@ def _nobody(
         sentence = f"{name} took it, and {packet.destination} is the address of {rivals} as well"
     elif not on_port:
         cause, sentence = Cause.NO_LISTENER, f"nothing in {name} listens on {service}"
-        sentence += other_protocol(ground.stack(traveller.cookie), packet)
+        sentence += other_protocol(stack, packet)
         sentence += unanswered(ground.snapshot, traveller.cookie, packet)
     elif all(mapped(s.address).is_loopback for s in on_port):
         cause = Cause.LOOPBACK_LISTENER
         sentence = f"what listens on {service} in {name} does so on {on_port[0].address} only"
     else:
         cause = Cause.OTHER_ADDRESS_LISTENER
-        heard = ", ".join(_words(s) for s in on_port)
+        heard = ", ".join(_words(s, stack) for s in on_port)
         sentence = f"what listens on {service} in {name} takes only {heard}"
-    says = ", ".join(f"{s.port} on {_words(s)}" for s in others) or "nothing"
+    says = ", ".join(f"{s.port} on {_words(s, stack)}" for s in others) or "nothing"
     return Drop(
         cause=cause,
         sentence=sentence,
@@ -172,8 +173,10 @@ def _rivals(ground: Ground, traveller: Traveller, link: Link) -> str:
     )
 
 
-def _words(socket: ListeningSocket) -> str:
+def _words(socket: ListeningSocket, stack: Stack) -> str:
     only = " (IPv6 only)" if socket.v6only and socket.address.is_unspecified else ""
     program = socket.serves or socket.process
     by = f" by {program}" if program else ""
-    return f"{socket.address}{only}{by}"
+    link = stack.link(socket.ifindex) if socket.ifindex is not None else None
+    at = f" by {link.ifname} alone (SO_BINDTODEVICE)" if link is not None else ""
+    return f"{socket.address}{only}{at}{by}"

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from glassbridge.model.address import IPAddress, Mac
 from glassbridge.model.step_details import NeighbourFound
 from glassbridge.model.tables import Ifindex, Neighbour, NeighbourState
-from glassbridge.model.topology import Link, Stack
+from glassbridge.model.topology import IFF_NOARP, Link, Stack
 from glassbridge.model.walk import Drop
 from glassbridge.walk.path.answering import Voice, voice
 from glassbridge.walk.path.neighbour_rules import Asking, kept_back
@@ -29,7 +29,6 @@ from glassbridge.walk.path.traveller import (
 )
 from glassbridge.walk.path.versions import V4
 
-_IFF_NOARP = 0x80
 _ASKS_NOBODY = {"tun", "wireguard", "ipip", "sit", "gre", "ip6tnl"}
 _USED_AS_THEY_ARE = {
     NeighbourState.REACHABLE,
@@ -60,8 +59,13 @@ class Asked(Struct, frozen=True, kw_only=True):
 def resolve(ground: Ground, traveller: Traveller, station: Addressed) -> Traveller:
     """Put the packet into a frame for the next hop."""
     oif = station.oif
-    if oif.flags & _IFF_NOARP or oif.kind in _ASKS_NOBODY or oif.mac is None:
+    is_cable = oif.kind in {"veth", "bridge"}
+    if oif.kind in _ASKS_NOBODY or oif.mac is None or (oif.flags & IFF_NOARP and not is_cable):
         return traveller.at(Leaving(link=oif))
+    if oif.flags & IFF_NOARP:  # the frame gets the sender's own MAC (arp_constructor)
+        silent = NeighbourFound(address=station.next_hop, mac=oif.mac, state=NeighbourState.NOARP)
+        told = traveller.then(ground.place(traveller.cookie, oif), silent)
+        return _framed(told, station, oif.mac)
     entry = _entry(ground.stack(traveller.cookie), traveller, oif, station.next_hop)
     if entry is not None:
         found = NeighbourFound(

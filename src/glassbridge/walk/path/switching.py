@@ -12,7 +12,7 @@ from glassbridge.model.step_details import PortEntered, Switched
 from glassbridge.model.topology import Link
 from glassbridge.model.walk import Drop, Expected, Fact
 from glassbridge.walk.path.bridge_netfilter import forward, is_shown, preroute, turn_aside
-from glassbridge.walk.path.flooding import Known, Spread, known_port, spread
+from glassbridge.walk.path.flooding import Known, Spread, entry_of, known_port, spread
 from glassbridge.walk.path.passing import pass_bridge_hook, pass_link_hook
 from glassbridge.walk.path.port_gates import Shut, no_entry, no_exit, not_admitted
 from glassbridge.walk.path.silence import kept_back
@@ -125,7 +125,11 @@ def _go_up(ground: Ground, traveller: Traveller, bridge: Link, entered: Link) ->
         Switched(bridge=bridge.ifname, mac=_wanted(traveller), is_own=True),
         expected=(incoming(traveller.cookie, bridge),),
         assumptions=_vlan_assumption(bridge),
+        # to the MAC of a port it goes up as well, and the stack takes it for another's
+        drop=None if traveller.macs.destination == bridge.mac else astray(ground, traveller),
     )
+    if told.has_ended:
+        return told
     after = pass_bridge_hook(ground, told, "input", iif=entered)
     if after.has_ended:
         return after
@@ -137,6 +141,11 @@ def _to_port(
     ground: Ground, traveller: Traveller, bridge: Link, entered: Link | None, known: Known
 ) -> Traveller:
     cookie = traveller.cookie
+    if known.port is None:
+        # sent by the namespace to the MAC of a port, which the bridge may have for its own
+        entry = entry_of(ground.stack(cookie), bridge, _wanted(traveller))
+        if entry is not None and entry.ifindex != bridge.ifindex:
+            known = replace(known, port=entry.ifindex)
     port = bridge if known.port is None else ground.link(cookie, known.port)
     detail = Switched(
         bridge=bridge.ifname,
