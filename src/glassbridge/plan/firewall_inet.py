@@ -283,9 +283,8 @@ def _from_a_sibling(source: Field, container: Field, home: Set, hairpin: Set) ->
     )
 
 
-def _from_anywhere(container: Field, hidden: Set) -> Rule:
-    comment = "published port, its clients hidden"
-    return _rule(comment, Masquerade(), _DNATED, *_led_to(container, hidden))
+def _from_anywhere(to: Field, hidden: Set) -> Rule:
+    return _rule("published port, its clients hidden", Masquerade(), _DNATED, *_led_to(to, hidden))
 
 
 def _led_to(container: Field, published: Set) -> tuple[Match, ...]:
