@@ -115,7 +115,7 @@ def test_a_taken_port_is_refused_with_its_owner(
         server.kill()
     message = f"host port 8080/{protocol} is taken by {name} (pid {server.pid})"
     assert caught.value.message == message
-    assert "-p 8081:80" in caught.value.hint
+    assert "another host port, e.g. 8081" in caught.value.hint
     holder.hold(published("127.0.0.1", 8080, protocol))
 
 
