@@ -12,11 +12,13 @@ from glassbridge.frontends.cni.addressing import Addressing, given_addressing, o
 from glassbridge.frontends.cni.answers import answer, foreign_cable, forgotten, told
 from glassbridge.frontends.cni.configuration import (
     Configuration,
+    parse_configuration,
+    valid_attachments_of,
+)
+from glassbridge.frontends.cni.decoding import (
     decode,
     foreign_ipam_of,
     network_name,
-    parse_configuration,
-    valid_attachments_of,
     version_of,
     version_to_answer_in,
 )

@@ -10,24 +10,12 @@ from typing import Any
 import msgspec
 from msgspec import Struct, field
 
-from glassbridge.errors import GlassbridgeError, InvalidRequest, Unsupported
+from glassbridge.errors import InvalidRequest, Unsupported
+from glassbridge.frontends.cni.decoding import OWN_IPAM
 from glassbridge.frontends.cni.failures import BadJson
-from glassbridge.frontends.cni.invocation import check_network_name
 from glassbridge.frontends.cni.results import Dns, Result, Route, parse_result, parse_text
-from glassbridge.frontends.cni.versions import NEWEST, SUPPORTED, UNSAID
+from glassbridge.frontends.cni.versions import UNSAID
 from glassbridge.model.network import Ingress
-
-OWN_IPAM = ("glassbridge", "glassbridge-cni")
-"""What `ipam.type` may say for our own pools; where it says nothing, a subnet says it."""
-
-_JSON_NAMES = {
-    type(None): "null",
-    bool: "a boolean",
-    int: "a number",
-    float: "a number",
-    str: "a string",
-    list: "an array",
-}
 
 
 class _Keys(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -175,45 +163,6 @@ class Configuration(Bandwidth, frozen=True, kw_only=True):
         return parse_result(said, str(version or self.cni_version), "prevResult")
 
 
-def decode(stdin: bytes) -> dict[str, Any]:
-    """Read the configuration as plain JSON, without nulls: Go takes them for absent.
-
-    Raises BadJson.
-    """
-    try:
-        said = without_nulls(msgspec.json.decode(stdin))
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise BadJson(f"the network configuration is not JSON: {error}") from None
-    if not isinstance(said, dict):
-        raise BadJson(f"the network configuration is no JSON object, but {_JSON_NAMES[type(said)]}")
-    return said
-
-
-def network_name(said: dict[str, Any]) -> str:
-    """Read and check the one key that every command needs; raises InvalidRequest or BadJson."""
-    name = said.get("name", "")
-    if not isinstance(name, str):
-        raise BadJson("the network configuration's name is no text")
-    return check_network_name(name)
-
-
-def version_of(said: dict[str, Any]) -> str:
-    """Read the version; raises BadJson."""
-    version = said.get("cniVersion", "") or UNSAID
-    if not isinstance(version, str):
-        raise BadJson("the network configuration's cniVersion is no text")
-    return version
-
-
-def version_to_answer_in(stdin: bytes) -> str:
-    """The configuration's version, for an error: the newest where that one is not to be told."""
-    try:
-        version = version_of(decode(stdin))
-    except GlassbridgeError:
-        return NEWEST
-    return version if version in SUPPORTED else NEWEST
-
-
 def parse_configuration(said: dict[str, Any]) -> Configuration:
     """Read every key; raises BadJson, InvalidRequest or Unsupported naming key and value."""
     try:
@@ -223,13 +172,6 @@ def parse_configuration(said: dict[str, Any]) -> Configuration:
     _refuse_unsupported(configuration)
     _refuse_contradictions(configuration)
     return configuration
-
-
-def foreign_ipam_of(said: dict[str, Any]) -> str:
-    """Read the IPAM plugin of a configuration that need not be right in anything else."""
-    ipam = said.get("ipam")
-    name = ipam.get("type") if isinstance(ipam, dict) else None
-    return name if isinstance(name, str) and name not in OWN_IPAM else ""
 
 
 def valid_attachments_of(said: dict[str, Any]) -> tuple[ValidAttachment, ...] | None:
@@ -291,12 +233,3 @@ def _refuse_contradictions(configuration: Configuration) -> None:
             "disableContainerInterface, and ipam: an interface that is down has no address",
             hint="leave one of the two out",
         )
-
-
-def without_nulls(value: Any) -> Any:  # noqa: ANN401 - plain JSON values are dynamic by nature
-    """Take nulls out of plain JSON, however deep: Go takes them for absent."""
-    if isinstance(value, dict):
-        return {k: without_nulls(v) for k, v in value.items() if v is not None}
-    if isinstance(value, list):
-        return [without_nulls(v) for v in value if v is not None]
-    return value

@@ -5,7 +5,7 @@ from contextlib import suppress
 import msgspec
 
 from glassbridge.errors import GlassbridgeError, Unavailable
-from glassbridge.frontends.cni.configuration import without_nulls
+from glassbridge.frontends.cni.decoding import without_nulls
 from glassbridge.frontends.cni.failures import INTERNAL, BadEnvironment, IpamRefused
 from glassbridge.frontends.cni.invocation import Command, Invocation
 from glassbridge.frontends.cni.results import Result, parse_result
