@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from starlette.types import ASGIApp
 from tests.unit.engine_stand_in import EngineStandIn
 
-from glassbridge.app.http_server import Door, Refuse
+from glassbridge.app.http_server import Refuse, Server, configuration
 from glassbridge.frontends.api.server import application, refuse_everything
-from glassbridge.frontends.http_messages import Application
 
 
 @contextmanager
@@ -23,24 +23,15 @@ def serving(engine: EngineStandIn, path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def serving_application(served: Application, refuse: Refuse, path: Path) -> Iterator[None]:
+def serving_application(served: ASGIApp, refuse: Refuse, path: Path) -> Iterator[None]:
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     listener.bind(str(path))
     listener.listen(64)  # a client may connect before the loop runs
-    stop = asyncio.Event()
-    loop = asyncio.new_event_loop()
-
-    async def serve() -> None:
-        door = Door(served, refuse)
-        await door.open(listener)
-        await stop.wait()
-        await door.close()
-
-    thread = threading.Thread(target=lambda: loop.run_until_complete(serve()))
+    server = Server(configuration(served, refuse))
+    thread = threading.Thread(target=lambda: asyncio.run(server.serve([listener])))
     thread.start()
     try:
         yield
     finally:
-        loop.call_soon_threadsafe(stop.set)
+        server.should_exit = True
         thread.join()
-        loop.close()

@@ -18,7 +18,6 @@ from tests.unit.api_server import serving
 from tests.unit.engine_stand_in import EngineStandIn
 
 from glassbridge import errors
-from glassbridge.app import http_server
 from glassbridge.app.client import Client, NotRunning, ref_in_path
 from glassbridge.frontends import peer
 from glassbridge.frontends.api.failures import STATUSES, describe_failure, failure_as_error
@@ -324,6 +323,6 @@ def test_who_cannot_be_checked_is_refused(
     def fail(_: socket.socket) -> None:
         raise OSError("failed by the test")
 
-    monkeypatch.setattr(http_server, "peer_refusal", fail)
+    monkeypatch.setattr(peer, "peer_refusal", fail)
     with Client(api) as client, pytest.raises(errors.PermissionRefused, match="cannot be checked"):
         client.get("/v1/status", Status)

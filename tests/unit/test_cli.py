@@ -324,7 +324,7 @@ def test_no_heavy_import_on_the_way_to_ps(engine: EngineStandIn) -> None:
     """What `ps` may take is 150 ms in all."""
     code = (
         "import sys; from glassbridge.app.cli.main import run_command_line as r; r(['ps']); "
-        "heavy = {'rich', 'asyncio', 'httptools', 'http.client', 'sqlite3', 'subprocess'"
+        "heavy = {'rich', 'asyncio', 'uvicorn', 'starlette', 'http.client', 'sqlite3', 'subprocess'"
         ", 'ctypes', 'logging'}; print(sorted(heavy & set(sys.modules)), file=sys.stderr)"
     )
     done = subprocess.run(

@@ -11,9 +11,11 @@ import socket
 import sys
 from contextlib import suppress
 
+from starlette.types import ASGIApp, Receive, Scope, Send
+
 from glassbridge import __version__
 from glassbridge.app.docker_plugin import DockerPlugin
-from glassbridge.app.http_server import Door, listen
+from glassbridge.app.http_server import Server, configuration, listen
 from glassbridge.app.name_service import NameService
 from glassbridge.app.paths import Paths
 from glassbridge.app.service import READY
@@ -24,7 +26,6 @@ from glassbridge.frontends.api.bodies import FailureAnswer
 from glassbridge.frontends.api.failures import describe_failure
 from glassbridge.frontends.api.server import application, refuse_everything
 from glassbridge.frontends.cni import server as cni
-from glassbridge.frontends.http_messages import Application, Request, Response
 from glassbridge.frontends.netavark import server as netavark
 from glassbridge.model.address import to_json
 
@@ -50,6 +51,7 @@ def run_daemon(*, ready_fd: int | None) -> None:
     logging.basicConfig(
         level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s"
     )
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)
     _allow_descriptors()
     _keep_little_memory()
     try:
@@ -105,25 +107,22 @@ async def _answer(
     # what start-up made lives as long as we do: the collector need not look at it again and again
     gc.freeze()
     gc.set_threshold(_NEW_OBJECTS)
-    door = Door(_front_ends(engine, plugin), refuse_everything)
-    await plugin.start()
-    stop = asyncio.Event()
+    server = Server(configuration(_front_ends(engine, plugin), refuse_everything))
+    await plugin.start(server)
+    loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        loop.add_signal_handler(number, lambda: _stop(server))
     names = NameService(engine.names)
     await names.start()
-    await door.open(listener)
     _log.info("glassbridge %s serves as pid %d", __version__, os.getpid())
     _tell(ready_fd, READY)
     notify(f"READY=1\nMAINPID={os.getpid()}")
-    await stop.wait()
-    notify("STOPPING=1")
-    await asyncio.gather(door.close(), plugin.stop())
+    await server.serve(sockets=[listener])
     await names.stop()
     _log.info("stopped; networks and containers stay as they are")
 
 
-def _front_ends(engine: Engine, plugin: DockerPlugin) -> Application:
+def _front_ends(engine: Engine, plugin: DockerPlugin) -> ASGIApp:
     """What our own socket serves: the API, and what the plugins of CNI and netavark post."""
     api = application(engine, plugin)
     by_path = {
@@ -131,10 +130,16 @@ def _front_ends(engine: Engine, plugin: DockerPlugin) -> Application:
         netavark.PATH: netavark.application(engine.attachments),
     }
 
-    async def answer(request: Request) -> Response:
-        return await by_path.get(request.path, api)(request)
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        await by_path.get(scope["path"], api)(scope, receive, send)
 
     return answer
+
+
+def _stop(server: Server) -> None:
+    """End once the requests in flight are answered."""
+    notify("STOPPING=1")
+    server.should_exit = True
 
 
 def _tell(ready_fd: int | None, message: bytes) -> None:

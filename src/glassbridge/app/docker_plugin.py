@@ -7,7 +7,7 @@ import threading
 from collections.abc import Coroutine
 from pathlib import Path
 
-from glassbridge.app.http_server import Door, listen
+from glassbridge.app.http_server import Door, Server, listen
 from glassbridge.app.paths import DOCKER_SOCKET
 from glassbridge.engine.engine import Engine
 from glassbridge.engine.inhabitants import with_members
@@ -32,8 +32,9 @@ class DockerPlugin:
         self._listener: socket.socket | None = None
         self._door: Door | None = None
 
-    async def start(self) -> None:
+    async def start(self, server: Server) -> None:
         """Serve if systemd says so, or somebody did; not being able to is no reason to end."""
+        self._server = server
         self._loop = asyncio.get_running_loop()
         if self._inherited is not None:
             await self._open(self._inherited)
@@ -43,11 +44,6 @@ class DockerPlugin:
                 await self._open(self._listener)
             except GlassbridgeError as error:
                 _log.warning("Docker's plugin is not served: %s", error.message)
-
-    async def stop(self) -> None:
-        """Serve no longer."""
-        if self._door is not None:
-            await self._door.close()
 
     def end(self) -> None:
         """Take the socket away; Docker waits a while for it to come back."""
@@ -105,11 +101,12 @@ class DockerPlugin:
 
     async def _open(self, listener: socket.socket) -> None:
         served = application(self._engine.driver, self._engine.ipam)
-        self._door = Door(served, refuse_everything)
+        self._door = Door(self._server, served, refuse_everything)
         await self._door.open(listener)
 
     async def _close(self) -> None:
-        await self.stop()
+        if self._door is not None:
+            await self._door.close()
         self._door = self._listener = None
 
     def _networks(self) -> tuple[NetworkView, ...]:

@@ -1,59 +1,95 @@
-"""HTTP on unix sockets: doors that callers come in by, and what answers behind each of them."""
+"""HTTP on unix sockets: one server of uvicorn's, which may listen for several applications."""
 
 import asyncio
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from glassbridge.app.http_connection import Connection
+import uvicorn
+from starlette.types import ASGIApp
+
 from glassbridge.errors import Conflict, PermissionRefused
-from glassbridge.frontends.http_messages import Application
-from glassbridge.frontends.peer import peer_refusal
+from glassbridge.frontends.peer import peer_checked
 
 _BACKLOG = 1024
-_GRACE = 2.0
+_GRACE = 2
 """Seconds that requests in flight get when we stop."""
 
-Refuse = Callable[[PermissionRefused], Application]
+Refuse = Callable[[PermissionRefused], ASGIApp]
+
+
+class Server(uvicorn.Server):
+    """uvicorn's, for more than one application."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.doors: list[Door] = []
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Do nothing: uvicorn would raise the signal again, a failure in the unit's eyes."""
+        yield
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Let nobody in any longer, then end as uvicorn does, which knows every connection."""
+        for door in self.doors:
+            door.lock()
+        await super().shutdown(sockets)
 
 
 class Door:
-    """A listening socket, open until `close` or the end of the server."""
+    """One more socket of a running server, with an application of its own."""
 
-    def __init__(self, application: Application, refuse: Refuse) -> None:
-        """Let `refuse` answer those who may not talk to us: they hear why, and nothing else."""
-        self._application = application
-        self._refuse = refuse
+    def __init__(self, server: Server, application: ASGIApp, refuse: Refuse) -> None:
+        self._server = server
+        self._config = configuration(application, refuse)
         self._listening: asyncio.Server | None = None
-        self._connections: set[Connection] = set()
 
     async def open(self, listener: socket.socket) -> None:
-        """Let callers in."""
-        loop = asyncio.get_running_loop()
-        # not create_unix_server: from Python 3.13 on it would unlink a path that may be systemd's
-        self._listening = await loop.create_server(
-            lambda: Connection(self._answerer, self._connections), sock=listener, backlog=_BACKLOG
-        )
+        """Serve until `close`, or the end of the server."""
+        self._config.load()
 
-    async def close(self) -> None:
-        """Let nobody in any longer; end when everyone is answered, or the time for it is over."""
+        def protocol() -> asyncio.Protocol:
+            return self._config.http_protocol_class(  # type: ignore[call-arg] # as uvicorn calls it
+                config=self._config, server_state=self._server.server_state, app_state={}
+            )
+
+        loop = asyncio.get_running_loop()
+        self._listening = await loop.create_unix_server(protocol, sock=listener, backlog=_BACKLOG)
+        self._server.doors.append(self)
+
+    def lock(self) -> None:
+        """Accept no further connection."""
         if self._listening is not None:
             self._listening.close()
-        connections = tuple(self._connections)
-        for connection in connections:
-            connection.end()
-        if connections:
-            await asyncio.wait([c.gone for c in connections], timeout=_GRACE)
-        for connection in connections:
-            connection.abort()
 
-    def _answerer(self, transport: asyncio.Transport) -> Application:
-        try:
-            refusal = peer_refusal(transport.get_extra_info("socket"))
-        except OSError as error:  # asyncio would log it, and serve whoever it is
-            refusal = PermissionRefused(f"the caller cannot be checked: {error}")
-        return self._application if refusal is None else self._refuse(refusal)
+    async def close(self) -> None:
+        """Serve no longer, on open connections neither."""
+        self.lock()
+        self._server.doors.remove(self)
+        for connection in list(self._server.server_state.connections):
+            if connection.config is self._config:
+                connection.shutdown()
+
+
+def configuration(application: ASGIApp, refuse: Refuse) -> uvicorn.Config:
+    """Configure what answers on one kind of socket."""
+    return uvicorn.Config(
+        application,
+        http=peer_checked(refuse),
+        ws="none",
+        lifespan="off",
+        loop="asyncio",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        date_header=False,
+        backlog=_BACKLOG,
+        timeout_keep_alive=3600,
+        timeout_graceful_shutdown=_GRACE,
+    )
 
 
 def listen(path: Path) -> socket.socket:

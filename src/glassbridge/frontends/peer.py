@@ -1,9 +1,15 @@
 """Who may talk to us: root, in our own network namespace; checked once per connection."""
 
+import asyncio
 import os
 import socket
 import struct
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, cast
+
+from starlette.types import ASGIApp
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from glassbridge.errors import PermissionRefused
 
@@ -40,3 +46,24 @@ def peer_refusal(connection: socket.socket) -> PermissionRefused | None:
             hint=f"run it there: nsenter --net=/proc/{os.getpid()}/ns/net glassbridge ...",
         )
     return None
+
+
+def peer_checked(refuse: Callable[[PermissionRefused], ASGIApp]) -> type[HttpToolsProtocol]:
+    """Make HTTP's protocol for connections whose other end is looked at first.
+
+    A stranger hears why, in the front-end's own words, and nothing else.
+    """
+
+    class PeerCheckedProtocol(HttpToolsProtocol):
+        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn's
+            """Look at the peer before its first byte."""
+            super().connection_made(transport)
+            connection: Any = transport.get_extra_info("socket")
+            try:
+                refusal = peer_refusal(connection)
+            except OSError as error:  # asyncio would log it, and serve whoever it is
+                refusal = PermissionRefused(f"the caller cannot be checked: {error}")
+            if refusal is not None:
+                self.app = cast(Any, refuse(refusal))
+
+    return PeerCheckedProtocol

@@ -2,24 +2,35 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import socket
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.unit.api_server import serving_application
+import uvicorn
 from tests.unit.cni.calling import Answered, environment
 
-from glassbridge.frontends.api.server import refuse_everything
 from glassbridge.frontends.attachments_protocol import AttachmentsEngine
 from glassbridge.frontends.cni.server import application
 
 
 @contextmanager
 def serving(engine: AttachmentsEngine, path: Path) -> Iterator[Path]:
-    with serving_application(application(engine), refuse_everything, path):
-        yield path
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
+        listener.bind(str(path))
+        listener.listen(64)
+        config = uvicorn.Config(application(engine), ws="none", lifespan="off", log_config=None)
+        server = uvicorn.Server(config)
+        thread = threading.Thread(target=lambda: asyncio.run(server.serve([listener])))
+        thread.start()
+        try:
+            yield path
+        finally:
+            server.should_exit = True
+            thread.join()
 
 
 def joined(variables: dict[str, str], stdin: bytes) -> bytes:

@@ -13,7 +13,7 @@ from tests.unit.cni.calling import POOL, configuration, environment
 from tests.unit.cni.plugin_server import joined, posted, serving
 
 from glassbridge.errors import PoolExhausted
-from glassbridge.frontends.http_messages import MAX_BODY
+from glassbridge.frontends.asgi import MAX_BODY
 
 GOLDEN = Path(__file__).parent.parent.parent / "golden" / "cni"
 

@@ -1,6 +1,5 @@
 """Commands about the whole: up, down, status, daemon, completion, version."""
 
-import sys
 import time
 from collections.abc import Iterator
 
@@ -107,8 +106,6 @@ def _recovery(last: Recovery | None) -> tuple[str, ...]:
 @click.option("--ready-fd", type=int, hidden=True)
 def daemon(ready_fd: int | None) -> None:
     """Run the daemon in the foreground; commands start it by themselves when they need it."""
-    # asyncio does without TLS where it cannot be imported: 5 MB that unix sockets have no use for
-    sys.modules["ssl"] = None  # type: ignore[assignment] # as the import system says "there is none"
     from glassbridge.app.daemon import run_daemon  # noqa: PLC0415 - 90 ms that `up` need not pay
 
     run_daemon(ready_fd=ready_fd)

@@ -1,13 +1,17 @@
-"""The API as an HTTP application: the paths of the route table, and nothing in between."""
+"""The ASGI application: one starlette route per path of the table, and nothing in between."""
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Generic, TypeVar
 from urllib.parse import parse_qsl
 
 import msgspec
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Router
+from starlette.routing import Route as PathRoute
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from glassbridge import __version__
 from glassbridge.errors import GlassbridgeError, InvalidRequest, NotFound
@@ -17,23 +21,16 @@ from glassbridge.frontends.api.failures import describe_failure
 from glassbridge.frontends.api.openapi import openapi_document
 from glassbridge.frontends.api.plugin_routes import PLUGIN_ROUTES
 from glassbridge.frontends.api.routes import OPENAPI_PATH, ROUTES, Cost, Route
-from glassbridge.frontends.blocking import in_own_thread
-from glassbridge.frontends.http_messages import Application, Request, Response
+from glassbridge.frontends.asgi import in_own_thread, read_body
 from glassbridge.model.address import from_json, to_json
 
 _POOL_THREADS = 8
-_REF = "{ref}"
-_NO_HEADERS: Mapping[str, str] = {}
 _log = logging.getLogger(__name__)
 S = TypeVar("S")
 
 
-_Answerer = Callable[[Request, str], Awaitable[Response]]
-"""What answers at one path; the text is what stands in its `{ref}`."""
-
-
 class _Path(Generic[S]):
-    """One path and its methods."""
+    """One path and its methods, as an ASGI application."""
 
     def __init__(
         self, serves: S, methods: Mapping[str, Route[S]], pool: ThreadPoolExecutor
@@ -42,16 +39,22 @@ class _Path(Generic[S]):
         self._methods = methods
         self._pool = pool
 
-    async def answer(self, request: Request, ref: str) -> Response:
-        route = self._methods.get(request.method)
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        response = await self._answer(scope, receive)
+        await response(scope, receive, send)
+
+    async def _answer(self, scope: Scope, receive: Receive) -> Response:
+        route = self._methods.get(scope["method"])
         if route is None:
-            return _method_not_allowed(request, self._methods)
+            return _method_not_allowed(scope, self._methods)
         try:
-            result = await self._call(route, ref, _asked(route, request))
+            asked = _asked(route, scope, await read_body(receive))
+            ref = scope["path_params"].get("ref", "")
+            result = await self._call(route, ref, asked)
         except GlassbridgeError as error:
             return _refusal(error)
         except Exception as error:  # noqa: BLE001 - the daemon outlives a fault in one request, and tells it
-            _log.exception("%s %s failed", request.method, request.path)
+            _log.exception("%s %s failed", scope["method"], scope["path"])
             message = f"internal error: {type(error).__name__}: {error}"
             hint = "this is a fault in glassbridge; the daemon's log has the traceback"
             return _refusal(GlassbridgeError(message, hint=hint))
@@ -69,85 +72,67 @@ class _Path(Generic[S]):
                 return await in_own_thread(lambda: route.call(self._serves, ref, asked))
 
 
-class _Paths:
-    """Who answers where: `{ref}` stands for any one segment that is not empty."""
+class _Document:
+    """The OpenAPI document; a class, since starlette takes a function for something else."""
 
-    def __init__(self, answerers: Mapping[str, _Answerer]) -> None:
-        self._fixed = {path: a for path, a in answerers.items() if _REF not in path}
-        self._open = {path: a for path, a in answerers.items() if _REF in path}
-
-    async def answer(self, request: Request) -> Response:
-        fixed = self._fixed.get(request.path)
-        if fixed is not None:
-            return await fixed(request, "")
-        segments = request.path.split("/")
-        for place, ref in enumerate(segments):
-            found = self._open.get("/".join([*segments[:place], _REF, *segments[place + 1 :]]))
-            if ref and found is not None:
-                return await found(request, ref)
-        return _no_such_path(request)
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        is_read = scope["method"] == "GET"
+        response = (
+            _json(200, openapi_document(__version__))
+            if is_read
+            else _method_not_allowed(scope, ("GET",))
+        )
+        await response(scope, receive, send)
 
 
-def application(engine: EngineProtocol, plugin: PluginSwitch) -> Application:
+def application(engine: EngineProtocol, plugin: PluginSwitch) -> ASGIApp:
     """Build the application of an engine, and of the switch for Docker's plugin."""
     pool = ThreadPoolExecutor(_POOL_THREADS, thread_name_prefix="api")
-    paths = _Paths(
-        {
-            **dict(_paths(engine, ROUTES, pool)),
-            **dict(_paths(plugin, PLUGIN_ROUTES, pool)),
-            OPENAPI_PATH: _document,
-        }
-    )
-    return paths.answer
+    routes = [*_paths(engine, ROUTES, pool), *_paths(plugin, PLUGIN_ROUTES, pool)]
+    routes.append(PathRoute(OPENAPI_PATH, _Document()))
+    return Router(routes, redirect_slashes=False, default=_no_such_path)
 
 
-def _paths(
-    serves: S, table: Iterable[Route[S]], pool: ThreadPoolExecutor
-) -> Iterator[tuple[str, _Answerer]]:
+def _paths(serves: S, table: Iterable[Route[S]], pool: ThreadPoolExecutor) -> Iterator[BaseRoute]:
     by_path: dict[str, dict[str, Route[S]]] = {}
     for route in table:
         by_path.setdefault(route.path, {})[route.method] = route
     for path, methods in by_path.items():
-        yield path, _Path(serves, methods, pool).answer
+        yield PathRoute(path, _Path(serves, methods, pool))
 
 
-def refuse_everything(error: GlassbridgeError) -> Application:
+def refuse_everything(error: GlassbridgeError) -> ASGIApp:
     """Build an application whose every answer is this refusal."""
 
-    async def refuse(_: Request) -> Response:
-        return _refusal(error)
+    async def refuse(scope: Scope, receive: Receive, send: Send) -> None:
+        await read_body(receive)
+        await _refusal(error)(scope, receive, send)
 
     return refuse
 
 
-async def _document(request: Request, _: str) -> Response:
-    if request.method != "GET":
-        return _method_not_allowed(request, ("GET",))
-    return _json(200, openapi_document(__version__))
-
-
-def _no_such_path(request: Request) -> Response:
-    return _refusal(
-        NotFound(f"there is nothing at {request.path}", hint=f"GET {OPENAPI_PATH} lists every path")
+async def _no_such_path(scope: Scope, receive: Receive, send: Send) -> None:
+    error = NotFound(
+        f"there is nothing at {scope['path']}", hint=f"GET {OPENAPI_PATH} lists every path"
     )
+    await _refusal(error)(scope, receive, send)
 
 
-def _method_not_allowed(request: Request, methods: Iterable[str]) -> Response:
+def _method_not_allowed(scope: Scope, methods: Iterable[str]) -> Response:
     allowed = ", ".join(methods)
     failure = Failure(
         code="method_not_allowed",
-        message=f"{request.method} means nothing at {request.path}",
+        message=f"{scope['method']} means nothing at {scope['path']}",
         hint=f"allowed there: {allowed}",
     )
     return _json(405, FailureAnswer(error=failure), {"allow": allowed})
 
 
-def _asked(route: Route[S], request: Request) -> object:
+def _asked(route: Route[S], scope: Scope, body: bytes) -> object:
     """Parse what came in, or say where it is wrong."""
-    body = request.body()
     try:
         if route.query is not None:
-            query = dict(parse_qsl(request.query.decode(), strict_parsing=False))
+            query = dict(parse_qsl(scope["query_string"].decode(), strict_parsing=False))
             return msgspec.convert(query, route.query, strict=False)
         if route.body is None:
             return None
@@ -166,5 +151,5 @@ def _refusal(error: GlassbridgeError) -> Response:
     return _json(status, FailureAnswer(error=failure))
 
 
-def _json(status: int, value: object, headers: Mapping[str, str] = _NO_HEADERS) -> Response:
-    return Response(to_json(value), status, headers=headers)
+def _json(status: int, value: object, headers: Mapping[str, str] | None = None) -> Response:
+    return Response(to_json(value), status, headers, media_type="application/json")

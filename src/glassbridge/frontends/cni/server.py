@@ -1,14 +1,17 @@
-"""The HTTP application that the plugin's shim posts to: one path, and an exit code in a header."""
+"""The ASGI application that the plugin's shim posts to: one path, and an exit code in a header."""
 
 import logging
 
+from starlette.responses import Response
+from starlette.routing import Route, Router
+from starlette.types import ASGIApp, Receive, Scope, Send
+
 from glassbridge.errors import GlassbridgeError
+from glassbridge.frontends.asgi import in_own_thread, read_body
 from glassbridge.frontends.attachments_protocol import AttachmentsEngine
-from glassbridge.frontends.blocking import in_own_thread
 from glassbridge.frontends.cni.commands import Answer, Call
 from glassbridge.frontends.cni.failures import BadTransfer
 from glassbridge.frontends.cni.invocation import split_body
-from glassbridge.frontends.http_messages import Application, Request, Response
 
 PATH = "/cni"
 
@@ -16,27 +19,26 @@ _log = logging.getLogger(__name__)
 
 
 class _Plugin:
-    """`POST /cni`."""
+    """`POST /cni`; a class, since starlette takes a function for something else."""
 
     def __init__(self, engine: AttachmentsEngine) -> None:
         self._engine = engine
 
-    async def answer(self, request: Request) -> Response:
-        if request.path != PATH:
-            return Response(b"", 404)
-        if request.method != "POST":
-            return Response(b"", 405, headers={"allow": "POST"})
-        answer = await self._answer(request)
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        answer = await self._answer(receive)
         headers = {
             "exit-code": str(answer.exit_code),
             "stderr-length": str(len(answer.stderr)),
         }
-        return Response(answer.stdout + answer.stderr, headers=headers)
+        response = Response(
+            answer.stdout + answer.stderr, headers=headers, media_type="application/json"
+        )
+        await response(scope, receive, send)
 
-    async def _answer(self, request: Request) -> Answer:
+    async def _answer(self, receive: Receive) -> Answer:
         call = Call(self._engine)
         try:
-            environment, stdin = split_body(request.body())
+            environment, stdin = split_body(await read_body(receive))
             # an ADD waits for the kernel, and for delegates
             return await in_own_thread(lambda: call.respond(environment, stdin))
         except BadTransfer as error:
@@ -50,6 +52,6 @@ class _Plugin:
             return call.refuse(GlassbridgeError(message, hint=hint))
 
 
-def application(attachments: AttachmentsEngine) -> Application:
+def application(attachments: AttachmentsEngine) -> ASGIApp:
     """Build the application of an engine's attachments."""
-    return _Plugin(attachments).answer
+    return Router([Route(PATH, _Plugin(attachments), methods=["POST"])], redirect_slashes=False)

@@ -1,16 +1,17 @@
-"""Docker's plugin as an HTTP application: one method per path, and nothing in between."""
+"""Docker's plugin as an ASGI application: one method per path, and nothing in between."""
 
 import logging
 
 import msgspec
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from glassbridge.errors import GlassbridgeError, InvalidRequest
-from glassbridge.frontends.blocking import in_own_thread
+from glassbridge.frontends.asgi import in_own_thread, read_body
 from glassbridge.frontends.docker.engine_protocol import DriverEngine, IpamEngine
 from glassbridge.frontends.docker.failures import REFUSED, ErrorKey, describe_failure
 from glassbridge.frontends.docker.messages import Message
 from glassbridge.frontends.docker.methods import METHODS, Method
-from glassbridge.frontends.http_messages import Application, Request, Response
 
 MEDIA_TYPE = "application/vnd.docker.plugins.v1.2+json"
 _NOT_IMPLEMENTED = 404
@@ -25,13 +26,18 @@ class _Plugin:
         self._driver = driver
         self._ipam = ipam
 
-    async def answer(self, request: Request) -> Response:
-        path = request.path
-        method = METHODS.get(path)
-        if method is None or request.method != "POST":
-            return _no_such_method(request)
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        method = METHODS.get(scope["path"])
+        if method is None or scope["method"] != "POST":
+            await read_body(receive)
+            response = _no_such_method(scope)
+        else:
+            response = await self._answer(scope["path"], method, receive)
+        await response(scope, receive, send)
+
+    async def _answer(self, path: str, method: Method, receive: Receive) -> Response:
         try:
-            answer = await self._call(method, _asked(path, method, request.body()))
+            answer = await self._call(method, _asked(path, method, await read_body(receive)))
         except GlassbridgeError as error:
             return _refusal(method.error_key, error)
         except Exception as error:  # noqa: BLE001 - the daemon outlives a fault in one call, and tells it
@@ -47,21 +53,22 @@ class _Plugin:
         return await in_own_thread(lambda: method.call(self._driver, self._ipam, asked))
 
 
-def application(driver: DriverEngine, ipam: IpamEngine) -> Application:
+def application(driver: DriverEngine, ipam: IpamEngine) -> ASGIApp:
     """Build the plugin of an engine: `Implements` both NetworkDriver and IpamDriver."""
-    return _Plugin(driver, ipam).answer
+    return _Plugin(driver, ipam)
 
 
-def refuse_everything(error: GlassbridgeError) -> Application:
+def refuse_everything(error: GlassbridgeError) -> ASGIApp:
     """Build an application whose every answer is this refusal, in either protocol's words."""
 
-    async def refuse(_: Request) -> Response:
+    async def refuse(scope: Scope, receive: Receive, send: Send) -> None:
+        await read_body(receive)
         text = {
             **describe_failure(ErrorKey.DRIVER, error),
             **describe_failure(ErrorKey.IPAM, error),
         }
         # an activation whose answer is a success would be taken for one
-        return _json(403, text)
+        await _json(403, text)(scope, receive, send)
 
     return refuse
 
@@ -86,8 +93,8 @@ def _refusal(key: ErrorKey, error: GlassbridgeError) -> Response:
     return _json(REFUSED, describe_failure(key, error))
 
 
-def _no_such_method(request: Request) -> Response:
-    error = InvalidRequest(f"{request.method} {request.path} is no method of a plugin of Docker")
+def _no_such_method(scope: Scope) -> Response:
+    error = InvalidRequest(f"{scope['method']} {scope['path']} is no method of a plugin of Docker")
     return _json(_NOT_IMPLEMENTED, describe_failure(ErrorKey.DRIVER, error))
 
 

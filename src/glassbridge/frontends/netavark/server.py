@@ -1,12 +1,15 @@
-"""The HTTP application that the plugin posts to: one path, and an exit code in a header."""
+"""The ASGI application that the plugin posts to: one path, and an exit code in a header."""
 
 import logging
 import os
 
+from starlette.responses import Response
+from starlette.routing import Route, Router
+from starlette.types import ASGIApp, Receive, Scope, Send
+
 from glassbridge.errors import GlassbridgeError, InvalidRequest
+from glassbridge.frontends.asgi import in_own_thread, read_body
 from glassbridge.frontends.attachments_protocol import AttachmentsEngine
-from glassbridge.frontends.blocking import in_own_thread
-from glassbridge.frontends.http_messages import Application, Request, Response
 from glassbridge.frontends.netavark.commands import Answer, Commands, refusal
 
 PATH = "/netavark"
@@ -15,23 +18,20 @@ _log = logging.getLogger(__name__)
 
 
 class _Plugin:
-    """`POST /netavark`."""
+    """`POST /netavark`; a class, since starlette takes a function for something else."""
 
     def __init__(self, attachments: AttachmentsEngine) -> None:
         self._commands = Commands(attachments)
 
-    async def answer(self, request: Request) -> Response:
-        if request.path != PATH:
-            return Response(b"", 404)
-        if request.method != "POST":
-            return Response(b"", 405, headers={"allow": "POST"})
-        answer = await self._answer(request)
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        answer = await self._answer(receive)
         headers = {"exit-code": str(answer.exit_code), "stderr-length": "0"}
-        return Response(answer.stdout, headers=headers)
+        response = Response(answer.stdout, headers=headers, media_type="application/json")
+        await response(scope, receive, send)
 
-    async def _answer(self, request: Request) -> Answer:
+    async def _answer(self, receive: Receive) -> Answer:
         try:
-            arguments, stdin = split_body(request.body())
+            arguments, stdin = split_body(await read_body(receive))
             return await in_own_thread(lambda: self._commands.respond(arguments, stdin))
         except GlassbridgeError as error:
             return refusal(error)
@@ -42,9 +42,9 @@ class _Plugin:
             return refusal(GlassbridgeError(message, hint=hint))
 
 
-def application(attachments: AttachmentsEngine) -> Application:
+def application(attachments: AttachmentsEngine) -> ASGIApp:
     """Build the application of an engine's attachments."""
-    return _Plugin(attachments).answer
+    return Router([Route(PATH, _Plugin(attachments), methods=["POST"])], redirect_slashes=False)
 
 
 def split_body(body: bytes) -> tuple[list[str], bytes]:
