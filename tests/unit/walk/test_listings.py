@@ -290,6 +290,14 @@ OWNED = [
     ),
     ("-A FORWARD -m comment --comment glassbridge -j ACCEPT", Origin.GLASSBRIDGE),
     ("-A FORWARD -s 10.0.0.0/8 -j ACCEPT", Origin.UNKNOWN),
+    ("-A FORWARD -i docker0 -o docker0 -j DROP", Origin.DOCKER),
+    ("-A FORWARD -i docker0 -j DROP", Origin.UNKNOWN),
+    ("-A FORWARD -i docker0 -o eth0 -j REJECT", Origin.UNKNOWN),
+    ("-A FORWARD -o virbr0 -j REJECT --reject-with icmp-port-unreachable", Origin.LIBVIRT),
+    ("-A FORWARD -i virbr0 -o eth0 -j DROP", Origin.UNKNOWN),
+    ("-A FORWARD -i gb0 -j DROP", Origin.UNKNOWN),
+    ("-A FORWARD -i gb-0123abcd -j ACCEPT", Origin.UNKNOWN),
+    ("-A FORWARD -m devgroup --src-group 0x6c617373 -j DROP", Origin.UNKNOWN),
 ]
 
 

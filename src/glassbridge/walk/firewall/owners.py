@@ -11,7 +11,9 @@ from glassbridge.model.ruleset import (
     ListedRule,
     ListedTable,
     Origin,
+    Refuse,
     RuleRef,
+    Verdict,
 )
 from glassbridge.walk.firewall.rule_text import rule_text
 
@@ -50,8 +52,15 @@ _LINKS: Final = (
     (re.compile(r"podman\d|cni-podman\d"), Origin.PODMAN),
     (re.compile(r"virbr\d"), Origin.LIBVIRT),
     (re.compile(r"cni\d"), Origin.CNI),
-    (re.compile(r"gb\d$|gb-"), Origin.GLASSBRIDGE),
 )
+# what engines themselves drop in chains of everybody: Docker's icc=false and direct routing,
+# and libvirt before it had chains of its own; a drop of any other form is a person's
+_DROPS: Final = {
+    Origin.DOCKER: re.compile(
+        r"(?<!! )-i (\S+) -o \1 -j (DROP|REJECT)\b|-d \S+ ! -i \S+ .*-j DROP"
+    ),
+    Origin.LIBVIRT: re.compile(r"-A FORWARD -[io] \S+ -j REJECT\b"),
+}
 _WORD: Final = re.compile(r"[\w.-]+")
 _OUR_GROUP: Final = {str(LINK_GROUP), f"{LINK_GROUP:#x}", f"{LINK_GROUP:#010x}"}
 
@@ -109,11 +118,19 @@ def _rule_owner(rule: ListedRule) -> Origin:
     by_comment = _first(_COMMENTS, rule.comment)
     if by_comment is not Origin.UNKNOWN:
         return by_comment
-    words = _WORD.findall(rule_text(rule))
-    if _OUR_GROUP.intersection(words):
-        return Origin.GLASSBRIDGE
+    return _owner_by_links(rule)
+
+
+def _owner_by_links(rule: ListedRule) -> Origin:
+    """An engine's link in a rule; whoever closes that link names it, too."""
+    text = rule_text(rule)
+    words = _WORD.findall(text)
     by_links = (_first(_LINKS, word) for word in words)
-    return next((o for o in by_links if o is not Origin.UNKNOWN), Origin.UNKNOWN)
+    origin = next((o for o in by_links if o is not Origin.UNKNOWN), Origin.UNKNOWN)
+    if any(isinstance(s, Refuse) or s == Decide(Verdict.DROP) for s in rule.statements):
+        form = _DROPS.get(origin)
+        return origin if form is not None and form.search(text) else Origin.UNKNOWN
+    return Origin.GLASSBRIDGE if _OUR_GROUP.intersection(words) else origin
 
 
 def _first(names: tuple[tuple[re.Pattern[str], Origin], ...], text: str) -> Origin:
