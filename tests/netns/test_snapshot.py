@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.netns.cables import await_cables
 
 from glassbridge.errors import NotFound
 from glassbridge.kernel import snapshot, sysctl
@@ -79,8 +80,13 @@ def ip(arguments: str) -> Any:
 @pytest.fixture
 def route(make_netns: MakeNetns) -> Iterator[RouteSocket]:
     make_netns("box")
+    # link-local addresses are as they stay, whoever looks first
+    run("sysctl -qw net.ipv6.conf.default.accept_dad=0")
     subprocess.run(["ip", "-batch", "-"], input=PARTS, check=True, text=True)
     subprocess.run(["ip", "-6", "-batch", "-"], input=PARTS_OF_IPV6, check=True, text=True)
+    run("sysctl -qw net.ipv6.conf.mv0.accept_dad=1")
+    run("ip addr add fd00:9::1/64 dev mv0")  # it is down: the address stays tentative
+    await_cables()
     run("bridge fdb add 02:00:00:00:00:77 dev veth1 master static sticky")
     run("bridge fdb append 02:00:00:00:00:78 dev vx0 dst 172.17.0.9 vni 43 self permanent")
     with RouteSocket() as opened:
@@ -198,7 +204,7 @@ def test_addresses(route: RouteSocket) -> None:
             assert address.valid_seconds is None
         else:
             assert address.valid_seconds is not None
-            assert abs(address.valid_seconds - one["valid_life_time"]) <= 1
+            assert abs(address.valid_seconds - one["valid_life_time"]) <= 5
     gb0 = route.ifindex("gb0")
     assert {a.ifindex for a in snapshot.read_addresses(route, gb0)} == {gb0}
 
@@ -326,7 +332,7 @@ def test_neighbours(route: RouteSocket) -> None:
         assert neighbour.state is NeighbourState.NOARP or (neighbour.mac or "") == one["lladdr"]
         assert neighbour.is_router == ("router" in one)
         for age in ("used", "confirmed", "updated"):
-            assert abs(getattr(neighbour, f"{age}_seconds") - one[age]) <= 1.5
+            assert abs(getattr(neighbour, f"{age}_seconds") - one[age]) <= 5
     assert found["gb0", "172.17.0.7"].state is NeighbourState.PERMANENT
 
 
@@ -359,11 +365,10 @@ def test_fdb(route: RouteSocket) -> None:
             if "dst" in one:
                 assert str(entry.destination) == one["dst"]
                 assert entry.vni == one.get("vni")
-            assert abs(entry.used_seconds - one.get("used", 0)) <= 1.5
-            assert abs(entry.updated_seconds - one.get("updated", 0)) <= 1.5
-    learned = [e for e in found if not e.is_local and not e.is_static]
-    assert [e.mac for e in learned] == ["02:00:00:00:be:ef"]
-    assert by_index[learned[0].ifindex] == "veth1"
+            assert abs(entry.used_seconds - one.get("used", 0)) <= 5
+            assert abs(entry.updated_seconds - one.get("updated", 0)) <= 5
+    learned = {e.mac: by_index[e.ifindex] for e in found if not e.is_local and not e.is_static}
+    assert learned["02:00:00:00:be:ef"] == "veth1"
 
 
 def learn_a_mac() -> None:
