@@ -7,10 +7,12 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from ipaddress import ip_network
 from pathlib import Path
 
 import click
 import pytest
+from msgspec.structs import replace
 from tests.unit.api_server import serving
 from tests.unit.engine_stand_in import EngineStandIn
 
@@ -19,6 +21,7 @@ from glassbridge.app import everybody
 from glassbridge.app.cli import exits
 from glassbridge.app.cli.main import COMMANDS, glassbridge, run_command_line
 from glassbridge.app.cli.shown import Shown, ShownGroup
+from glassbridge.model.network import GatewayMode, NetworkOptions, Subnet
 from glassbridge.model.requests import AttachRequest
 
 ROOT = Path(__file__).parents[2]
@@ -191,6 +194,21 @@ def test_a_flag_takes_a_value_as_in_docker(
     asked = engine.asked["backend"]
     assert (asked.ipv4, asked.ipv6) == families
     assert not asked.internal
+
+
+def test_the_mode_of_a_network_is_that_of_its_families(
+    engine: EngineStandIn, capsys: pytest.CaptureFixture[str]
+) -> None:
+    modes = NetworkOptions(gateway_mode6=GatewayMode.ROUTED)
+    for name in ("both", "six"):
+        assert run_command_line(["network", "create", name]) == 0
+    both, six = (replace(n, options=modes) for n in engine.made.values() if n.name != "bridge")
+    v6 = Subnet(prefix=ip_network("fd00:9::/64"))
+    engine.made |= {"both": replace(both, ipv6=v6), "six": replace(six, ipv4=None, ipv6=v6)}
+    capsys.readouterr()
+    assert run_command_line(["network", "ls"]) == 0
+    rows = {w[0]: w[-1] for w in map(str.split, capsys.readouterr().out.splitlines()) if w}
+    assert (rows["six"], rows["both"]) == ("routed", "nat/routed")
 
 
 def test_an_error_is_two_lines_and_a_code(

@@ -276,6 +276,5 @@ def _prefixes(made: Network) -> str:
 def _kind(made: Network) -> str:
     if made.internal:
         return "internal"
-    modes = dict.fromkeys((made.options.gateway_mode4, made.options.gateway_mode6))
-    present = [m for m, s in zip(modes, made.subnets, strict=False) if s is not None]
-    return "/".join(present) or str(made.options.gateway_mode4)
+    modes = dict.fromkeys(made.gateway_mode(s.prefix.network_address) for s in made.subnets)
+    return "/".join(modes) or str(made.options.gateway_mode4)
