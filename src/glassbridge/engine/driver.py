@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 
+from glassbridge.engine.bridges import refuse_bridge_of_others
 from glassbridge.engine.driving import Join, Reserve, find_endpoint
 from glassbridge.engine.exposing import Expose
 from glassbridge.engine.host import Host
@@ -36,6 +37,7 @@ class Driver:
             raise InvalidRequest(f"network {request.name} belongs to no engine")
         known = self._state.managed(request.managed)
         if known is None:
+            refuse_bridge_of_others(request.options)
             self._bury_networks(request)
             return self._submit(CreateNetwork(request, self._host)).result()
         if not self._is_as_asked(known, request):

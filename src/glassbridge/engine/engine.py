@@ -13,6 +13,7 @@ from glassbridge import __version__
 from glassbridge.engine.address_pools import AddressPools
 from glassbridge.engine.attaching import Attach
 from glassbridge.engine.attachments import Attachments
+from glassbridge.engine.bridges import refuse_bridge_of_others
 from glassbridge.engine.container_stack import ContainerStacks
 from glassbridge.engine.containers import Containers
 from glassbridge.engine.detaching import Detach
@@ -163,6 +164,7 @@ class Engine:
         """Define a network and make its bridge."""
         if request.managed is not None:
             raise InvalidRequest(f"network {request.name}: only its engine can create it")
+        refuse_bridge_of_others(request.options)
         return self._submit(CreateNetwork(request, self._host)).result()
 
     def networks(self, *, members: bool = True) -> tuple[NetworkView, ...]:

@@ -25,7 +25,7 @@ from glassbridge.kernel.nft import Nft
 from glassbridge.kernel.ports import PortHolder
 from glassbridge.kernel.rtnetlink import RouteSocket
 from glassbridge.kernel.sandbox import OpenSandbox
-from glassbridge.kernel.snapshot import read_addresses, read_link, read_links
+from glassbridge.kernel.snapshot import read_addresses, read_link
 from glassbridge.model.address import IPInterface
 from glassbridge.model.endpoint import LinkSettings
 from glassbridge.model.firewall import Family
@@ -59,7 +59,6 @@ Run = Sequence[Operation]
 Outcome = GlassbridgeError | None
 
 _ENOENT, _ENODEV, _ESRCH, _EEXIST, _EINVAL, _EADDRNOTAVAIL = 2, 19, 3, 17, 22, 99
-_CABLES = ("veth", "tun", "macvtap")
 _GONE = (_ENODEV, _ESRCH, _EADDRNOTAVAIL, _ENOENT)
 _REMOVALS = DeleteLink | DoomLink | RemoveAddress | RemoveRoute | UnlimitRate | UnredirectIngress
 
@@ -134,11 +133,6 @@ class Doors:
         """The addresses of a link; raises NotFound."""
         found = read_addresses(self._links, self._links.ifindex(ifname))
         return frozenset(a.interface for a in found)
-
-    def cables_of(self, bridge: str) -> tuple[str, ...]:
-        """The ports of a bridge that lead to a container or a virtual machine; raises NotFound."""
-        ports = read_links(self._links, self._links.ifindex(bridge))
-        return tuple(p.ifname for p in ports if p.kind in _CABLES)
 
     def has_tables(self) -> bool:
         """Whether any of our tables is loaded."""

@@ -126,10 +126,6 @@ class Executor:
         """The addresses of a link; raises NotFound."""
         return self._doors.addresses_of(ifname)
 
-    def cables_of(self, bridge: str) -> tuple[str, ...]:
-        """The ports of a bridge that lead to a container or a virtual machine; raises NotFound."""
-        return self._doors.cables_of(bridge)
-
     def link(self, ifname: str, netns: str = "") -> Link:
         """One link, here or in a sandbox; raises NotFound."""
         return self._doors.link(ifname, netns)

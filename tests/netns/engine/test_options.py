@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from tests.netns.engine.conftest import Outside
@@ -112,19 +114,27 @@ def test_a_bridge_that_another_manager_makes_is_refused(
     assert [n.network.name for n in engine.networks()] == ["bridge"]
 
 
-def test_a_bridge_with_cables_of_somebody_else_is_refused(create: Create) -> None:
-    """A card in it is the owner's way out, and no container."""
-    run("ip", "link", "add", "br9", "type", "bridge")
-    run("ip", "link", "add", "card0", "type", "ifb")
-    run("ip", "link", "set", "card0", "master", "br9")
-    for cable in ("box0", "box1"):
-        run("ip", "link", "add", cable, "type", "veth", "peer", "name", f"{cable}-eth0")
-        run("ip", "link", "set", cable, "master", "br9")
-    with pytest.raises(Conflict, match="br9 is in use: box0 and 1 more plugged in by somebody"):
+def test_a_bridge_of_another_engine_is_refused_whatever_its_name(
+    create: Create, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    plugin = {"type": "bridge", "bridge": "br9", "ipam": {"type": "host-local"}}
+    (tmp_path / "pods.conflist").write_text(json.dumps({"name": "pods", "plugins": [plugin]}))
+    monkeypatch.setattr("glassbridge.kernel.engines.cni._CONFIGURATIONS", str(tmp_path))
+    with pytest.raises(Conflict, match="bridge br9 is that of CNI's network pods") as refused:
         create(options={BRIDGE + "name": "br9"})
-    run("ip", "link", "del", "box0")
-    run("ip", "link", "set", "box1", "nomaster")
+    assert "choose another bridge" in refused.value.hint
+    assert create(options={BRIDGE + "name": "br8"}).bridge == "br8"
+
+
+def test_a_bridge_that_was_prepared_with_an_uplink_is_adopted(create: Create, join: Join) -> None:
+    """A cable is no container: it may lead to a router of the owner's."""
+    run("ip", "link", "add", "br9", "type", "bridge")
+    run("ip", "link", "add", "uplink", "type", "veth", "peer", "name", "router")
+    run("ip", "link", "set", "uplink", "master", "br9")
     assert create(options={BRIDGE + "name": "br9"}).adopted
+    join("box")
+    assert pings("/run/netns/box", "10.9.0.1")
+    assert link("uplink")["master"] == "br9"
 
 
 def test_a_wished_bridge_that_is_none_is_refused(create: Create) -> None:
