@@ -367,7 +367,7 @@ def test_fdb(route: RouteSocket) -> None:
                 assert entry.vni == one.get("vni")
             assert abs(entry.used_seconds - one.get("used", 0)) <= 5
             assert abs(entry.updated_seconds - one.get("updated", 0)) <= 5
-    learned = {e.mac: by_index[e.ifindex] for e in found if not e.is_local and not e.is_static}
+    learned = {str(e.mac): by_index[e.ifindex] for e in found if not e.is_local and not e.is_static}
     assert learned["02:00:00:00:be:ef"] == "veth1"
 
 
