@@ -21,6 +21,7 @@ def main() -> None:
         code = run_command_line()
     except KeyboardInterrupt:  # while a module was loaded
         code = _INTERRUPTED
+    gc.freeze()  # else the interpreter, at its end, looks for cycles in what the kernel frees
     sys.exit(code)
 
 
