@@ -110,7 +110,12 @@ def programs_at(place: int, ifindexes: Iterable[int]) -> Iterator[tuple[int, int
     at, request = ctypes.addressof(ids), ctypes.create_string_buffer(_query.size)
     for ifindex in ifindexes:
         _query.pack_into(request, 0, ifindex, place, 0, 0, at, _MOST_PROGRAMS, 0, 0, 0, 0, 0)
-        _ask(_PROG_QUERY, request, "look for BPF programs")
+        try:
+            _ask(_PROG_QUERY, request, "look for BPF programs")
+        except KernelRefused as refused:
+            if refused.errno != errno.ENODEV:
+                raise
+            continue  # it went meanwhile
         count = _query.unpack_from(request)[5]
         for program in ids[:count]:
             yield ifindex, program

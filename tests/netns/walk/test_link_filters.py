@@ -2,12 +2,14 @@
 
 import subprocess
 from collections.abc import Callable, Iterator
+from socket import if_nametoindex
 
 import pytest
 from tests.netns.walk.breakages import Breakage
 from tests.netns.walk.link_programs import (
     EGRESS,
     INGRESS,
+    TCX_INGRESS,
     drop_by_tc,
     drop_by_tcx,
     drop_by_xdp,
@@ -15,6 +17,7 @@ from tests.netns.walk.link_programs import (
 from tests.netns.walk.prediction_stage import C6, PORT, B, C, Stage, cause_of
 from tests.netns.walk.test_mending import ask, told
 
+from glassbridge.kernel.bpf import programs_at
 from glassbridge.model.cause import Cause
 from glassbridge.model.report import Verdict
 
@@ -102,6 +105,8 @@ def test_a_program_that_no_netlink_tells_of_is_seen(stage: Stage) -> None:
         drop_by_tcx("host", "to-a")
     except OSError:
         pytest.skip("tcx is new with Linux 6.6")
+    gone, here = 999_999, if_nametoindex("to-a")
+    assert [at for at, _ in programs_at(TCX_INGRESS, (gone, here))] == [here]
     assert "tc program (id" in stage.predict("a", B).unknown
     report = ask(Breakage(Cause.TC_DROP, "", B))
     assert report.cause is not None, told(report)
