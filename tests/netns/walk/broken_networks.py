@@ -174,12 +174,27 @@ CASES = {
         "NEIGHBOUR_UNANSWERED",
     ),
     "ARP switched off at the sender": Case("a: ip link set eth0 arp off", "HAIRPIN_OFF"),
+    "ARP switched off at the sender, and the neighbours are written": Case(
+        """a: ip link set eth0 address 02:00:00:00:00:0a
+        b: ip link set eth0 address 02:00:00:00:00:0b
+        a: ip link set eth0 arp off
+        a: ip neigh replace 10.77.0.3 lladdr 02:00:00:00:00:0b dev eth0 nud permanent
+        b: ip neigh replace 10.77.0.2 lladdr 02:00:00:00:00:0a dev eth0 nud permanent""",
+        "",
+    ),
     "ARP switched off at the target": Case("b: ip link set eth0 arp off", "NEIGHBOUR_UNANSWERED"),
     "a port's own MAC for the target": Case(
         """host: ip link set br0 address 02:00:00:00:00:70
         host: ip link set to-b address 02:00:00:00:00:77
         a: ip neigh replace 10.77.0.3 lladdr 02:00:00:00:00:77 dev eth0 nud permanent""",
         "WRONG_NEIGHBOUR",
+    ),
+    "the MAC of the sender's own port for the host": Case(
+        """host: ip link set br0 address 02:00:00:00:00:70
+        host: ip link set to-a address 02:00:00:00:00:77
+        a: ip neigh replace 10.77.0.1 lladdr 02:00:00:00:00:77 dev eth0 nud permanent""",
+        "",
+        "10.77.0.1",
     ),
     "wrong neighbour": Case(
         "a: ip neigh replace 10.77.0.3 lladdr 02:00:00:00:00:99 dev eth0 nud permanent",

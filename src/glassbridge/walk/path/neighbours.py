@@ -62,10 +62,6 @@ def resolve(ground: Ground, traveller: Traveller, station: Addressed) -> Travell
     is_cable = oif.kind in {"veth", "bridge"}
     if oif.kind in _ASKS_NOBODY or oif.mac is None or (oif.flags & IFF_NOARP and not is_cable):
         return traveller.at(Leaving(link=oif))
-    if oif.flags & IFF_NOARP:  # the frame gets the sender's own MAC (arp_constructor)
-        silent = NeighbourFound(address=station.next_hop, mac=oif.mac, state=NeighbourState.NOARP)
-        told = traveller.then(ground.place(traveller.cookie, oif), silent)
-        return _framed(told, station, oif.mac)
     entry = _entry(ground.stack(traveller.cookie), traveller, oif, station.next_hop)
     if entry is not None:
         found = NeighbourFound(
@@ -73,6 +69,10 @@ def resolve(ground: Ground, traveller: Traveller, station: Addressed) -> Travell
         )
         told = traveller.then(ground.place(traveller.cookie, oif), found)
         return _framed(told, station, entry.mac)
+    if oif.flags & IFF_NOARP:  # the frame gets the sender's own MAC (arp_constructor)
+        silent = NeighbourFound(address=station.next_hop, mac=oif.mac, state=NeighbourState.NOARP)
+        told = traveller.then(ground.place(traveller.cookie, oif), silent)
+        return _framed(told, station, oif.mac)
     return _ask(ground, traveller, station)
 
 

@@ -125,8 +125,10 @@ def _go_up(ground: Ground, traveller: Traveller, bridge: Link, entered: Link) ->
         Switched(bridge=bridge.ifname, mac=_wanted(traveller), is_own=True),
         expected=(incoming(traveller.cookie, bridge),),
         assumptions=_vlan_assumption(bridge),
-        # to the MAC of a port it goes up as well, and the stack takes it for another's
-        drop=None if traveller.macs.destination == bridge.mac else astray(ground, traveller),
+        # to the MAC of another port it goes up as well, and the stack takes it for another's
+        drop=None
+        if traveller.macs.destination in {bridge.mac, entered.mac}
+        else astray(ground, traveller),
     )
     if told.has_ended:
         return told
