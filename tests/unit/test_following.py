@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from glassbridge.engine.asking import Asking
-from glassbridge.engine.following import Follower, Way
+from glassbridge.engine.following import Follower, Way, destinations
 from glassbridge.kernel.frames import HeardPacket
 from glassbridge.model.address import Mac
 from glassbridge.model.observation import NeighbourMessage
@@ -89,7 +89,10 @@ def test_a_connection_whose_port_changed_at_once_is_known_by_where_it_goes() -> 
     by_port = Follower(sent)
     assert by_port.way_of(seen) is None
     assert not by_port.has_found
-    assert Follower(sent, is_port_kept=False).way_of(seen) is Way.THERE
+    elsewhere = segment((GATEWAY, 999), (SERVER, 80), "S", 5)
+    goes_to = destinations([sent])
+    assert Follower(sent, goes_to=goes_to).way_of(seen) is Way.THERE
+    assert Follower(sent, goes_to=goes_to).way_of(elsewhere) is None
 
 
 def test_echo_is_told_apart_by_type_and_cookie() -> None:

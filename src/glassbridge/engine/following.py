@@ -5,6 +5,7 @@ alone; what bears neither (a server's answer) by being the reverse of what was s
 A packet that is not ours has no cookie: then its ends must fit as well.
 """
 
+from collections.abc import Collection, Iterable
 from enum import Enum
 from typing import NamedTuple, assert_never
 
@@ -51,16 +52,16 @@ class Follower:
         *,
         payload: bytes = b"",
         is_ours: bool = True,
-        is_port_kept: bool = True,
+        goes_to: Collection[End] = (),
     ) -> None:
         """`payload`: what only this packet has there, if `is_ours`; else what it begins with.
 
-        `is_port_kept`: a SYN is known by its source port; else by where it goes.
+        `goes_to`: a SYN is known by its going to one of them; else by its source port.
         """
         self._packet = packet
         self._payload = payload
         self._is_ours = is_ours
-        self._is_port_kept = is_port_kept
+        self._goes_to = goes_to
         self._sequence: int | None = None
         self._identification = 0
         self._ways: set[Ends] = set()
@@ -210,14 +211,10 @@ class Follower:
         )
 
     def _is_as_sent(self, packet: Packet) -> bool:
-        """NAT in the output hook has been there before any link: one end may be another."""
-        sent = self._packet
-        if self._is_port_kept:
-            return packet.source_port == sent.source_port
-        return (packet.destination, packet.destination_port) == (
-            sent.destination,
-            sent.destination_port,
-        )
+        """NAT of what the host itself sends has been there before any link: both may be others."""
+        if self._goes_to:
+            return _ends_of(packet).destination in self._goes_to
+        return packet.source_port == self._packet.source_port
 
     def _learn(self, packet: Packet) -> None:
         if packet.source.is_unspecified:
@@ -226,6 +223,11 @@ class Follower:
         self._ways.add(ends)
         self._clients.add(ends.source)
         self._servers.add(ends.destination)
+
+
+def destinations(packets: Iterable[Packet]) -> frozenset[End]:
+    """Where any of them goes."""
+    return frozenset(_ends_of(p).destination for p in packets)
 
 
 def _is_first(packet: Packet) -> bool:

@@ -10,7 +10,7 @@ from os import urandom
 
 from msgspec.structs import replace
 
-from glassbridge.engine.following import Follower
+from glassbridge.engine.following import Follower, destinations
 from glassbridge.engine.gathering import Gathered, gather
 from glassbridge.engine.listening import (
     STRAGGLERS,
@@ -101,9 +101,11 @@ class _Observing:
         answer = probe.send() or self._await(probe, listener, follower)
         # after silence there are no stragglers, but there would be TCP's second try
         listener.settle(0 if answer.kind is AnswerKind.NOTHING else STRAGGLERS)
+        # a port that is taken behind NAT changes, so that only where it should go is left to know
+        foretold = (probe.packet, *(step.packet for step in request.walk.request))
         followers = (
-            Follower(probe.packet, payload=payload, is_port_kept=is_port_kept)
-            for is_port_kept in (True, False)
+            Follower(probe.packet, payload=payload, goes_to=goes_to)
+            for goes_to in ((), destinations(foretold))
         )
         told = self._told(listener, answer=answer)
         sent = probe.packet if _was_sent(probe) else None

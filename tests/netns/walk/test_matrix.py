@@ -6,10 +6,12 @@ plain tool has left them. The three must say the same, hop for hop.
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Iterator
 from typing import NamedTuple
 
 import pytest
+from msgspec.structs import replace
 from tests.netns.walk.matrix_stage import (
     CONTAINERS,
     HOST,
@@ -25,6 +27,7 @@ from glassbridge.model.report import Seen, TraceReport, Verdict
 from glassbridge.model.step_details import NeighbourFound
 
 ICMP, TCP, UDP = Transport
+TAKEN = 45000
 NOT_PREDICTED = {Seen.DIFFERS, Seen.UNPREDICTED}
 
 
@@ -120,3 +123,16 @@ def check(report: TraceReport, *, is_open: bool, is_cold: bool) -> None:
     assert (report.cause is None) is is_open, told(report)
     neighbours = [h.step.detail for h in report.hops if isinstance(h.step.detail, NeighbourFound)]
     assert not is_open or any(n.is_asked for n in neighbours) is is_cold, told(report)
+
+
+def test_a_source_port_that_is_taken_behind_nat(stage: MatrixStage) -> None:
+    """Both ends are others before the packet meets any link."""
+    ends = ["-s", stage.address("gateway of blue", 4), "-d", stage.address("two", 4)]
+    ports = ["--sport", str(TAKEN), "--dport", "80"]
+    another = ["-p", "tcp", *ends, *ports, "--state", "ESTABLISHED", "--timeout", "60"]
+    subprocess.run(["conntrack", "-I", *another], check=True, capture_output=True)
+    asked = wish(HOST, stage.address("localhost", 4), TCP, 8080, 4)
+    report = stage.trace(replace(asked, source_port=TAKEN), silent=False)
+    assert report.verdict is Verdict.DELIVERED, told(report)
+    assert report.agrees is True, told(report)
+    assert not [h for h in report.hops if h.seen in NOT_PREDICTED], told(report)
