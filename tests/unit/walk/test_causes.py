@@ -319,6 +319,21 @@ def test_no_word_of_the_kernel_at_any_step_breaks_the_explanation(
                 assert found.fix or found.fix_note
 
 
+def test_a_queue_that_is_full_is_no_filter_s_work() -> None:
+    snapshot, walk = bridged()
+    home = snapshot.home
+    port = next(k for k in snapshot.namespaces[home].stack.links if k.port is not None)
+    snapshot = changed(snapshot, home, port.ifname, qdisc="fq_codel")
+    event = dropped_event(snapshot, home, "QDISC_DROP", "fq_codel_enqueue")
+    seen = witness(walk, snapshot, until=index_of(walk, Switched))
+    event = replace(event, ifindex=port.ifindex)
+    found = explained(walk, replace(seen, events=(*seen.events, event)), snapshot)
+    assert found.code is Cause.TC_DROP
+    assert f"the queueing discipline of {port.ifname} drops it" in found.sentence
+    assert [f.says for f in found.evidence if "discipline" in f.what] == ["fq_codel"]
+    assert f"tc -s qdisc show dev {port.ifname}" in found.fix_note
+
+
 def test_the_route_step_is_where_a_router_s_refusal_belongs() -> None:
     _, walk = bridged()
     assert isinstance(walk.steps[index_of(walk, RouteChosen)].detail, RouteChosen)

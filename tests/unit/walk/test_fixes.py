@@ -103,6 +103,30 @@ def test_every_cause_has_a_fix_or_a_note(cause: Cause) -> None:
         assert "None" not in one
 
 
+@pytest.mark.parametrize(
+    ("flags", "command"),
+    [
+        ({"proxy_arp": True}, "ip link set dev veth-db type bridge_slave proxy_arp off"),
+        ({"proxy_arp_wifi": True}, "ip link set dev veth-db type bridge_slave proxy_arp_wifi off"),
+        (
+            {"proxy_arp_wifi": True, "broadcast_flood": False},
+            "bridge link set dev veth-db bcast_flood on",
+        ),
+        (
+            {"proxy_arp_wifi": True, "neigh_suppress": True},
+            "bridge link set dev veth-db neigh_suppress off",
+        ),
+    ],
+)
+def test_a_port_floods_again_by_the_switch_that_kept_it_from_that(
+    flags: dict[str, bool], command: str
+) -> None:
+    world = two_networks()
+    world.boxes[HOST].change("veth-db", **flags)
+    drop = a_drop(Cause.FLOOD_OFF, subject="veth-db")
+    assert mend(case(drop, snapshot_of(world))).commands == (command,)
+
+
 # -- where
 
 

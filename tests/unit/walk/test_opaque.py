@@ -6,24 +6,32 @@ import pytest
 from msgspec.structs import replace
 from tests.unit.walk.test_predict import Trace, cause
 from tests.unit.walk.topologies import HOST, World, forwarding, two_containers, two_networks
+from tests.unit.walk.witnessed import dropped_event, witness
 
 from glassbridge.model.cause import Cause
 from glassbridge.model.packet import Question, Transport
 from glassbridge.model.snapshot import Connection, Snapshot
-from glassbridge.model.step_details import FilterMet
+from glassbridge.model.step_details import FilterMet, NeighbourFound
 from glassbridge.model.tables import FilterHook, LinkFilter
 from glassbridge.model.walk import Disposition, Walk
+from glassbridge.walk.causes.explaining import explain
+from glassbridge.walk.evidence.merge import merge
 from glassbridge.walk.predict import predict
 
 
 def filtered(world: World, box: str, ifname: str, **attributes: object) -> Snapshot:
     """The snapshot with one filter at one link."""
+    link = world.boxes[box].find(ifname)
+    found = LinkFilter(ifindex=link.ifindex, **attributes)  # type: ignore[arg-type] # its own
+    return with_filters(world, box, found)
+
+
+def with_filters(world: World, box: str, *filters: LinkFilter) -> Snapshot:
+    """The snapshot with filters in one namespace."""
     made = world.snapshot()
     cookie = world.boxes[box].cookie
     namespace = made.namespaces[cookie]
-    link = world.boxes[box].find(ifname)
-    found = LinkFilter(ifindex=link.ifindex, **attributes)  # type: ignore[arg-type] # its own
-    stack = replace(namespace.stack, filters=(found,))
+    stack = replace(namespace.stack, filters=filters)
     return replace(made, namespaces={**made.namespaces, cookie: replace(namespace, stack=stack)})
 
 
@@ -48,6 +56,49 @@ def test_a_walk_beyond_a_filter_cannot_be_known(attributes: dict[str, object], s
     assert says in walk.unknown
     (met,) = (s for s in walk.steps if isinstance(s.detail, FilterMet))
     assert met.is_reply is (attributes is PROGRAM)
+
+
+def test_ifbs_that_lead_into_each_other_end_the_walk() -> None:
+    world = two_containers()
+    nginx = world.boxes["nginx-1"]
+    one, other = (nginx.link(name, kind="ifb") for name in ("ifb0", "ifb1"))
+    leads = {nginx.find("eth0"): one, one: other, other: one}
+    filters = (
+        LinkFilter(
+            ifindex=link.ifindex,
+            hook=FilterHook.EGRESS,
+            kind="matchall",
+            priority=1,
+            into=into.ifindex,
+            takes_all=True,
+        )
+        for link, into in leads.items()
+    )
+    walk = Trace(world, "nginx-1", "172.17.0.3").over(with_filters(world, "nginx-1", *filters))
+    assert isinstance(walk, Walk)
+    assert walk.disposition is Disposition.INSUFFICIENT_INFO
+    assert "which leads into ifb1, on ifb0 of nginx-1" in walk.unknown
+
+
+def test_a_filter_on_another_wire_is_not_blamed_for_a_silent_neighbour() -> None:
+    """The host asks on gb1; the queue that may lose packets is at nginx-1, on gb0."""
+    world = two_networks()
+    forwarding(world.boxes[HOST])
+    snapshot = filtered(world, "nginx-1", "eth0", **QUEUE)
+    walk = Trace(world, "nginx-1", "172.18.0.2", 5432).over(snapshot)
+    assert isinstance(walk, Walk)
+    asked = next(
+        n
+        for n, s in enumerate(walk.steps)
+        if isinstance(s.detail, NeighbourFound) and s.place.cookie == snapshot.home
+    )
+    event = dropped_event(snapshot, snapshot.home, "NEIGH_FAILED", "neigh_invalidate")
+    seen = witness(walk, snapshot, until=asked)
+    seen = replace(seen, events=(*seen.events, event))
+    merged = merge(walk, seen, snapshot)
+    found = explain(walk, merged, seen, snapshot)
+    assert found is not None
+    assert found.code is not Cause.TC_DROP
 
 
 def test_a_filter_beside_the_way_is_no_matter() -> None:

@@ -45,7 +45,7 @@ BY_REASON: dict[str, tuple[Candidate, ...]] = {
     "XDP": (causes_filters.told_filter,),
     "TC_INGRESS": (causes_filters.told_filter,),
     "TC_EGRESS": (causes_filters.told_filter,),
-    "QDISC_DROP": (causes_filters.told_filter,),
+    "QDISC_DROP": (causes_filters.told_queue,),
     "IP_INNOROUTES": (causes_routing.refused_route, causes_routing.no_route),
     "IP_OUTNOROUTES": (causes_routing.refused_route, causes_routing.no_route),
     "IP_INADDRERRORS": (causes_switching.wrong_neighbour, causes_routing.forwarding_off),

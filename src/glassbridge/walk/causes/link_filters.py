@@ -1,8 +1,11 @@
 """Packets that vanish where a program or filter of a link stands: XDP, tc, a lossy queue."""
 
+from collections.abc import Iterable
+from itertools import takewhile
+
 from glassbridge.model.cause import Cause
-from glassbridge.model.step_details import FilterMet
-from glassbridge.model.tables import FilterHook, LinkFilter
+from glassbridge.model.step_details import Crossed, FilterMet, NeighbourFound, RouteChosen
+from glassbridge.model.tables import FilterHook, Ifindex, LinkFilter
 from glassbridge.model.topology import Link
 from glassbridge.model.walk import Drop, Fact, Step
 from glassbridge.walk.causes.scene import Scene
@@ -14,7 +17,6 @@ _HOOKS = {
     "XDP": FilterHook.XDP,
     "TC_INGRESS": FilterHook.INGRESS,
     "TC_EGRESS": FilterHook.EGRESS,
-    "QDISC_DROP": FilterHook.EGRESS,
 }
 
 
@@ -34,30 +36,52 @@ def told_filter(scene: Scene) -> Drop | None:
     return _dropped(scene, scene.cookie, link, there[0], "drops it")
 
 
+def told_queue(scene: Scene) -> Drop | None:
+    """One that loses on purpose, or an ordinary one that was full or has its limits."""
+    link = scene.link
+    if link is None:
+        return None
+    lossy = (f for f in scene.stack.filters if (f.ifindex, f.kind) == (link.ifindex, link.qdisc))
+    found = next(lossy, None)
+    if found is not None:
+        return _dropped(scene, scene.cookie, link, found, "drops it")
+    what = f"queueing discipline of {link.ifname}"
+    sentence = f"the {what} drops it: it is full, or keeps to its limits"
+    return scene.drop(Cause.TC_DROP, sentence, Fact(what=what, says=link.qdisc), link=link)
+
+
 def silent_filter(scene: Scene) -> Drop | None:
     """It was seen before the filter and not after it, and nobody told of a drop."""
-    for step in _between(scene):
+    return _first_of(scene, _between(scene))
+
+
+def deaf_filter(scene: Scene) -> Drop | None:
+    """Nobody answers for a neighbour who is there: the question or its answer met a filter."""
+    wire = _wire(scene)
+    met = (s for s in scene.walk.steps if (s.place.cookie, s.place.ifindex) in wire)
+    return _first_of(scene, met)
+
+
+def _wire(scene: Scene) -> set[tuple[int, Ifindex | None]]:
+    """The links between who asked for the neighbour and the next one that routes."""
+    steps = scene.walk.steps
+    asked = (n for n in range(scene.n, -1, -1) if isinstance(steps[n].detail, NeighbourFound))
+    start = next(asked, scene.n)
+    passed = takewhile(lambda s: not isinstance(s.detail, RouteChosen), steps[start + 1 :])
+    way = (steps[start], *passed)
+    far = (s.detail.to for s in way if isinstance(s.detail, Crossed))
+    return {(p.cookie, p.ifindex) for p in (*(s.place for s in way), *far)}
+
+
+def _first_of(scene: Scene, steps: Iterable[Step]) -> Drop | None:
+    """The first filter that was met on these steps."""
+    for step in steps:
         cookie = step.place.cookie
         stack = scene.stack_of(cookie)
         link = stack.link(step.place.ifindex or 0)
         found = next((f for f in stack.filters if link and _is_of(f, step, link)), None)
         if link is not None and found is not None:
             return _dropped(scene, cookie, link, found, "takes it away")
-    return None
-
-
-def deaf_filter(scene: Scene) -> Drop | None:
-    """Nobody answers for a neighbour who is there: the question or its answer met a filter."""
-    for step in scene.walk.steps:
-        cookie = step.place.cookie
-        link = scene.stack_of(cookie).link(step.place.ifindex or 0)
-        for found in scene.stack_of(cookie).filters:
-            if (
-                link is not None
-                and isinstance(step.detail, FilterMet)
-                and _is_of(found, step, link)
-            ):
-                return _dropped(scene, cookie, link, found, "takes it away")
     return None
 
 

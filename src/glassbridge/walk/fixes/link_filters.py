@@ -10,7 +10,12 @@ def mend_filter(case: Case) -> Mending:
     kind, _, priority = rest.partition(" ")
     link = case.place.ifname
     if not kind:
-        return Mending(note=f"find what stands at {link}: ip -d link show {link}; tc filter show")
+        looks = (
+            case.at("ip", "-d", "link", "show", "dev", link),
+            case.at("tc", "-s", "qdisc", "show", "dev", link),
+            case.at("tc", "filter", "show", "dev", link),
+        )
+        return Mending(note=f"find what stands at {link}: {'; '.join(looks)}")
     words: tuple[str | int, ...]
     if hook == FilterHook.XDP:
         words = ("ip", "link", "set", "dev", link, kind, "off")

@@ -23,14 +23,12 @@ def mend_port(case: Case) -> Mending:
     port = case.drop.subject or case.place.ifname
     link = case.link(port)
     is_flood = case.drop.cause is Cause.FLOOD_OFF
-    proxies = is_flood and link is not None and link.port is not None and link.port.proxy_arp
-    if proxies:
-        words = (*_SET, port, "type", "bridge_slave", "proxy_arp", "off")
-        return Mending(
-            commands=(case.at(*words),),
-            note=f"port {port} gets flooded frames again: with proxy_arp on it gets none, and only "
-            "what asks by it is answered in the place of others",
-        )
+    proxy = _proxy(link) if is_flood else None
+    if proxy is not None:
+        switch, why = proxy
+        words = (*_SET, port, "type", "bridge_slave", switch, "off")
+        note = f"port {port} gets flooded frames again: with {switch} on it gets {why}"
+        return Mending(commands=(case.at(*words),), note=note)
     flag = _floods(link) if is_flood else _FLAGS[case.drop.cause]
     note = f"turns {' '.join(flag)} at port {port}"
     bridge = case.stack.link(link.master) if link and link.master else None
@@ -43,6 +41,19 @@ def mend_port(case: Case) -> Mending:
             "right only where no cables make a ring; listening and learning end by themselves",
         )
     return Mending(commands=(set_port,), note=note)
+
+
+def _proxy(link: Link | None) -> tuple[str, str] | None:
+    """The switch by which others are answered for, where it is what keeps frames back; and how."""
+    port = link.port if link is not None else None
+    if port is None:
+        return None
+    if port.proxy_arp:
+        return "proxy_arp", "none, and only what asks by it is answered in the place of others"
+    floods = port.flood and port.broadcast_flood and port.multicast_flood
+    if port.proxy_arp_wifi and floods and not port.neigh_suppress:
+        return "proxy_arp_wifi", "no question that the bridge can answer in the place of others"
+    return None
 
 
 def _floods(link: Link | None) -> tuple[str, ...]:

@@ -40,7 +40,8 @@ def _meet(ground: Ground, traveller: Traveller, link: Link, found: LinkFilter) -
     into = ground.stack(traveller.cookie).link(found.into) if found.into is not None else None
     place = ground.place(traveller.cookie, link)
     drop: Drop | None = None
-    if into is not None and into.kind == "ifb":
+    # an ifb that leads into an ifb is not followed: they may lead into each other
+    if into is not None and into.kind == "ifb" and link.kind != "ifb":
         if into.is_up and into.has_carrier:
             return _shaped(ground, traveller, into, found)
         drop = _into_the_dark(ground, traveller, link, into) if found.takes_all else None
