@@ -127,8 +127,9 @@ def test_what_is_not_there_is_told_by_name(
 
 
 def test_ended_container_cannot_be_entered(runtime: Runtime, box: Container) -> None:
+    init = runtime.init(box)
     runtime.kill(box)
-    runtime.init(box).wait(30)
+    assert init.wait(30)
     with pytest.raises(NotFound, match="box is not running"):
         enter(runtime, box, ["true"])
 
