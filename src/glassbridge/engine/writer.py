@@ -153,7 +153,7 @@ class Writer:
     def _give_up(self, jobs: Sequence[Job[Any]], fault: Exception) -> None:
         """Forget a batch that could not be written; what it left in the kernel is swept later."""
         _log.error("a batch failed half way", exc_info=fault)
-        for job in jobs:
+        for job in reversed(jobs):  # each puts back what it found
             try:
                 with self._store.transaction():
                     job.abandon(self._state, self._store)
