@@ -268,7 +268,7 @@ def test_reason_function_and_place(make_netns: Callable[[str], str], way: Way) -
             pytest.skip(witness.why_not)
         stage.send(way.to, size=way.size)
         events = list(witness.collect().events)
-        end = time.monotonic() + NEIGHBOUR_GIVES_UP + 5
+        end = time.monotonic() + NEIGHBOUR_GIVES_UP + 30
         while not any(e.kind is EventKind.DROPPED for e in events):
             assert time.monotonic() < end, f"no drop among {events}"
             time.sleep(0.02)
