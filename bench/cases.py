@@ -15,7 +15,7 @@ from bench.http_client import encode
 
 _GATEWAY = IPv4Address("10.99.0.1")
 _PREFIX_LENGTH = 16
-_FIRST_HOST_PORT = 20000
+_FIRST_HOST_PORT = 30000
 _NOT_FOUND = 404
 
 
