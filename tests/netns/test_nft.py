@@ -159,6 +159,19 @@ def test_a_context_stays_in_the_namespace_where_it_was_made(nft: Nft) -> None:
     assert "table inet glassbridge" in listed("tables")
 
 
+def test_a_list_that_breaks_off_is_asked_for_again(
+    nft: Nft, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nft.run("table ip t {}")
+    torn, whole = '{"nftables": [{"table": {"name": "t"}}, \n', nft._run("list ruleset", 1 << 4)  # noqa: SLF001 - what it prints
+    answers = [torn, torn, whole]
+    monkeypatch.setattr(nft, "_run", lambda *_: answers.pop(0))
+    assert [o["table"]["name"] for o in nft.list_json("ruleset")] == ["t"]
+    answers += [torn] * 3
+    with pytest.raises(KernelRefused, match="list ruleset: what nft prints breaks off"):
+        nft.list_json("ruleset")
+
+
 def test_list_json_is_nfts_own(nft: Nft) -> None:
     nft.run(ruleset_script(tables(), (BRIDGE, *MORE)))
     told = subprocess.run(

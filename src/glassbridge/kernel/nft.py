@@ -22,6 +22,7 @@ from glassbridge.plan.nft_script import add_script, get_script, remove_script, v
 _LIBRARY = "libnftables.so.1"
 _STDERR = 2
 # nftables/libnftables.h
+_ATTEMPTS = 3
 _OUTPUT_HANDLE, _OUTPUT_JSON, _OUTPUT_TERSE = 1 << 3, 1 << 4, 1 << 11
 _ERRNO_BY_TEXT = {os.strerror(code): code for code in errno.errorcode}
 
@@ -77,9 +78,14 @@ class Nft:
         Terse leaves the elements of sets where they are, which saves most of the time.
         """
         flags = _OUTPUT_JSON | (_OUTPUT_TERSE if terse else 0)
-        text = self._run(f"list {what}\n", flags)
-        found = json.loads(text)["nftables"] if text else []
-        return [o for o in found if "metainfo" not in o]
+        for _ in range(_ATTEMPTS):
+            text = self._run(f"list {what}\n", flags)
+            try:
+                found = json.loads(text)["nftables"] if text else []
+            except json.JSONDecodeError:  # nft 1.0.6 broke off amid a list, once in thousands
+                continue
+            return [o for o in found if "metainfo" not in o]
+        raise KernelRefused(f"list {what}", errno.EAGAIN, "what nft prints breaks off")
 
     def list_text(self, what: str) -> str:
         """`nft -a -t list WHAT`: as a person reads it, with handles, without elements."""
